@@ -1,0 +1,101 @@
+# The front door: `make` lists what there is. Every target is a thin call of a tool.
+
+ENV  ?= local
+FLOW ?= crm_registration
+
+PYTHON := .venv/bin/python
+OPS    := $(PYTHON) -m ops
+PYTEST := $(PYTHON) -m pytest
+
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-ops package up down status demo send watch env bootstrap plan apply \
+  destroy test test-unit test-contract test-infrastructure test-end-to-end lint format lock docs clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  \033[1m%-20s\033[0m %s\n' "$$t" "$$d"; done
+
+## --- run it ---------------------------------------------------------------
+
+demo: setup-ops package ## Run the main job here: a lead from the bus to the database, a bad one to its queue
+	@$(OPS) demo
+
+up: setup-ops ## Start the local environment (MariaDB and the AWS emulator)
+	@$(OPS) up
+
+down: setup-ops ## Stop the local environment
+	@$(OPS) down
+
+status: setup-ops ## Tell whether the local environment runs
+	@$(OPS) status
+
+send: setup-ops ## Put events onto the bus: make send FILE=events.jsonl [ENV=dev]
+	@$(OPS) send --env $(ENV) --flow $(FLOW) "$(or $(FILE),$(error FILE is missing: make send FILE=examples/crm_registration/event.json))"
+
+watch: setup-ops ## Show executions live: make watch [EXECUTION=name [STATE=name]] [ENV=dev]
+	@$(OPS) watch --env $(ENV) --flow $(FLOW) $(if $(EXECUTION),--execution "$(EXECUTION)") $(if $(STATE),--state "$(STATE)")
+
+env: setup-ops ## Print the variables that let other tools reach the environment: eval "$(make -s env)"
+	@$(OPS) env --env $(ENV)
+
+## --- build and deploy -----------------------------------------------------
+
+setup: ## Set up everything that is needed to develop and test
+	@python3 ops/prepare.py dev
+
+setup-ops: # What is needed to run, without the test tools
+	@python3 ops/prepare.py ops
+
+package: setup-ops ## Build the Lambda packages into build/dist
+	@$(PYTHON) build/package.py
+
+bootstrap: setup-ops ## Make an account's state bucket, once: make bootstrap ENV=dev
+	@$(OPS) bootstrap --env $(ENV)
+
+plan: setup-ops package ## Show what Terraform would change (exit code 2 when anything)
+	@$(OPS) plan --env $(ENV)
+
+apply: setup-ops package ## Apply Terraform: make apply ENV=dev
+	@$(OPS) apply --env $(ENV)
+
+destroy: setup-ops package ## Destroy everything that Terraform made, but the bootstrap's buckets
+	@$(OPS) destroy --env $(ENV)
+
+## --- check ----------------------------------------------------------------
+
+test: lint ## Run every check and test
+	@$(MAKE) --no-print-directory package
+	@$(PYTEST) -n 2 --dist loadgroup tests
+
+test-unit: setup ## Run the fast tests
+	@$(PYTEST) -n 2 tests/unit
+
+test-contract: setup package ## Check the state machine and the API's document against what they promise
+	@$(PYTEST) -n 2 tests/contract
+
+test-infrastructure: setup package ## Check plans, apply, empty second plan and destroy on the emulator
+	@$(PYTEST) tests/infrastructure
+
+test-end-to-end: setup package ## Run the whole system here, faults included
+	@$(PYTEST) tests/end_to_end
+
+lint: setup ## Check format, types and Terraform
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@$(OPS) lint
+
+format: setup ## Format Python and Terraform
+	@.venv/bin/ruff check --fix-only --quiet
+	@.venv/bin/ruff format
+	@terraform fmt -recursive terraform
+
+lock: setup ## Pin the newest allowed versions of every library, with hashes
+	@$(PYTHON) build/lock.py
+
+docs: setup ## Draw the flows' pictures anew
+	@$(OPS) docs
+
+clean: ## Remove what was built and set up (stop the local environment first)
+	@rm -rf build/dist build/cache .venv .venv-emulator .local .mypy_cache .ruff_cache .pytest_cache

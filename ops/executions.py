@@ -1,0 +1,237 @@
+"""Executions of a state machine: find them, read their history as runs of states."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from ops.errors import OperationError
+
+
+class Status(Enum):
+    """How a state of an execution is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    CAUGHT = "caught"
+    FAILED = "failed"
+
+
+@dataclass
+class StateRun:
+    """One visit of an execution to a state."""
+
+    name: str
+    entered: datetime
+    input: str
+    status: Status = Status.RUNNING
+    exited: datetime | None = None
+    output: str | None = None
+    attempts: int = 0
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the visit took, when it is over."""
+        return (self.exited - self.entered).total_seconds() if self.exited else None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution as Step Functions describes it."""
+
+    arn: str
+    name: str
+    status: str
+    started: datetime
+    stopped: datetime | None
+    input: str | None = None
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.status != "RUNNING"
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, when it is over."""
+        return (self.stopped - self.started).total_seconds() if self.stopped else None
+
+    @property
+    def event_id(self) -> str | None:
+        """The id of the EventBridge event that started it."""
+        try:
+            value = json.loads(self.input or "{}").get("id")
+        except (json.JSONDecodeError, AttributeError):
+            return None
+        return value if isinstance(value, str) else None
+
+
+@dataclass
+class _History:
+    """The visits that were read so far, and to which of them each event belongs."""
+
+    runs: list[StateRun] = field(default_factory=list)
+    owners: dict[int, StateRun] = field(default_factory=dict)
+
+    def owner(self, event: Mapping[str, Any]) -> StateRun | None:
+        """Return the visit to which an event belongs.
+
+        Step Functions chains the events of parallel branches by ``previousEventId``; where that
+        is missing, the visit is the newest one.
+        """
+        previous = event.get("previousEventId")
+        if previous:
+            return self.owners.get(previous)
+        return self.runs[-1] if self.runs else None
+
+
+def state_runs(events: Iterable[Mapping[str, Any]]) -> list[StateRun]:
+    """Return the visits to states that a history tells of, in the order in which they began.
+
+    Parameters
+    ----------
+    events
+        The events of GetExecutionHistory, oldest first.
+    """
+    history = _History()
+    for event in events:
+        run = _apply(history, event)
+        if run is not None:
+            history.owners[event["id"]] = run
+    return history.runs
+
+
+def _apply(history: _History, event: Mapping[str, Any]) -> StateRun | None:
+    kind = event["type"]
+    if kind.endswith("StateEntered"):
+        details = event["stateEnteredEventDetails"]
+        run = StateRun(details["name"], event["timestamp"], details.get("input", ""))
+        history.runs.append(run)
+        return run
+    owner = history.owner(event)
+    if owner is None:
+        return None
+    if kind.endswith("StateExited"):
+        details = event["stateExitedEventDetails"]
+        # Parallel branches end in any order: the name tells which one this is.
+        owner = next(r for r in reversed(history.runs) if r.name == details["name"])
+        owner.exited = event["timestamp"]
+        owner.output = details.get("output")
+        owner.status = Status.CAUGHT if owner.error else Status.SUCCEEDED
+    elif kind in ("TaskScheduled", "LambdaFunctionScheduled"):
+        owner.attempts += 1
+        owner.error = owner.cause = None
+    elif failure := _failure(event):
+        owner.error, owner.cause = failure
+    if kind in ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"):
+        for run in history.runs:
+            if run.exited is None:
+                run.exited = event["timestamp"]
+                run.status = Status.FAILED
+    return owner
+
+
+def _failure(event: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return error and cause of an event that tells of a failure."""
+    for key, details in event.items():
+        if key.endswith("EventDetails") and isinstance(details, dict) and "error" in details:
+            return str(details["error"]), str(details.get("cause", ""))
+    return None
+
+
+class Executions:
+    """The executions of one state machine.
+
+    Parameters
+    ----------
+    client
+        A boto3 ``stepfunctions`` client.
+    state_machine_arn
+        The state machine.
+    """
+
+    def __init__(self, client: Any, state_machine_arn: str) -> None:
+        self._client = client
+        self.state_machine_arn = state_machine_arn
+
+    def newest(self, count: int) -> list[Execution]:
+        """Return the newest executions, newest first, without their inputs."""
+        pages = self._client.get_paginator("list_executions").paginate(
+            stateMachineArn=self.state_machine_arn, PaginationConfig={"MaxItems": count}
+        )
+        return [_execution(item) for page in pages for item in page["executions"]]
+
+    def find(self, name: str) -> Execution:
+        """Return the execution whose name, or the beginning of it, is `name`.
+
+        Raises
+        ------
+        OperationError
+            When none or several fit.
+        """
+        found = [e for e in self.newest(1000) if e.name.startswith(name)]
+        exact = [e for e in found if e.name == name]
+        if len(exact or found) != 1:
+            raise OperationError(
+                f"{len(found) or 'No'} executions have a name that begins with '{name}'.",
+                "Type 'make watch' to see the names.",
+            )
+        return self.describe((exact or found)[0].arn)
+
+    def started_by(self, event_ids: Iterable[str], known: dict[str, Execution]) -> None:
+        """Add to `known` the executions that the events started, by event id.
+
+        Executions that are in `known` already are not read again.
+        """
+        wanted = set(event_ids) - known.keys()
+        seen = {execution.arn for execution in known.values()}
+        for execution in self.newest(200) if wanted else []:
+            if execution.arn not in seen:
+                described = self.describe(execution.arn)
+                if described.event_id in wanted:
+                    known[described.event_id] = described
+                    wanted.discard(described.event_id)
+            if not wanted:
+                return
+
+    def describe(self, arn: str) -> Execution:
+        """Return one execution with its input."""
+        return _execution(self._client.describe_execution(executionArn=arn))
+
+    def history(self, arn: str) -> list[StateRun]:
+        """Return the visits to states of one execution."""
+        return state_runs(self._events(arn))
+
+    def states(self) -> list[str]:
+        """Return the names of the states, in the order of the definition."""
+        machine = self._client.describe_state_machine(stateMachineArn=self.state_machine_arn)
+        return list(json.loads(machine["definition"])["States"])
+
+    def _events(self, arn: str) -> Iterator[Mapping[str, Any]]:
+        pages = self._client.get_paginator("get_execution_history").paginate(
+            executionArn=arn, includeExecutionData=True
+        )
+        for page in pages:
+            yield from page["events"]
+
+
+def _execution(item: Mapping[str, Any]) -> Execution:
+    return Execution(
+        arn=item["executionArn"],
+        name=item["name"],
+        status=item["status"],
+        started=item["startDate"],
+        stopped=item.get("stopDate"),
+        input=item.get("input"),
+        error=item.get("error"),
+        cause=item.get("cause"),
+    )

@@ -1,0 +1,40 @@
+"""What Terraform made for a flow, as the commands that follow its events need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ops.errors import OperationError
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The parts of a deployed flow."""
+
+    name: str
+    event_bus_name: str
+    state_machine_arn: str
+    failed_queue_url: str
+
+    @classmethod
+    def from_outputs(cls, outputs: Mapping[str, Any], name: str) -> Flow:
+        """Pick one flow out of the root module's outputs.
+
+        Raises
+        ------
+        OperationError
+            When the environment does not have the flow.
+        """
+        flows = outputs["state_machine_arns"]
+        if name not in flows:
+            raise OperationError(
+                f"This environment has no flow '{name}'.", f"Choose one of: {', '.join(flows)}."
+            )
+        return cls(
+            name=name,
+            event_bus_name=outputs["event_bus_name"],
+            state_machine_arn=flows[name],
+            failed_queue_url=outputs["failed_queue_urls"][name],
+        )

@@ -1,0 +1,62 @@
+"""Follow what an event started, state by state, until it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ops import screens
+from ops.errors import OperationError
+from ops.executions import Execution, Executions, StateRun, Status
+from ops.terminal import console, step
+
+POLL_SECONDS = 0.2
+START_SECONDS = 30
+END_SECONDS = 180
+
+
+def follow(executions: Executions, event_id: str) -> tuple[Execution, list[StateRun]]:
+    """Print each state as it ends, and return the ended execution with its states.
+
+    Raises
+    ------
+    OperationError
+        When the event starts nothing, or the execution does not end.
+    """
+    with step("Rule matched, execution started") as current:
+        execution = _started(executions, event_id)
+        current.detail = execution.name
+    printed = 0
+    deadline = time.monotonic() + END_SECONDS
+    while True:
+        execution = executions.describe(execution.arn)
+        runs = executions.history(execution.arn)
+        over = [run for run in runs if run.status is not Status.RUNNING]
+        for run in over[printed:]:
+            console.print(screens.state_line(run))
+        printed = len(over)
+        if execution.is_over:
+            return execution, runs
+        _check(deadline, f"Execution {execution.name} is still running.", "Follow it: make watch")
+        time.sleep(POLL_SECONDS)
+
+
+def _started(executions: Executions, event_id: str) -> Execution:
+    known: dict[str, Execution] = {}
+    deadline = time.monotonic() + START_SECONDS
+    while event_id not in known:
+        executions.started_by([event_id], known)
+        _check(
+            deadline,
+            f"Event {event_id} started no execution within {START_SECONDS} s.",
+            "See that its source and detail-type fit the rule's pattern.",
+        )
+        time.sleep(POLL_SECONDS)
+    return known[event_id]
+
+
+def _check(
+    deadline: float, problem: str, mend: str, now: Callable[[], float] = time.monotonic
+) -> None:
+    if now() > deadline:
+        raise OperationError(problem, mend)

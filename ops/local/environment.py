@@ -1,0 +1,155 @@
+"""Bring the local environment up and down, and tell how it is."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from ops.aws import Aws
+from ops.errors import OperationError
+from ops.local.database import Credentials, DatabaseServer
+from ops.local.supervision import Program, Supervisor, port_is_free
+from ops.settings import (
+    DATABASE_PORT_VARIABLE,
+    EMULATOR_PORT_VARIABLE,
+    LOCAL,
+    REPOSITORY,
+    LocalSettings,
+)
+
+ADMIN_SECRET = "flowbridge-local-database-admin"  # noqa: S105  a name, not a value
+START_SECONDS = 30
+EMULATOR_PYTHON = REPOSITORY / ".venv-emulator" / "bin" / "python"
+
+
+class LocalEnvironment:
+    """The emulator and the database of one folder.
+
+    Parameters
+    ----------
+    settings
+        The folder and the ports.
+    """
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self.settings = settings
+        self.database = DatabaseServer(settings.folder / "database", settings.ports.database)
+        self._supervisor = Supervisor(settings.folder, settings.logs)
+
+    def up(self) -> bool:
+        """Start what does not run; return whether anything was started.
+
+        Raises
+        ------
+        OperationError
+            When a port is taken, or a program does not answer in time. Nothing is left running.
+        """
+        if self._supervisor.is_running():
+            if all(answers() for answers in self._probes().values()):
+                return False
+            self.down()
+        self._check_ports()
+        credentials = self.database.prepare()
+        self.settings.record_ports()
+        try:
+            self._supervisor.start(self._programs())
+            for program in self._programs():
+                self._wait_for(program)
+            self._put_admin_secret(credentials)
+        except BaseException:
+            self.down()
+            raise
+        return True
+
+    def down(self) -> bool:
+        """Stop everything; return whether anything ran."""
+        return self._supervisor.stop(self._programs())
+
+    def status(self) -> dict[str, bool]:
+        """Return for each program whether it answers."""
+        return {name: answers() for name, answers in self._probes().items()}
+
+    def require_up(self) -> None:
+        """Refuse to go on without a running environment.
+
+        Raises
+        ------
+        OperationError
+            Which program does not answer, with the end of its log.
+        """
+        if not self._supervisor.is_running():
+            raise OperationError("The local environment is not running.", "Type 'make demo'.")
+        for name, answers in self._probes().items():
+            if not answers():
+                raise self._dead(name)
+
+    def _probes(self) -> dict[str, Callable[[], bool]]:
+        return {"database": self.database.answers, "emulator": self._emulator_answers}
+
+    def _programs(self) -> list[Program]:
+        pid_file = self.settings.folder / "emulator.pid"
+        return [
+            Program(
+                name="database",
+                command=self.database.command(),
+                pid_file=self.database.pid_file,
+                restart=True,
+            ),
+            Program(
+                name="emulator",
+                command=[
+                    str(EMULATOR_PYTHON),
+                    str(Path(__file__).with_name("emulator.py")),
+                    f"--port={self.settings.ports.emulator}",
+                    f"--pid-file={pid_file}",
+                ],
+                pid_file=pid_file,
+                # It keeps its resources in memory: one that came back empty would only confuse.
+                restart=False,
+            ),
+        ]
+
+    def _emulator_answers(self) -> bool:
+        url = f"{self.settings.endpoint}/_ministack/health"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  loopback
+                return bool(response.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def _check_ports(self) -> None:
+        for port, variable in (
+            (self.settings.ports.emulator, EMULATOR_PORT_VARIABLE),
+            (self.settings.ports.database, DATABASE_PORT_VARIABLE),
+        ):
+            if not port_is_free(port):
+                raise OperationError(
+                    f"Port {port} on 127.0.0.1 is in use by another program.",
+                    f"Stop that program, or choose another port: {variable}={port + 1} make up",
+                )
+
+    def _wait_for(self, program: Program) -> None:
+        answers = self._probes()[program.name]
+        deadline = time.monotonic() + START_SECONDS
+        while not answers():
+            if time.monotonic() > deadline or self._supervisor.has_died(program):
+                raise self._dead(program.name)
+            time.sleep(0.1)
+
+    def _dead(self, name: str) -> OperationError:
+        log = self._supervisor.log(name)
+        return OperationError(
+            f"The {name} of the local environment does not answer. The end of {log}:\n"
+            f"{self._supervisor.last_lines(name)}",
+            "Type 'make down' and then 'make demo' to start again.",
+        )
+
+    def _put_admin_secret(self, credentials: Credentials) -> None:
+        """Hand over the administrator's credentials, as the owners of the database would."""
+        client = Aws(LOCAL, self.settings).client("secretsmanager")
+        value = json.dumps({"username": credentials.username, "password": credentials.password})
+        client.create_secret(Name=ADMIN_SECRET, SecretString=value)

@@ -1,0 +1,52 @@
+"""Look at the rows of the CRM database (local environment only: elsewhere it is private)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pymysql
+import pymysql.cursors
+
+TABLES = ("CLIENTS", "PARTNERS", "BENEFIT")
+Row = dict[str, Any]
+
+
+class CrmDatabase:
+    """The database as the flow's own, least-privileged user sees it.
+
+    Parameters
+    ----------
+    location
+        The root module's output ``database``: host, port, name, secret_arn.
+    secrets_client
+        A boto3 ``secretsmanager`` client.
+    """
+
+    def __init__(self, location: Mapping[str, Any], secrets_client: Any) -> None:
+        secret = secrets_client.get_secret_value(SecretId=location["secret_arn"])
+        credentials = json.loads(secret["SecretString"])
+        self._connection = pymysql.connect(
+            host=location["host"],
+            port=int(location["port"]),
+            database=location["name"],
+            user=credentials["username"],
+            password=credentials["password"],
+            autocommit=True,
+            cursorclass=pymysql.cursors.DictCursor,
+        )
+
+    def rows(self, rut: str) -> dict[str, list[Row]]:
+        """Return the rows of one person, by table."""
+        return {table: self._select(table, rut) for table in TABLES}
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    def _select(self, table: str, rut: str) -> list[Row]:
+        with self._connection.cursor() as cursor:
+            # The table's name is one of TABLES, never input.
+            cursor.execute(f"SELECT * FROM {table} WHERE rut = %s ORDER BY id", (rut,))  # noqa: S608
+            return list(cursor.fetchall())

@@ -1,0 +1,104 @@
+"""What ``make watch`` and ``make demo`` show: tables of executions, the graph of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ops.executions import Execution, StateRun, Status
+
+MARKS = {
+    Status.WAITING: ("·", "dim"),
+    Status.RUNNING: ("▶", "cyan"),
+    Status.SUCCEEDED: ("✓", "green"),
+    Status.CAUGHT: ("✗", "yellow"),
+    Status.FAILED: ("✗", "red"),
+}
+COLORS = {"RUNNING": "cyan", "SUCCEEDED": "green"}
+
+
+def executions_table(rows: Sequence[tuple[Execution, Sequence[StateRun]]]) -> Table:
+    """Return a table of executions, each with the state that it is in or ended in."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("execution", "status", "started", "seconds", "state", "error"):
+        table.add_column(column, justify="right" if column == "seconds" else "left", no_wrap=True)
+    for execution, runs in rows:
+        color = COLORS.get(execution.status, "red")
+        table.add_row(
+            escape(execution.name),
+            f"[{color}]{execution.status}[/{color}]",
+            f"{execution.started:%H:%M:%S}",
+            seconds(execution.seconds),
+            escape(_place(runs)),
+            escape(_error(runs) or execution.error or ""),
+        )
+    if not rows:
+        table.add_row("[dim]no executions yet[/dim]")
+    return table
+
+
+def graph(execution: Execution, states: Sequence[str], runs: Sequence[StateRun]) -> RenderableType:
+    """Return the graph of one execution: its states in order, each with how it went."""
+    color = COLORS.get(execution.status, "red")
+    took = f" in {seconds(execution.seconds)} s" if execution.is_over else ""
+    title = Text.assemble(
+        execution.name, "  ", (execution.status, color), (took, "dim"), overflow="fold"
+    )
+    visited = {run.name for run in runs}
+    lines = [state_line(run) for run in runs]
+    lines += [state_line_waiting(name) for name in states if name not in visited]
+    return Group(title, *lines)
+
+
+def state_line(run: StateRun) -> Text:
+    """Return one state's line: mark, name, duration, tries, error."""
+    mark, style = MARKS[run.status]
+    line = Text.assemble(("  " + mark + " ", style), f"{run.name:<22}")
+    line.append(f"{seconds(run.seconds):>7} s" if run.exited else "       …", "dim")
+    if run.attempts > 1:
+        line.append(f"  {run.attempts} tries", "yellow")
+    if run.error:
+        line.append(f"  {run.error}", style)
+    return line
+
+
+def state_line_waiting(name: str) -> Text:
+    """Return the line of a state that was not visited."""
+    mark, style = MARKS[Status.WAITING]
+    return Text(f"  {mark} {name}", style)
+
+
+def state_details(run: StateRun) -> Group:
+    """Return everything about one visit to a state, its input and output in full."""
+    parts: list[RenderableType] = [state_line(run)]
+    for title, value in (("input", run.input), ("output", run.output), ("cause", run.cause)):
+        if value:
+            parts.append(Text(f"{title}:", "bold"))
+            parts.append(Text(indented_json(value)))
+    return Group(*parts)
+
+
+def indented_json(text: str) -> str:
+    """Return JSON indented; other text as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except json.JSONDecodeError:
+        return text
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration with one digit, or a sign that there is none yet."""
+    return "…" if value is None else f"{value:.1f}"
+
+
+def _place(runs: Sequence[StateRun]) -> str:
+    return runs[-1].name if runs else ""
+
+
+def _error(runs: Sequence[StateRun]) -> str | None:
+    return next((run.error for run in reversed(runs) if run.error), None)

@@ -1,0 +1,100 @@
+"""Where the local environment lives: its folder and its two ports.
+
+A value comes from the environment variable of its name, else from what the running local
+environment recorded when it was started (so that ``make send`` finds an environment that was
+started on other ports), else from the default.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ops.errors import OperationError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LOOPBACK = "127.0.0.1"
+LOCAL = "local"
+
+DEFAULT_FOLDER = ".local"
+DEFAULT_EMULATOR_PORT = 4566
+DEFAULT_DATABASE_PORT = 33306
+
+FOLDER_VARIABLE = "FLOWBRIDGE_FOLDER"
+EMULATOR_PORT_VARIABLE = "FLOWBRIDGE_EMULATOR_PORT"
+DATABASE_PORT_VARIABLE = "FLOWBRIDGE_DATABASE_PORT"
+PORTS_FILE = "ports.json"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The loopback ports of the local environment."""
+
+    emulator: int
+    database: int
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """The folder and ports of one local environment."""
+
+    folder: Path
+    ports: Ports
+
+    @property
+    def endpoint(self) -> str:
+        """The URL at which the emulator answers every AWS call."""
+        return f"http://{LOOPBACK}:{self.ports.emulator}"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs of everything that runs in the background."""
+        return self.folder / "logs"
+
+    def record_ports(self) -> None:
+        """Keep the ports for the commands that come later."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.folder / PORTS_FILE).write_text(json.dumps(asdict(self.ports)) + "\n")
+
+
+def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
+    """Return the settings that apply to this command.
+
+    Raises
+    ------
+    OperationError
+        When a port is no number between 1024 and 65535, or both are the same.
+    """
+    folder = (REPOSITORY / environment.get(FOLDER_VARIABLE, DEFAULT_FOLDER)).resolve()
+    recorded = _recorded_ports(folder / PORTS_FILE)
+    ports = Ports(
+        emulator=_port(environment, EMULATOR_PORT_VARIABLE, recorded.emulator),
+        database=_port(environment, DATABASE_PORT_VARIABLE, recorded.database),
+    )
+    if ports.emulator == ports.database:
+        raise OperationError(
+            f"The emulator and the database cannot both use port {ports.emulator}.",
+            f"Set {EMULATOR_PORT_VARIABLE} or {DATABASE_PORT_VARIABLE} to another port.",
+        )
+    return LocalSettings(folder=folder, ports=ports)
+
+
+def _recorded_ports(file: Path) -> Ports:
+    if not file.exists():
+        return Ports(emulator=DEFAULT_EMULATOR_PORT, database=DEFAULT_DATABASE_PORT)
+    try:
+        return Ports(**json.loads(file.read_text()))
+    except (ValueError, TypeError) as error:
+        raise OperationError(f"{file} cannot be read: {error}.", "Delete it.") from error
+
+
+def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
+    text = environment.get(variable) or str(default)
+    if not text.isdecimal() or not 1024 <= int(text) <= 65535:
+        raise OperationError(
+            f"{variable} is '{text}', which is no port.", "Use a number from 1024 to 65535."
+        )
+    return int(text)

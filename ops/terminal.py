@@ -1,0 +1,83 @@
+"""What the command line prints: steps that show that they are alive, problems with their mend."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from ops.errors import OperationError
+
+HEARTBEAT_SECONDS = 5.0
+
+console = Console(highlight=False, soft_wrap=not Console().is_terminal)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Step:
+    """A step under way; `detail` is what it is doing just now."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.detail = ""
+        self.started = time.monotonic()
+
+    def __str__(self) -> str:
+        detail = f": {self.detail}" if self.detail else ""
+        return f"{self.title}{detail} ({self.seconds:.0f} s)"
+
+    def __rich__(self) -> Text:
+        """Let the terminal's live line show the step as it is at each refresh."""
+        return Text(str(self))
+
+    @property
+    def seconds(self) -> float:
+        """The time since the step began."""
+        return time.monotonic() - self.started
+
+
+@contextmanager
+def step(title: str) -> Iterator[Step]:
+    """Show a step: a live line on a terminal, else a line whenever five seconds have passed."""
+    current = Step(title)
+    alive = console.status(current) if console.is_terminal else _heartbeat(current)
+    try:
+        with alive:
+            yield current
+    except BaseException:
+        console.print(f"[red]✗[/red] {escape(title)} [dim]({current.seconds:.1f} s)[/dim]")
+        raise
+    detail = f": {current.detail}" if current.detail else ""
+    console.print(f"[green]✓[/green] {escape(title + detail)} [dim]({current.seconds:.1f} s)[/dim]")
+
+
+def heading(text: str) -> None:
+    """Print the title of a part of a longer command."""
+    console.print(f"\n[bold]{escape(text)}[/bold]")
+
+
+def problem(error: OperationError) -> None:
+    """Print what is wrong and what to do."""
+    errors.print(f"[red]{escape(error.problem)}[/red]\n{escape(error.mend)}")
+
+
+@contextmanager
+def _heartbeat(current: Step) -> Iterator[None]:
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(HEARTBEAT_SECONDS):
+            console.print(f"  … {escape(str(current))}")
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

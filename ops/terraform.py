@@ -1,0 +1,362 @@
+"""Run Terraform for one environment, with the same files and commands that an operator types."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hcl2
+
+from ops.aws import Aws
+from ops.errors import OperationError
+from ops.prepare import terraform_cli_config
+from ops.settings import (
+    DEFAULT_DATABASE_PORT,
+    DEFAULT_EMULATOR_PORT,
+    LOCAL,
+    REPOSITORY,
+    LocalSettings,
+)
+
+ROOT = REPOSITORY / "terraform"
+BOOTSTRAP_STATE_KEY = "bootstrap.tfstate"
+PARALLELISM = 30
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """An error or warning of Terraform, as its JSON output gives it."""
+
+    severity: str
+    summary: str
+    detail: str
+    place: str
+
+    def __str__(self) -> str:
+        text = f"{self.summary}{f' ({self.place})' if self.place else ''}"
+        return f"{text}: {self.detail}" if self.detail else text
+
+
+class Terraform:
+    """The root module of one environment.
+
+    Parameters
+    ----------
+    environment
+        Names ``envs/<environment>.tfvars`` and ``envs/<environment>.s3.tfbackend``.
+    local
+        The local environment; its endpoint and ports are used for ``local`` only.
+    aws
+        The environment's AWS clients.
+    """
+
+    def __init__(self, environment: str, local: LocalSettings, aws: Aws) -> None:
+        self.environment = environment
+        self._local = local
+        self._aws = aws
+        self._variables_file = ROOT / "envs" / f"{environment}.tfvars"
+        self._backend_file = ROOT / "envs" / f"{environment}.s3.tfbackend"
+        for file in (self._variables_file, self._backend_file):
+            if not file.exists():
+                raise OperationError(
+                    f"There is no environment '{environment}': {file} is missing.",
+                    f"Choose one of: {', '.join(environments())}.",
+                )
+
+    def bootstrap(self, progress: Progress) -> bool:
+        """Make the account's state bucket, unless it is there; return whether it was made.
+
+        The bootstrap's own state moves into the bucket that it made.
+        """
+        if self._bootstrap_state_exists():
+            return False
+        work = self._local.folder / "terraform" / self.environment / "bootstrap"
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.copytree(ROOT / "bootstrap", work, ignore=shutil.ignore_patterns(".terraform"))
+        # Terraform reads a file of this name over the block of versions.tf.
+        override = work / "backend_override.tf"
+        override.write_text('terraform {\n  backend "local" {}\n}\n')
+        progress("init")
+        self._run(work, "init", "-input=false", "-lockfile=readonly")
+        progress("apply")
+        self._run_json(
+            work,
+            progress,
+            "apply",
+            "-auto-approve",
+            *self._bootstrap_variables(),
+        )
+        override.unlink()
+        progress("move the state into the bucket")
+        self._run(
+            work,
+            "init",
+            "-input=false",
+            "-lockfile=readonly",
+            "-migrate-state",
+            "-force-copy",
+            *self._backend_arguments(BOOTSTRAP_STATE_KEY),
+        )
+        return True
+
+    def init(self, progress: Progress) -> None:
+        """Initialise the working folder, unless that was done for the same files."""
+        arguments = self._backend_arguments()
+        digest = _digest([*sorted(ROOT.rglob("*.tf")), ROOT / ".terraform.lock.hcl"], arguments)
+        stamp = self._data_folder / "initialised"
+        if stamp.exists() and stamp.read_text() == digest:
+            return
+        progress("init")
+        self._run(ROOT, "init", "-input=false", "-lockfile=readonly", "-reconfigure", *arguments)
+        stamp.write_text(digest)
+
+    def apply(self, progress: Progress) -> str:
+        """Apply, and return Terraform's summary of what changed."""
+        self.init(progress)
+        return self._run_json(ROOT, progress, "apply", "-auto-approve", *self.arguments())
+
+    def destroy(self, progress: Progress) -> str:
+        """Destroy everything of the environment but its state bucket."""
+        self.init(progress)
+        return self._run_json(ROOT, progress, "destroy", "-auto-approve", *self.arguments())
+
+    def plan(self, *arguments: str) -> int:
+        """Show the plan; return 0 when nothing would change, 2 when something would.
+
+        Raises
+        ------
+        OperationError
+            When there is no plan because of an error, which Terraform has printed.
+        """
+        self.init(lambda _: None)
+        command = ["terraform", "plan", "-input=false", "-detailed-exitcode", *self.arguments()]
+        result = subprocess.run(
+            [*command, *arguments], cwd=ROOT, env=self.process_environment(), check=False
+        )
+        if result.returncode not in (0, 2):
+            raise OperationError("Terraform could not plan.", "Mend what it says above.")
+        return result.returncode
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the values of the root module's outputs.
+
+        Raises
+        ------
+        OperationError
+            When the environment was never applied.
+        """
+        self.init(lambda _: None)
+        outputs = json.loads(self._run(ROOT, "output", "-json"))
+        if not outputs:
+            raise OperationError(
+                f"The environment '{self.environment}' has no resources yet.",
+                "Type 'make demo'." if self.environment == LOCAL else "Apply Terraform first.",
+            )
+        return {name: output["value"] for name, output in outputs.items()}
+
+    def arguments(self) -> list[str]:
+        """Return the variables of plan, apply and destroy."""
+        arguments = [f"-var-file={self._variables_file}"]
+        ports = self._local.ports
+        if self.environment == LOCAL and ports.emulator != DEFAULT_EMULATOR_PORT:
+            arguments.append(f"-var=emulator_endpoint={self._local.endpoint}")
+        if self.environment == LOCAL and ports.database != DEFAULT_DATABASE_PORT:
+            database = read_hcl(self._variables_file)["database"]
+            database["on_premises"]["port"] = ports.database
+            arguments.append(f"-var=database={json.dumps(database)}")
+        return arguments
+
+    def process_environment(self) -> dict[str, str]:
+        """Return the environment variables for Terraform."""
+        variables = {
+            name: value
+            for name, value in os.environ.items()
+            # An operator's own profile must not reach the emulator.
+            if self.environment != LOCAL or not name.startswith("AWS_")
+        }
+        variables |= self._aws.variables()
+        variables |= {
+            "TF_IN_AUTOMATION": "1",
+            "TF_DATA_DIR": str(self._data_folder),
+            "CHECKPOINT_DISABLE": "1",
+        }
+        if (configuration := terraform_cli_config()) is not None:
+            variables["TF_CLI_CONFIG_FILE"] = str(configuration)
+        return variables
+
+    @property
+    def _data_folder(self) -> Path:
+        return self._local.folder / "terraform" / self.environment / "root"
+
+    def _backend_arguments(self, key: str | None = None) -> list[str]:
+        arguments = [f"-backend-config={self._backend_file}"]
+        if key is not None:
+            arguments.append(f"-backend-config=key={key}")
+        if self.environment == LOCAL:
+            endpoints = f'endpoints={{s3="{self._local.endpoint}"}}'
+            arguments.append(f"-backend-config={endpoints}")
+        return arguments
+
+    def _bootstrap_variables(self) -> list[str]:
+        values = read_hcl(self._variables_file)
+        names = ("project", "environment", "region", "account_id")
+        return [f"-var={name}={values[name]}" for name in names if name in values]
+
+    def _bootstrap_state_exists(self) -> bool:
+        bucket = read_hcl(self._backend_file)["bucket"]
+        client = self._aws.client("s3")
+        try:
+            client.head_object(Bucket=bucket, Key=BOOTSTRAP_STATE_KEY)
+        except client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NoSuchBucket"):
+                return False
+            raise
+        return True
+
+    def _run(self, folder: Path, *arguments: str) -> str:
+        self._data_folder.mkdir(parents=True, exist_ok=True)
+        result = subprocess.run(
+            ["terraform", *arguments],  # noqa: S607  wherever the user has it
+            cwd=folder,
+            env=self._environment_for(folder),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise OperationError(
+                f"'terraform {arguments[0]}' failed in {folder}:\n{result.stderr.strip()}",
+                "Mend what Terraform says above and type the command again.",
+            )
+        return result.stdout
+
+    def _run_json(self, folder: Path, progress: Progress, *arguments: str) -> str:
+        """Run a command that reports its progress as JSON lines; return its closing summary."""
+        process = subprocess.Popen(
+            [  # noqa: S607
+                "terraform",
+                arguments[0],
+                "-json",
+                "-input=false",
+                f"-parallelism={PARALLELISM}",
+                *arguments[1:],
+            ],
+            cwd=folder,
+            env=self._environment_for(folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        reader = _Reader(progress)
+        try:
+            for line in process.stdout or ():
+                reader.read(line)
+        except BaseException:
+            # Terraform finishes what is under way and gives the lock back.
+            process.terminate()
+            process.wait()
+            raise
+        if process.wait() != 0:
+            raise OperationError(
+                f"'terraform {arguments[0]}' failed in {folder}:\n{reader.problems()}",
+                "Mend what Terraform says above and type the command again.",
+            )
+        return reader.summary
+
+    def _environment_for(self, folder: Path) -> dict[str, str]:
+        environment = self.process_environment()
+        if folder != ROOT:
+            del environment["TF_DATA_DIR"]
+        return environment
+
+
+class _Reader:
+    """Reads the lines of ``terraform apply -json``.
+
+    Their form: https://developer.hashicorp.com/terraform/internals/machine-readable-ui
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._total = 0
+        self._done = 0
+        self._under_way: dict[str, None] = {}
+        self._diagnostics: list[Diagnostic] = []
+        self._plain: list[str] = []
+        self.summary = ""
+
+    def read(self, line: str) -> None:
+        """Take one line."""
+        try:
+            message = json.loads(line)
+        except json.JSONDecodeError:
+            self._plain.append(line.rstrip())
+            return
+        kind = message.get("type")
+        address = message.get("hook", {}).get("resource", {}).get("addr", "")
+        if kind == "change_summary":
+            changes = message["changes"]
+            self._total = changes["add"] + changes["change"] + changes["remove"]
+            self.summary = str(message["@message"]).removesuffix(".")
+        elif kind == "apply_start":
+            self._under_way[address] = None
+        elif kind in ("apply_complete", "apply_errored"):
+            self._under_way.pop(address, None)
+            self._done += 1
+        elif kind == "diagnostic":
+            self._diagnostics.append(_diagnostic(message["diagnostic"]))
+        if kind in ("apply_start", "apply_complete", "refresh_start"):
+            self._progress(self._state(address))
+
+    def problems(self) -> str:
+        """Return the errors, a line each; Terraform's other words when it named none."""
+        found = [str(d) for d in self._diagnostics if d.severity == "error"]
+        return "\n".join(found or self._plain or ["(Terraform gave no reason)"])
+
+    def _state(self, address: str) -> str:
+        if self._under_way:
+            # The one that has been under way longest is the one waited for.
+            return f"{self._done} of {self._total}, {next(iter(self._under_way))}"
+        return f"{self._done} of {self._total}" if self._total else f"read {address}"
+
+
+def environments() -> list[str]:
+    """Return the names of the environments that have a variables file."""
+    return sorted(file.stem for file in (ROOT / "envs").glob("*.tfvars"))
+
+
+def read_hcl(file: Path) -> dict[str, Any]:
+    """Return the values of a ``.tfvars`` or ``.tfbackend`` file."""
+    options = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False)
+    with file.open() as stream:
+        values: dict[str, Any] = hcl2.load(stream, serialization_options=options)
+    return values
+
+
+def _digest(files: Iterable[Path], words: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(str(file).encode() + b"\0" + file.read_bytes())
+    for word in words:
+        digest.update(word.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def _diagnostic(raw: dict[str, Any]) -> Diagnostic:
+    place = raw.get("range") or {}
+    where = f"{place['filename']}:{place['start']['line']}" if place else raw.get("address", "")
+    return Diagnostic(
+        severity=raw["severity"],
+        summary=raw["summary"],
+        detail=" ".join(raw.get("detail", "").split()),
+        place=where,
+    )

@@ -1,0 +1,91 @@
+"""``make watch``: executions as they run, and one of them in detail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rich.console import RenderableType
+from rich.live import Live
+
+from ops import screens
+from ops.errors import OperationError
+from ops.executions import Execution, Executions, StateRun
+from ops.terminal import console
+
+REFRESH_SECONDS = 1.0
+SHOWN = 15
+
+
+class ExecutionsView:
+    """The newest executions; histories of those that have ended are read once."""
+
+    def __init__(self, executions: Executions) -> None:
+        self._executions = executions
+        self._ended: dict[str, list[StateRun]] = {}
+
+    def render(self) -> RenderableType:
+        """Return the table as it is now."""
+        rows = [(e, self._runs(e)) for e in self._executions.newest(SHOWN)]
+        return screens.executions_table(rows)
+
+    def _runs(self, execution: Execution) -> list[StateRun]:
+        if execution.arn in self._ended:
+            return self._ended[execution.arn]
+        runs = self._executions.history(execution.arn)
+        if execution.is_over:
+            self._ended[execution.arn] = runs
+        return runs
+
+
+def watch_all(executions: Executions, once: bool) -> None:
+    """Show the newest executions, until Ctrl-C; once when not on a terminal."""
+    view = ExecutionsView(executions)
+    _show(view.render, until=lambda: once)
+
+
+def watch_one(executions: Executions, name: str, once: bool) -> None:
+    """Show the graph of one execution until it ends."""
+    current = executions.find(name)
+    states = executions.states()
+
+    def render() -> RenderableType:
+        nonlocal current
+        current = executions.describe(current.arn)
+        return screens.graph(current, states, executions.history(current.arn))
+
+    _show(render, until=lambda: once or current.is_over)
+
+
+def show_state(executions: Executions, name: str, state: str) -> None:
+    """Show every visit of one execution to a state, with input and output.
+
+    Raises
+    ------
+    OperationError
+        When the execution was never in that state.
+    """
+    execution = executions.find(name)
+    runs = executions.history(execution.arn)
+    found = [run for run in runs if run.name == state]
+    if not found:
+        raise OperationError(
+            f"Execution {execution.name} was never in a state '{state}'.",
+            f"It was in: {', '.join(dict.fromkeys(run.name for run in runs))}.",
+        )
+    for run in found:
+        console.print(screens.state_details(run))
+
+
+def _show(render: Callable[[], RenderableType], until: Callable[[], bool]) -> None:
+    """Print once, or on a terminal keep what is shown fresh until `until` or Ctrl-C."""
+    if not console.is_terminal:
+        console.print(render())
+        return
+    with Live(render(), console=console, auto_refresh=False) as live:
+        try:
+            while not until():
+                time.sleep(REFRESH_SECONDS)
+                live.update(render(), refresh=True)
+        except KeyboardInterrupt:
+            pass
