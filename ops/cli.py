@@ -13,7 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops import demo as demonstration
 from ops import send as sending
-from ops import settings, terminal, watch as watching
+from ops import settings, terminal
+from ops import watch as watching
 from ops.aws import Aws
 from ops.errors import OperationError
 from ops.events import Publisher

@@ -131,9 +131,13 @@ def prepare_mariadb() -> bool:
     typed = f"sudo {' '.join(command)}"
     may = _rights_to_install()
     if may is None:
-        raise SetupError(f"MariaDB is not installed and cannot be installed from here. Type: {typed}")
+        raise SetupError(
+            f"MariaDB is not installed and cannot be installed from here. Type: {typed}"
+        )
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    if subprocess.run([*may, *command], env=environment, capture_output=True, check=False).returncode:
+    if subprocess.run(
+        [*may, *command], env=environment, capture_output=True, check=False
+    ).returncode:
         # The package lists may be missing or old.
         _run([*may, "apt-get", "update"], "see that the package lists can be reached")
         _run([*may, *command], f"type: {typed}", environment)

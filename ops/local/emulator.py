@@ -149,7 +149,7 @@ async def serve(port: int) -> None:
     async def stopped() -> None:
         await stop.wait()
 
-    await hypercorn_serve(application, config, shutdown_trigger=stopped)  # type: ignore[arg-type]
+    await hypercorn_serve(application, config, shutdown_trigger=stopped)
 
 
 def main() -> None:

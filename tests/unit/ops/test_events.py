@@ -57,7 +57,8 @@ def test_malformed_lines_are_named_and_the_others_are_read() -> None:
     assert set(reasons) == {2, 4, 5, 6}
     assert "no JSON" in reasons[2]
     assert "array" in reasons[4]
-    assert "'detail'" in reasons[5] and "string" in reasons[5]
+    assert "'detail'" in reasons[5]
+    assert "string" in reasons[5]
     assert "no 'detail'" in reasons[6]
 
 

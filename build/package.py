@@ -1,0 +1,390 @@
+"""Build one deterministic zip for each Lambda package, and the manifest that Terraform reads.
+
+A package is a folder of ``lambda_src`` that holds a ``package.toml``. Its zip holds the folder,
+what ``package.toml`` includes beside it, and the libraries that its ``requirements.txt`` pins.
+The same sources give the same bytes on every machine:
+
+- libraries are wheels of pure Python, pinned by their SHA-256;
+- entries are sorted, with one fixed time and one fixed mode;
+- entries are compressed by libdeflate, whose version our lock file pins. The standard library uses
+  whichever zlib the system has, and two of them (zlib, zlib-ng) make different bytes of one file.
+
+Compiled bytecode is not inside: it would only serve the one Python version that compiled it, and
+Lambda's differs from the builder's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import concurrent.futures
+import hashlib
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import deflate
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SOURCES = REPOSITORY / "lambda_src"
+DIST = REPOSITORY / "build" / "dist"
+CACHE = REPOSITORY / "build" / "cache"
+
+PACKAGE_FILE = "package.toml"
+REQUIREMENTS_FILE = "requirements.txt"
+MANIFEST_FILE = "manifest.json"
+
+#: Part of every source digest: raise it when the same sources are to give other bytes.
+FORMAT = "1"
+#: libdeflate's best, which is smaller than zlib's best and still takes less time.
+COMPRESSION_LEVEL = 12
+
+#: The Lambda runtime brings them; a second copy costs megabytes and start-up time.
+IN_THE_RUNTIME = frozenset({"boto3", "botocore", "s3transfer"})
+#: Folders and files of sources and wheels that nothing needs at run time.
+UNWANTED_FOLDERS = frozenset({"__pycache__", "tests", "test"})
+UNWANTED_SUFFIXES = (".pyc", ".pyo", ".pyi")
+UNWANTED_NAMES = frozenset(
+    {"py.typed", PACKAGE_FILE, REQUIREMENTS_FILE, "requirements.in", ".DS_Store"}
+)
+#: Of a wheel's metadata, the licence and the name and version stay.
+KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE", "COPYING", "AUTHORS")
+NATIVE_SUFFIXES = (".so", ".pyd", ".dylib")
+
+Contents = dict[str, bytes]
+Fetch = Callable[[Path, Path], None]
+
+
+class PackagingError(Exception):
+    """A package cannot be built; the message says which, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A folder to package."""
+
+    name: str
+    sources: Path
+    include: tuple[str, ...]
+
+    @property
+    def requirements(self) -> Path:
+        """Its lock file."""
+        return self.sources / self.name / REQUIREMENTS_FILE
+
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """Yield the path in the zip, and the file, of each of its own sources, sorted."""
+        found: dict[str, Path] = {}
+        for entry in (self.name, *self.include):
+            start = self.sources / entry
+            if not start.exists():
+                raise PackagingError(
+                    f"{self.name}/{PACKAGE_FILE} includes '{entry}', which is not in "
+                    f"{self.sources}. Correct the name."
+                )
+            for file in [start] if start.is_file() else start.rglob("*"):
+                path = file.relative_to(self.sources).as_posix()
+                if file.is_file() and is_wanted(path):
+                    found[path] = file
+        yield from sorted(found.items())
+
+    def source_digest(self) -> str:
+        """Return a digest of everything that the zip is made of."""
+        digest = hashlib.sha256(FORMAT.encode())
+        for path, file in [*self.files(), (REQUIREMENTS_FILE, self.requirements)]:
+            data = file.read_bytes()
+            digest.update(f"\0{path}\0{len(data)}\0".encode() + data)
+        return digest.hexdigest()
+
+
+def find_packages(sources: Path) -> list[Package]:
+    """Return the packages of a folder of sources.
+
+    Raises
+    ------
+    PackagingError
+        When a package's settings cannot be read, or its lock file is missing.
+    """
+    packages = []
+    for file in sorted(sources.glob(f"*/{PACKAGE_FILE}")):
+        try:
+            settings = tomllib.loads(file.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise PackagingError(f"{file} is no TOML: {error}. Correct it.") from error
+        package = Package(file.parent.name, sources, tuple(settings.get("include", ())))
+        if not package.requirements.exists():
+            raise PackagingError(f"{package.requirements} is missing. Type 'make lock'.")
+        packages.append(package)
+    return packages
+
+
+def is_wanted(path: str) -> bool:
+    """Tell whether a file belongs into a zip."""
+    *folders, name = path.split("/")
+    if name in UNWANTED_NAMES or name.endswith(UNWANTED_SUFFIXES):
+        return False
+    if UNWANTED_FOLDERS.intersection(folders):
+        return False
+    if any(folder.endswith(".dist-info") for folder in folders):
+        return name.startswith(KEPT_METADATA) or "licenses" in folders
+    return True
+
+
+# --- libraries -------------------------------------------------------------------------------
+
+
+def check_requirements(package: Package) -> None:
+    """Refuse libraries that the Lambda runtime brings.
+
+    Raises
+    ------
+    PackagingError
+        Naming them.
+    """
+    lines = package.requirements.read_text(encoding="utf-8").splitlines()
+    names = {line.partition("==")[0].strip().lower() for line in lines if "==" in line}
+    if found := sorted(names & IN_THE_RUNTIME):
+        raise PackagingError(
+            f"{package.name} pins {', '.join(found)}, which the Lambda runtime brings. "
+            f"Take it out of {package.name}/requirements.in and type 'make lock'."
+        )
+
+
+def fetch_wheels(requirements: Path, folder: Path) -> None:
+    """Download the pinned wheels of pure Python, checked by their digests, with pip.
+
+    Raises
+    ------
+    PackagingError
+        With pip's own words.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-input", "--require-hashes", "--no-deps", "--only-binary=:all:"]
+    # Without a platform and with the language's version only, nothing but pure Python fits.
+    command += ["--platform", "any", "--abi", "none", "--implementation", "py"]
+    command += ["--dest", str(folder), "--requirement", str(requirements)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise PackagingError(
+            f"The libraries of {requirements} could not be fetched: {result.stderr.strip()} "
+            "They must be wheels of pure Python, pinned by their digests; 'make lock' pins anew."
+        )
+
+
+def library_files(package: Package, cache: Path, fetch: Fetch) -> Contents:
+    """Return the files of a package's libraries; wheels are fetched once for each lock file.
+
+    Raises
+    ------
+    PackagingError
+        When a wheel cannot be had, or holds native code.
+    """
+    text = package.requirements.read_bytes()
+    if not text.strip():
+        return {}
+    folder = cache / hashlib.sha256(text).hexdigest()[:16]
+    if not folder.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as work:
+            wheels = Path(work) / "wheels"
+            wheels.mkdir()
+            fetch(package.requirements, wheels)
+            # Renamed when complete, so that an interrupted download is done again.
+            os.replace(wheels, folder)
+    contents: Contents = {}
+    for wheel in sorted(folder.glob("*.whl")):
+        contents |= wheel_files(wheel)
+    return contents
+
+
+def wheel_files(wheel: Path) -> Contents:
+    """Return the wanted files of a wheel.
+
+    Raises
+    ------
+    PackagingError
+        When it holds native code.
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+        if native := [name for name in names if name.endswith(NATIVE_SUFFIXES)]:
+            raise PackagingError(
+                f"{wheel.name} holds native code ({native[0]}), which runs on one kind of "
+                "processor only. Pin a version that comes as pure Python."
+            )
+        return {name: archive.read(name) for name in names if is_wanted(name)}
+
+
+# --- zips and manifest -----------------------------------------------------------------------
+
+
+def write_zip(contents: Contents, target: Path) -> None:
+    """Write a zip whose bytes depend on the contents alone, in one step."""
+    partial = target.with_suffix(".partial")
+    partial.write_bytes(zip_bytes(contents))
+    os.replace(partial, target)
+
+
+def zip_bytes(contents: Contents) -> bytes:
+    """Return a zip of the contents.
+
+    The standard library cannot write what another library compressed, so the records are laid out
+    here (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3.7, 4.3.12 and
+    4.3.16): every entry readable by all, dated 1980-01-01, the earliest day that a zip knows.
+    """
+    version, made_by_unix, utf8_name, deflated, time_and_date = 20, 3 << 8 | 20, 0x0800, 8, 0x210000
+    mode = 0o100644 << 16
+    entries, directory = bytearray(), bytearray()
+    for path in sorted(contents):
+        data, name = contents[path], path.encode()
+        packed = bytes(deflate.deflate_compress(data, COMPRESSION_LEVEL))
+        common = struct.pack(
+            "<HHHIIIIHH",
+            version,
+            utf8_name,
+            deflated,
+            time_and_date,
+            zlib.crc32(data),
+            len(packed),
+            len(data),
+            len(name),
+            0,
+        )
+        directory += b"PK\1\2" + struct.pack("<H", made_by_unix) + common
+        directory += struct.pack("<HHHII", 0, 0, 0, mode, len(entries)) + name
+        entries += b"PK\3\4" + common + name + packed
+    count = len(contents)
+    end = struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), len(entries), 0)
+    return bytes(entries + directory + b"PK\5\6" + end)
+
+
+def describe(file: Path, source_digest: str) -> dict[str, Any]:
+    """Return a package's entry in the manifest."""
+    data = file.read_bytes()
+    digest = hashlib.sha256(data)
+    return {
+        "file": file.name,
+        "sha256": digest.hexdigest(),
+        "sha256_base64": base64.b64encode(digest.digest()).decode(),
+        "size": len(data),
+        "source_digest": source_digest,
+    }
+
+
+def manifest(packages: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the manifest; its ``release`` names this set of packages."""
+    text = json.dumps({name: entry["sha256"] for name, entry in packages.items()}, sort_keys=True)
+    return {
+        "release": hashlib.sha256(text.encode()).hexdigest(),
+        "packages": dict(sorted(packages.items())),
+    }
+
+
+def is_built(entry: Mapping[str, Any] | None, source_digest: str, dist: Path) -> bool:
+    """Tell whether a package of an earlier run is there, whole, and of the same sources."""
+    if entry is None or entry["source_digest"] != source_digest:
+        return False
+    file = dist / entry["file"]
+    return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == entry["sha256"]
+
+
+def build(
+    sources: Path, dist: Path, cache: Path, fetch: Fetch = fetch_wheels
+) -> dict[str, tuple[dict[str, Any], bool]]:
+    """Build what changed, and write the manifest.
+
+    Returns
+    -------
+    dict
+        For each package its entry in the manifest, and whether it was built now.
+
+    Raises
+    ------
+    PackagingError
+        When a package cannot be built; the manifest is then left as it was.
+    """
+    packages = find_packages(sources)
+    dist.mkdir(parents=True, exist_ok=True)
+    before = read_manifest(dist / MANIFEST_FILE)
+
+    def one(package: Package) -> tuple[dict[str, Any], bool]:
+        source_digest = package.source_digest()
+        known = before.get(package.name)
+        if known is not None and is_built(known, source_digest, dist):
+            return known, False
+        check_requirements(package)
+        contents = library_files(package, cache, fetch)
+        own = {path: file.read_bytes() for path, file in package.files()}
+        if clash := sorted(contents.keys() & own.keys()):
+            raise PackagingError(
+                f"{package.name}: '{clash[0]}' is both a library's file and ours. Rename ours."
+            )
+        target = dist / f"{package.name}.zip"
+        write_zip(contents | own, target)
+        return describe(target, source_digest), True
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        results = dict(zip((p.name for p in packages), pool.map(one, packages), strict=True))
+    remove_others(dist, {entry["file"] for entry, _ in results.values()})
+    text = json.dumps(manifest({n: e for n, (e, _) in results.items()}), indent=2) + "\n"
+    file = dist / MANIFEST_FILE
+    if not file.exists() or file.read_text() != text:
+        partial = file.with_suffix(".partial")
+        partial.write_text(text)
+        os.replace(partial, file)
+    return results
+
+
+def read_manifest(file: Path) -> dict[str, dict[str, Any]]:
+    """Return the packages of an earlier run; nothing when there is no manifest or it is broken."""
+    try:
+        packages: dict[str, dict[str, Any]] = json.loads(file.read_text())["packages"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {}
+    return packages
+
+
+def remove_others(dist: Path, files: Iterable[str]) -> None:
+    """Remove the zips of packages that exist no more."""
+    keep = set(files)
+    for file in dist.glob("*.zip"):
+        if file.name not in keep:
+            file.unlink()
+
+
+def main() -> int:
+    """Build into ``build/dist``; return the exit code."""
+    parser = argparse.ArgumentParser(description="Build the Lambda packages.")
+    parser.add_argument("--clean", action="store_true", help="build everything anew")
+    started = time.monotonic()
+    if parser.parse_args().clean:
+        shutil.rmtree(DIST, ignore_errors=True)
+        shutil.rmtree(CACHE, ignore_errors=True)
+    try:
+        results = build(SOURCES, DIST, CACHE)
+    except PackagingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for name, (entry, built) in results.items():
+        if built:
+            print(f"✓ {name} {entry['size']:,} bytes, sha256 {entry['sha256'][:12]}")
+    count = sum(built for _, built in results.values())
+    seconds = time.monotonic() - started
+    print(f"✓ {count} of {len(results)} packages built ({seconds:.1f} s)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

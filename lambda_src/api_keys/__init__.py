@@ -1,0 +1,1 @@
+"""API keys of API Gateway whose values never enter the Terraform state."""

@@ -1,0 +1,10 @@
+CREATE TABLE IF NOT EXISTS CLIENTS (
+  id         BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  name       VARCHAR(100)    NOT NULL,
+  lastname   VARCHAR(100)    NOT NULL,
+  rut        VARCHAR(12)     NOT NULL,
+  mail       VARCHAR(254)    NOT NULL,
+  phone      VARCHAR(16)     NOT NULL,
+  created_at TIMESTAMP       NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  UNIQUE KEY uk_clients_rut (rut)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin

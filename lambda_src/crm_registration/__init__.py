@@ -1,0 +1,1 @@
+"""The step functions of the CRM registration flow."""

@@ -1,0 +1,20 @@
+"""CreateClient: have the CRM API register the lead's client."""
+
+from __future__ import annotations
+
+from crm_registration.crm_service import crm_service
+from crm_registration.lead import Lead
+
+
+def handler(lead: Lead, _context: object) -> Lead:
+    """Return the lead as it came, for the next state.
+
+    Raises
+    ------
+    CrmRejected
+        When the API refuses it for good.
+    CrmUnavailable
+        When it may work later.
+    """
+    crm_service().create_client(lead)
+    return lead

@@ -1,0 +1,133 @@
+"""The CRM's REST API, as the step functions call it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import requests
+
+from crm_registration.errors import CrmRejected, CrmUnavailable
+from crm_registration.lead import Lead, load_schema
+from flowbridge import config
+from flowbridge.logs import get_logger
+from flowbridge.secret import Secret
+
+log = get_logger("crm_service")
+
+#: 4xx answers that say "not now" rather than "no".
+TRANSIENT_STATUSES = frozenset({408, 425, 429})
+FORBIDDEN = 403
+MESSAGE_LENGTH = 200
+
+
+class CRMService:
+    """Calls the endpoints of the CRM API.
+
+    Parameters
+    ----------
+    url
+        The API's base URL, without a slash at its end.
+    api_key
+        The secret that holds the API key.
+    session
+        The HTTP session, kept for its connections.
+    timeouts
+        Seconds to wait for the connection, and then for each part of the answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: Secret,
+        session: requests.Session,
+        timeouts: tuple[float, float],
+    ) -> None:
+        self._url = url
+        self._api_key = api_key
+        self._session = session
+        self._timeouts = timeouts
+        self._fields: dict[str, list[str]] = load_schema()["x-endpoints"]
+
+    def create_client(self, lead: Lead) -> None:
+        """Register the person in CLIENTS."""
+        self._post("create_client", lead)
+
+    def create_partner(self, lead: Lead) -> None:
+        """Register the person as a partner of the store, in PARTNERS."""
+        self._post("create_partner", lead)
+
+    def create_benefit(self, lead: Lead) -> None:
+        """Register whether the person wants the benefit, in BENEFIT."""
+        self._post("create_benefit", lead)
+
+    def _post(self, endpoint: str, lead: Lead) -> None:
+        """Send an endpoint its fields of the lead, and nothing else.
+
+        Raises
+        ------
+        CrmRejected
+            When the API refuses for good: 4xx, or a redirect (the key goes nowhere else).
+        CrmUnavailable
+            When it may work later: 408, 425, 429, 5xx, no connection, no answer in time, an
+            answer that is not the API's.
+        """
+        body = {name: lead[name] for name in self._fields[endpoint]}
+        response = self._request(endpoint, body)
+        if response.status_code == FORBIDDEN and self._api_key.refresh():
+            # The key was rotated since it was read.
+            response = self._request(endpoint, body)
+        status = response.status_code
+        message = f"{endpoint} answered {status}: {_message(response)}"
+        if status >= 500 or status in TRANSIENT_STATUSES:
+            raise CrmUnavailable(message)
+        if status >= 300:
+            raise CrmRejected(message)
+        if not _is_success(response):
+            # Something between us and the API answered in its place.
+            raise CrmUnavailable(f"{endpoint} answered {status} without 'success': true")
+        log.info("registered", extra={"endpoint": endpoint, "status": status})
+
+    def _request(self, endpoint: str, body: dict[str, Any]) -> requests.Response:
+        try:
+            return self._session.post(
+                f"{self._url}/{endpoint}",
+                json=body,
+                headers={"x-api-key": self._api_key.text()},
+                timeout=self._timeouts,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            # The error's own text may hold the URL and parts of the request; its kind is enough.
+            raise CrmUnavailable(f"{endpoint} gave no answer: {type(error).__name__}") from None
+
+
+@lru_cache(maxsize=1)
+def crm_service() -> CRMService:
+    """Return the service that the environment variables describe, the same one every time."""
+    return CRMService(
+        url=config.required("CRM_API_URL").rstrip("/"),
+        api_key=Secret(config.required("CRM_API_KEY_SECRET")),
+        session=requests.Session(),
+        timeouts=(
+            config.seconds("CRM_CONNECT_TIMEOUT", 3),
+            config.seconds("CRM_READ_TIMEOUT", 10),
+        ),
+    )
+
+
+def _json(response: requests.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except (requests.JSONDecodeError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _is_success(response: requests.Response) -> bool:
+    return _json(response).get("success") is True
+
+
+def _message(response: requests.Response) -> str:
+    """Return what the API says, short; its messages hold no personal data."""
+    return str(_json(response).get("message") or "no message")[:MESSAGE_LENGTH]

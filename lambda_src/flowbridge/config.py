@@ -1,0 +1,44 @@
+"""Read a function's environment variables, with errors that name them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from flowbridge.errors import ConfigurationError
+
+
+def required(name: str, variables: Mapping[str, str] = os.environ) -> str:
+    """Return a variable's value.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is missing or empty.
+    """
+    value = variables.get(name, "")
+    if not value:
+        raise ConfigurationError(
+            f"the environment variable {name} is not set; set it in the function's Terraform"
+        )
+    return value
+
+
+def seconds(name: str, default: float, variables: Mapping[str, str] = os.environ) -> float:
+    """Return a duration in seconds.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is set to something that is no positive number.
+    """
+    text = variables.get(name, "")
+    try:
+        value = float(text or default)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ConfigurationError(
+            f"the environment variable {name} is '{text}'; give a positive number of seconds"
+        )
+    return value
