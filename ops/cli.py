@@ -16,6 +16,8 @@ from ops import send as sending
 from ops import settings, terminal
 from ops import watch as watching
 from ops.aws import Aws
+from ops.checks import check_terraform
+from ops.docs import draw
 from ops.errors import OperationError
 from ops.events import Publisher
 from ops.executions import Executions
@@ -23,7 +25,7 @@ from ops.flow import Flow
 from ops.local.environment import LocalEnvironment
 from ops.settings import LOCAL
 from ops.terminal import console, step
-from ops.terraform import Terraform
+from ops.terraform import ROOT, Terraform
 
 app = typer.Typer(
     name="ops",
@@ -200,6 +202,23 @@ def env(environment: EnvironmentOption = LOCAL) -> None:
     for name, value in variables.items():
         # Plain print: the lines are for a shell, not for a reader.
         print(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def lint() -> None:
+    """Check Terraform's files: format and validity."""
+    context = Context(LOCAL)
+    with step("Check Terraform's files"):
+        data = context.local.settings.folder / "terraform" / "lint"
+        check_terraform(ROOT, data, context.terraform.process_environment())
+
+
+@app.command()
+def docs() -> None:
+    """Draw the pictures in the documents anew."""
+    with step("Draw the flows' pictures") as current:
+        changed = [str(file.relative_to(settings.REPOSITORY)) for file in draw()]
+        current.detail = ", ".join(changed) or "nothing changed"
 
 
 def _bootstrap(context: Context) -> None:

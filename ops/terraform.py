@@ -208,7 +208,7 @@ class Terraform:
 
     def _bootstrap_variables(self) -> list[str]:
         values = read_hcl(self._variables_file)
-        names = ("project", "environment", "region", "account_id")
+        names = ("project", "environment", "region", "account_id", "emulator_endpoint")
         return [f"-var={name}={values[name]}" for name in names if name in values]
 
     def _bootstrap_state_exists(self) -> bool:

@@ -220,7 +220,7 @@ def required_parameters(operation: JsonObject) -> dict[str, bool]:
 def uses(document: JsonObject, operation: JsonObject, wanted: Any) -> bool:
     """Tell whether an operation's security names a scheme for which `wanted` is true."""
     schemes = document.get("components", {}).get("securitySchemes", {})
-    security: list[JsonObject] = operation.get("security", document.get("security", []))
+    security: Any = operation.get("security", document.get("security", []))
     return any(wanted(schemes.get(name, {})) for entry in security for name in entry)
 
 

@@ -1,0 +1,53 @@
+"""Render the templates of a flow as Terraform does: with Terraform."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ops.errors import OperationError
+from ops.settings import REPOSITORY
+
+FLOWS = REPOSITORY / "terraform" / "flows"
+STATE_MACHINE = "state_machine.asl.json.tftpl"
+OPENAPI = "openapi.yaml.tftpl"
+
+
+def render(template: Path, variables: Mapping[str, Any]) -> str:
+    """Return a template filled in with variables.
+
+    Raises
+    ------
+    OperationError
+        With Terraform's words, when the template is broken or a variable is missing.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "variables.json").write_text(json.dumps(variables))
+        # In base64, so that the console's quoting cannot change a character.
+        expression = (
+            f"base64encode(templatefile({json.dumps(str(template))}, "
+            'jsondecode(file("variables.json"))))\n'
+        )
+        result = subprocess.run(
+            ["terraform", "console"],  # noqa: S607  wherever the user has it
+            input=expression,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+        )
+    if result.returncode != 0:
+        raise OperationError(
+            f"{template} cannot be rendered: {result.stderr.strip()}", "Correct the template."
+        )
+    return base64.b64decode(result.stdout.strip().strip('"')).decode()
+
+
+def flow_names() -> list[str]:
+    """Return the names of the flows."""
+    return sorted(file.parent.name for file in FLOWS.glob(f"*/{STATE_MACHINE}"))
