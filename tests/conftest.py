@@ -1,0 +1,30 @@
+"""What the tests of several folders share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ops.settings import REPOSITORY
+from tests.support.platform import Platform
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[Platform]:
+    """The whole platform, brought up by ``make demo`` as a newcomer would, once for all tests."""
+    platform = Platform.new(REPOSITORY / ".local" / "test")
+    try:
+        platform.demo = platform.make("demo")
+        assert platform.demo.code == 0, platform.demo.text
+        yield platform
+    finally:
+        down = platform.make("down")
+        assert down.code == 0, down.text
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share the platform in one process when several run."""
+    for item in items:
+        if "platform" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("platform"))
