@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import traceback
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +11,8 @@ from crm_api.request_body import BadRequest, read_object
 from crm_registration.lead import load_schema, normalise
 from flowbridge import config
 from flowbridge.database import Database, DatabaseUnavailable, Location
-from flowbridge.logs import get_logger
+from flowbridge.errors import SecretUnavailable
+from flowbridge.logs import describe, get_logger
 from flowbridge.schema import SchemaError, Validator, subset
 from flowbridge.secret import Secret
 
@@ -58,24 +58,16 @@ class Endpoint:
         except (BadRequest, SchemaError) as error:
             log.info("request refused", extra={**request, "reason": str(error)})
             return answer(400, f"{self._name}: {error}")
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, SecretUnavailable) as error:
             log.error("database unavailable", extra={**request, "reason": str(error)})
             response = answer(503, "The database is not available; try again later")
             response["headers"]["Retry-After"] = str(RETRY_AFTER_SECONDS)
             return response
         except Exception as error:  # the API answers every request in its own shape
-            # The text of a database error may quote the row, so only its kind and place are kept.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            log.error(
-                "request failed",
-                extra={
-                    **request,
-                    "error": type(error).__name__,
-                    "place": f"{place.filename}:{place.lineno}",
-                },
-            )
+            log.error("request failed", extra={**request, **describe(error)})
+            log.debug("the error in full", exc_info=True, extra=request)
             return answer(500, "The request failed; the function's log says why")
-        log.info("request served", extra={**request, "created": outcome.created})
+        log.info("request served", extra={**request, "is_new": outcome.created})
         return self._answer(outcome)
 
     def _answer(self, outcome: Outcome) -> Response:

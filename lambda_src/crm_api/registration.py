@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pymysql
 
-from flowbridge.database import DUPLICATE_ENTRY
+from flowbridge.database import DUPLICATE_ENTRY, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from pymysql.cursors import Cursor
@@ -43,6 +43,13 @@ def register(cursor: Cursor, table: Table, row: Row) -> Outcome:
     The unique key decides, not a look beforehand, so two requests at the same time cannot both
     insert. A row with the same key and other data is left as it is: an event that comes late
     must not overwrite what a newer one wrote.
+
+    Raises
+    ------
+    DatabaseUnavailable
+        When somebody deleted the row in between.
+    pymysql.MySQLError
+        When the database refuses.
     """
     columns = list(row)
     names = ", ".join(columns)
@@ -59,7 +66,9 @@ def register(cursor: Cursor, table: Table, row: Row) -> Outcome:
     condition = " AND ".join(f"{column} = %s" for column in table.key)
     select = f"SELECT {names} FROM {table.name} WHERE {condition}"  # noqa: S608
     cursor.execute(select, [row[column] for column in table.key])
-    stored = cursor.fetchone() or ()
+    stored = cursor.fetchone()
+    if stored is None:
+        raise DatabaseUnavailable(f"a row of {table.name} went away while it was compared")
     there = dict(zip(columns, stored, strict=True))
     return Outcome(
         created=False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -46,7 +45,7 @@ def read_object(event: dict[str, Any]) -> dict[str, Any]:
 def _decoded(body: str) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
-    except binascii.Error:
+    except ValueError:  # not its letters, or none of ASCII at all
         raise BadRequest("the body is no base64") from None
 
 

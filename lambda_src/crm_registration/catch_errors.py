@@ -17,10 +17,15 @@ FLOW = "crm_registration"
 SOURCE = "flowbridge.crm_registration"
 DETAIL_TYPE = "CRM Registration Failed"
 MESSAGE_VERSION = 1
+UNKNOWN = "Unknown"
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+#: has more by now; this much every queue takes, its attributes included.
+MAX_MESSAGE_BYTES = 255 * 1024
+SHORT_CAUSE = 1000
 
 
 def handler(failure: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Queue the original event with its error, then publish that the registration failed.
+    """Queue the event and its lead with their error, then publish that the registration failed.
 
     The queue comes first: if what follows fails, Step Functions repeats both, and a message that
     is there twice is better than one that is not there.
@@ -28,8 +33,9 @@ def handler(failure: dict[str, Any], _context: object) -> dict[str, Any]:
     Parameters
     ----------
     failure
-        ``event`` (the whole original event), ``failedState``, ``error`` (``Error`` and ``Cause``
-        of the state machine) and ``execution`` (its ARN).
+        ``event`` (the whole original event), ``input`` (of the failed state), ``failedState``,
+        ``error`` (``Error`` and ``Cause`` of the state machine) and ``execution`` (its ARN).
+        Whatever is missing is left empty: this is the last place that can keep the lead.
 
     Returns
     -------
@@ -43,9 +49,10 @@ def handler(failure: dict[str, Any], _context: object) -> dict[str, Any]:
     """
     message = failed_message(failure, datetime.now(UTC))
     name, state = message["error"]["name"], message["failedState"]
+    body = message_body(message)
     queued = client("sqs").send_message(
         QueueUrl=config.required("FAILED_LEADS_QUEUE_URL"),
-        MessageBody=json.dumps(message, ensure_ascii=False),
+        MessageBody=body,
         MessageAttributes={
             "errorName": {"DataType": "String", "StringValue": name},
             "failedState": {"DataType": "String", "StringValue": state},
@@ -66,16 +73,35 @@ def handler(failure: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def failed_message(failure: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Return the message of the failed-leads queue: all that is needed to send the event again."""
-    error = failure["error"]
+    error = failure.get("error") or {}
+    event = failure.get("event")
+    state = failure.get("failedState") or UNKNOWN
     return {
         "version": MESSAGE_VERSION,
         "flow": FLOW,
         "failedAt": now.isoformat(timespec="milliseconds"),
-        "failedState": failure["failedState"],
-        "error": {"name": error["Error"], "cause": readable_cause(error.get("Cause", ""))},
-        "execution": failure["execution"],
-        "event": failure["event"],
+        "failedState": state,
+        "error": {
+            "name": error.get("Error") or UNKNOWN,
+            "cause": readable_cause(error.get("Cause") or ""),
+        },
+        "execution": failure.get("execution"),
+        "event": event,
+        # The first state's input is the event itself; its lead is the detail.
+        "lead": _detail(event) if failure.get("input") == event else failure.get("input"),
     }
+
+
+def message_body(message: dict[str, Any]) -> str:
+    """Return the text of a message, without what would make it too large for the queue.
+
+    The lead goes before the event does, for the event holds it.
+    """
+    for left_out in ({}, {"lead": None}, {"lead": None, "error": _shortened(message["error"])}):
+        body = json.dumps({**message, **left_out}, ensure_ascii=False)
+        if len(body.encode()) <= MAX_MESSAGE_BYTES:
+            break
+    return body
 
 
 def readable_cause(cause: str) -> str:
@@ -90,6 +116,14 @@ def readable_cause(cause: str) -> str:
         return cause
     message = value.get("errorMessage") if isinstance(value, dict) else None
     return message if isinstance(message, str) else cause
+
+
+def _detail(event: Any) -> Any:
+    return event.get("detail") if isinstance(event, dict) else None
+
+
+def _shortened(error: dict[str, str]) -> dict[str, str]:
+    return {**error, "cause": error["cause"][:SHORT_CAUSE]}
 
 
 def _publish(message: dict[str, Any]) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import requests
 
-from crm_registration.errors import CrmRejected, CrmUnavailable
+from crm_registration.errors import CrmRejected, CrmUnavailable, InvalidLead
 from crm_registration.lead import Lead, load_schema
 from flowbridge import config
+from flowbridge.errors import ConfigurationError, SecretUnavailable
 from flowbridge.logs import get_logger
 from flowbridge.secret import Secret
 
@@ -17,6 +18,13 @@ log = get_logger("crm_service")
 
 #: 4xx answers that say "not now" rather than "no".
 TRANSIENT_STATUSES = frozenset({408, 425, 429})
+#: The call did not get through, or its answer did not come back whole.
+TRANSIENT_ERRORS = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
 FORBIDDEN = 403
 MESSAGE_LENGTH = 200
 
@@ -70,13 +78,23 @@ class CRMService:
             When the API refuses for good: 4xx, or a redirect (the key goes nowhere else).
         CrmUnavailable
             When it may work later: 408, 425, 429, 5xx, no connection, no answer in time, an
-            answer that is not the API's.
+            answer that is not the API's, no API key to be had at the moment.
+        InvalidLead
+            When the lead lacks a field of the endpoint.
+        ConfigurationError
+            When the URL or the key can never work.
         """
-        body = {name: lead[name] for name in self._fields[endpoint]}
-        response = self._request(endpoint, body)
-        if response.status_code == FORBIDDEN and self._api_key.refresh():
-            # The key was rotated since it was read.
+        fields = self._fields[endpoint]
+        if missing := [name for name in fields if name not in lead]:
+            raise InvalidLead(f"the lead lacks {', '.join(missing)}, which {endpoint} needs")
+        body = {name: lead[name] for name in fields}
+        try:
             response = self._request(endpoint, body)
+            if response.status_code == FORBIDDEN and self._api_key.refresh():
+                # The key was rotated since it was read.
+                response = self._request(endpoint, body)
+        except SecretUnavailable as error:
+            raise CrmUnavailable(f"{endpoint} cannot be called: {error}") from None
         status = response.status_code
         message = f"{endpoint} answered {status}: {_message(response)}"
         if status >= 500 or status in TRANSIENT_STATUSES:
@@ -93,13 +111,26 @@ class CRMService:
             return self._session.post(
                 f"{self._url}/{endpoint}",
                 json=body,
-                headers={"x-api-key": self._api_key.text()},
+                headers={"x-api-key": self._key()},
                 timeout=self._timeouts,
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
+        except TRANSIENT_ERRORS as error:
             # The error's own text may hold the URL and parts of the request; its kind is enough.
             raise CrmUnavailable(f"{endpoint} gave no answer: {type(error).__name__}") from None
+        except requests.RequestException as error:
+            raise ConfigurationError(
+                f"{endpoint} cannot be called: {type(error).__name__}; see CRM_API_URL"
+            ) from None
+
+    def _key(self) -> str:
+        key = self._api_key.text().strip()
+        if not (key.isascii() and key.isprintable()):
+            raise ConfigurationError(
+                "the API key in the secret CRM_API_KEY_SECRET has characters that no header can "
+                "hold; put the bare key there"
+            )
+        return key
 
 
 @lru_cache(maxsize=1)

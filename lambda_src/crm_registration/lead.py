@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,15 @@ def load_schema() -> dict[str, Any]:
 def normalise(lead: Lead) -> Lead:
     """Return a lead in its one written form; values of a wrong type are left for the schema.
 
-    Blanks around texts go, the RUT loses its dots and gets an upper-case K, a phone that is a
-    text loses what people write between its digits, and one that is a number with a fraction of
-    zero becomes whole. Fields that are not known are left as they are.
+    Blanks around texts go and their letters are composed (an é has two forms in Unicode, which
+    would count as different data), the RUT loses its dots and gets an upper-case K, a phone that
+    is a text loses what people write between its digits, and one that is a number with a fraction
+    of zero becomes whole. Fields that are not known are left as they are.
     """
     result = dict(lead)
     for name in TEXT_FIELDS:
         if isinstance(value := result.get(name), str):
-            result[name] = value.strip()
+            result[name] = unicodedata.normalize("NFC", value).strip()
     if isinstance(rut := result.get("rut"), str):
         result["rut"] = rut.strip().replace(".", "").upper()
     phone = result.get("phone")

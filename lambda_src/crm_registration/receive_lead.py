@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from crm_registration.errors import InvalidLead
@@ -34,5 +35,16 @@ def handler(event: Any, _context: object) -> Lead:
         validator.check(lead)
     except SchemaError as error:
         raise InvalidLead(f"the lead {error}") from None
+    if not _is_json(lead):
+        raise InvalidLead("the lead holds NaN or half a character, which is no JSON")
     log.info("lead received", extra={"event_id": event.get("id")})
     return lead
+
+
+def _is_json(lead: Lead) -> bool:
+    """Tell whether all of the lead, the fields that nobody checks included, can be passed on."""
+    try:
+        json.dumps(lead, allow_nan=False, ensure_ascii=False).encode("utf-8")
+    except ValueError:
+        return False
+    return True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pymysql
 
 from flowbridge import config
+from flowbridge.errors import ConfigurationError
 from flowbridge.secret import Secret
 
 if TYPE_CHECKING:
@@ -21,24 +22,47 @@ Result = TypeVar("Result")
 ACCESS_DENIED = 1045
 DUPLICATE_ENTRY = 1062
 #: The connection is gone; a new one may do.
-LOST = frozenset({1053, 1927, 2006, 2013, 2055})
+LOST = frozenset(
+    {
+        1053,  # the server shuts down
+        1158,  # the network failed while the server read
+        1159,
+        1160,  # the same while it wrote
+        1161,
+        1927,  # connection killed
+        2006,  # the server has gone away
+        2013,  # lost during a query, or no answer in time
+        2055,
+    }
+)
 #: The server cannot do it now, and the same statement may succeed later.
 BUSY = frozenset(
     {
         1020,  # the row changed since it was read
+        1021,  # disk full
         1040,  # too many connections
+        1041,  # out of memory
+        1047,  # a node of a cluster that is not ready
         1129,  # host blocked after failed connections
         1203,  # too many connections of this user
         1205,  # lock wait timeout
         1213,  # deadlock
         1226,  # the user's resources are used up
         1290,  # read-only server
+        1317,  # statement interrupted
         1792,  # read-only transaction
         1836,  # read-only mode
+        1969,  # statement took longer than the server allows
         2002,  # no connection
         2003,  # no connection
     }
 )
+
+CONNECT_SECONDS = 3
+#: An endpoint's answer must come before API Gateway gives up, a repeated attempt included.
+STATEMENT_SECONDS = 8
+#: Locks give up sooner, so that the error says what it was and the server stops waiting too.
+LOCK_SECONDS = 5
 
 
 class DatabaseUnavailable(Exception):  # noqa: N818
@@ -55,10 +79,21 @@ class Location:
 
     @classmethod
     def from_environment(cls) -> Location:
-        """Read the environment variables ``DATABASE_HOST``, ``_PORT`` and ``_NAME``."""
+        """Read the environment variables ``DATABASE_HOST``, ``_PORT`` and ``_NAME``.
+
+        Raises
+        ------
+        ConfigurationError
+            When one is missing or malformed.
+        """
+        port = config.required("DATABASE_PORT")
+        if not (port.isdecimal() and 0 < int(port) < 65536):
+            raise ConfigurationError(
+                f"the environment variable DATABASE_PORT is '{port}'; give a port's number"
+            )
         return cls(
             host=config.required("DATABASE_HOST"),
-            port=int(config.required("DATABASE_PORT")),
+            port=int(port),
             name=config.required("DATABASE_NAME"),
         )
 
@@ -72,11 +107,28 @@ class Database:
         Where the database is.
     secret
         Holds the JSON object ``{"username", "password"}``.
+    statement_seconds
+        How long a statement may take.
+    lock_seconds
+        How long it may wait for another one's lock on a row or a table.
     """
 
-    def __init__(self, location: Location, secret: Secret) -> None:
+    def __init__(
+        self,
+        location: Location,
+        secret: Secret,
+        statement_seconds: int = STATEMENT_SECONDS,
+        lock_seconds: int = LOCK_SECONDS,
+    ) -> None:
         self._location = location
         self._secret = secret
+        self._statement_seconds = statement_seconds
+        # Strict, whatever the server's default is: a value that does not fit is an error there,
+        # never cut to size.
+        self._settings = (
+            "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
+            f"innodb_lock_wait_timeout = {lock_seconds}, lock_wait_timeout = {lock_seconds}"
+        )
         self._connection: Connection[Cursor] | None = None
 
     def transaction(self, work: Callable[[Cursor], Result]) -> Result:
@@ -91,6 +143,8 @@ class Database:
             When the database cannot be reached or cannot do the work now.
         pymysql.MySQLError
             Any other refusal of the database.
+        SecretUnavailable, ConfigurationError
+            When the credentials cannot be read.
         """
         kept = self._connection is not None
         try:
@@ -133,7 +187,7 @@ class Database:
             raise
 
     def _connect(self) -> Connection[Cursor]:
-        credentials: dict[str, Any] = self._secret.fields()
+        credentials = self._secret.fields("username", "password")
         return pymysql.connect(
             host=self._location.host,
             port=self._location.port,
@@ -141,10 +195,16 @@ class Database:
             user=credentials["username"],
             password=credentials["password"],
             charset="utf8mb4",
-            connect_timeout=3,
-            read_timeout=8,
-            write_timeout=8,
+            init_command=self._settings,
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=self._statement_seconds,
+            write_timeout=self._statement_seconds,
         )
+
+
+def is_transient(error: pymysql.MySQLError) -> bool:
+    """Tell whether the same work may succeed later."""
+    return _code(error) in LOST | BUSY
 
 
 def _code(error: pymysql.MySQLError) -> int:
@@ -156,7 +216,7 @@ def _code(error: pymysql.MySQLError) -> int:
 
 
 def _translated(error: pymysql.MySQLError) -> Exception:
-    code = _code(error)
-    if code in LOST or code in BUSY or code == ACCESS_DENIED:
-        return DatabaseUnavailable(f"database error {code}")
+    # A refused password is one that is being rotated: the user gets it a moment after the secret.
+    if is_transient(error) or _code(error) == ACCESS_DENIED:
+        return DatabaseUnavailable(f"database error {_code(error)}")
     return error

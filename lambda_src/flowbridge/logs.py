@@ -13,8 +13,16 @@ from __future__ import annotations
 import json
 import logging
 import os
+import traceback
+from typing import Any
+
+from flowbridge.errors import ConfigurationError
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+ROOT = "flowbridge"
+#: Frames of an unexpected error that are logged, the newest: enough to reach from a library's
+#: inside to ours.
+FRAMES = 20
 
 
 class JsonFormatter(logging.Formatter):
@@ -35,12 +43,45 @@ class JsonFormatter(logging.Formatter):
 
 
 def get_logger(name: str) -> logging.Logger:
-    """Return the logger of a module, set up for where it runs."""
-    root = logging.getLogger("flowbridge")
+    """Return the logger of a module, set up for where it runs.
+
+    Raises
+    ------
+    ConfigurationError
+        When the environment variable ``LOG_LEVEL`` is no level.
+    """
+    root = logging.getLogger(ROOT)
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") != "JSON" and not root.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(JsonFormatter())
         root.addHandler(handler)
         root.propagate = False
-    root.setLevel(os.environ.get("LOG_LEVEL", "INFO"))
+    root.setLevel(_level(os.environ.get("LOG_LEVEL") or "INFO"))
     return root.getChild(name)
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Return what may be logged of an unexpected error: its kind, its number and its frames.
+
+    Its text stays out, because a database's or a library's error quotes the data it was about.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    described: dict[str, Any] = {
+        "error": type(error).__name__,
+        "stack": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+    if error.args and type(error.args[0]) is int and error.args[0] < 10_000:
+        described["code"] = error.args[0]
+    if isinstance(error, ConfigurationError):
+        # Its text is ours, and is what mends it.
+        described["reason"] = str(error)
+    return described
+
+
+def _level(text: str) -> int:
+    level = logging.getLevelNamesMapping().get(text.upper())
+    if level is None:
+        raise ConfigurationError(
+            f"the environment variable LOG_LEVEL is '{text}'; give DEBUG, INFO, WARNING or ERROR"
+        )
+    return level

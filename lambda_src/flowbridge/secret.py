@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 from flowbridge.clients import client
+from flowbridge.errors import ConfigurationError, SecretUnavailable
+from flowbridge.logs import get_logger
+
+log = get_logger("secret")
 
 #: How long a value is kept before it is read again unasked.
 MAX_AGE_SECONDS = 300.0
@@ -33,30 +36,98 @@ class Secret:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._id = secret_id
-        self._read = read or _read_secret
+        self._read = read or read_secret
         self._now = now
         self._text: str | None = None
         self._read_at = 0.0
 
     def text(self) -> str:
-        """Return the value as text."""
-        if self._text is None or self._now() - self._read_at > MAX_AGE_SECONDS:
-            self._text = self._read(self._id)
-            self._read_at = self._now()
-        return self._text
+        """Return the value as text.
 
-    def fields(self) -> dict[str, Any]:
-        """Return the value as the JSON object that it holds."""
-        fields: dict[str, Any] = json.loads(self.text())
-        return fields
+        A value that grew old is read again; when that fails for now, the old one goes on.
+
+        Raises
+        ------
+        SecretUnavailable
+            When there is no value yet and none can be read now.
+        ConfigurationError
+            When the secret cannot be read at all.
+        """
+        if self._text is None:
+            return self._reread()
+        if self._now() - self._read_at <= MAX_AGE_SECONDS:
+            return self._text
+        try:
+            return self._reread()
+        except SecretUnavailable as error:
+            log.warning("a secret's older value is used", extra={"reason": str(error)})
+            self._read_at = self._now()
+            return self._text
+
+    def fields(self, *names: str) -> dict[str, str]:
+        """Return the texts that the secret, a JSON object, must hold under these names.
+
+        Raises
+        ------
+        SecretUnavailable, ConfigurationError
+            As `text` does, and when the secret does not hold them.
+        """
+        try:
+            value = json.loads(self.text())
+        except json.JSONDecodeError:
+            value = None
+        if not isinstance(value, dict):
+            raise ConfigurationError(f"the secret {self._id} holds no JSON object")
+        for name in names:
+            if not isinstance(value.get(name), str) or not value[name]:
+                raise ConfigurationError(f"the secret {self._id} lacks the text '{name}'")
+        return {name: value[name] for name in names}
 
     def refresh(self) -> bool:
-        """Read the value again, and return whether it is another one now (it was rotated)."""
-        before, self._text = self._text, None
-        return self.text() != before
+        """Read the value again, and return whether it is another one now (it was rotated).
+
+        Raises
+        ------
+        SecretUnavailable, ConfigurationError
+            As `text` does; the value from before is kept.
+        """
+        before = self._text
+        return self._reread() != before
+
+    def _reread(self) -> str:
+        self._text = self._read(self._id)
+        self._read_at = self._now()
+        return self._text
 
 
-def _read_secret(secret_id: str) -> str:
-    answer = client("secretsmanager").get_secret_value(SecretId=secret_id)
-    text: str = answer["SecretString"]
+def read_secret(secret_id: str) -> str:
+    """Return the text of a secret, from Secrets Manager.
+
+    Raises
+    ------
+    SecretUnavailable
+        When Secrets Manager is out of reach, throttles or fails.
+    ConfigurationError
+        When the secret is missing, holds no text, or may not be read.
+    """
+    from botocore import exceptions
+
+    try:
+        answer = client("secretsmanager").get_secret_value(SecretId=secret_id)
+    except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
+        raise SecretUnavailable(
+            f"Secrets Manager gave no answer for {secret_id}: {type(error).__name__}"
+        ) from None
+    except exceptions.ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code"))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status >= 500 or status == 429 or "Throttl" in code:
+            raise SecretUnavailable(f"Secrets Manager answered {code} for {secret_id}") from None
+        raise ConfigurationError(
+            f"the secret {secret_id} cannot be read: {code}; see that it has a value and that "
+            "the function's role allows secretsmanager:GetSecretValue on it"
+        ) from None
+    text = answer.get("SecretString")
+    if not isinstance(text, str):
+        raise ConfigurationError(f"the secret {secret_id} holds no text")
     return text

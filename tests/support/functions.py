@@ -1,0 +1,62 @@
+"""What tests of the Lambda functions share: a context, a lead, a request, a look at the logs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from flowbridge.logs import JsonFormatter
+
+Lead = dict[str, Any]
+REGION = "us-east-1"
+
+#: The article's lead, as it is after ReceiveLead.
+LEAD: Lead = {
+    "name": "Camila",
+    "lastname": "Saavedra",
+    "rut": "9891283-0",
+    "phone": 56983747263,
+    "mail": "csaavedra@micorreo.com",
+    "store": "est_central",
+    "wantsBenefit": False,
+    "origin": "app",
+}
+#: What may appear in no message, and in no log above DEBUG.
+PERSONAL = ("Camila", "Saavedra", "9891283", "56983747263", "csaavedra", "micorreo")
+
+FIELDS = {
+    "create_client": ("name", "lastname", "rut", "phone", "mail"),
+    "create_partner": ("rut", "store"),
+    "create_benefit": ("rut", "wantsBenefit"),
+}
+
+
+@dataclass(frozen=True)
+class LambdaContext:
+    """The part of a function's context that the functions use."""
+
+    aws_request_id: str = "request-1"
+
+
+def body_of(endpoint: str, **changes: Any) -> dict[str, Any]:
+    """Return the good body of an endpoint, with some of its fields changed."""
+    return {name: LEAD[name] for name in FIELDS[endpoint]} | changes
+
+
+def proxy_event(body: Any, **changes: Any) -> dict[str, Any]:
+    """Return what API Gateway gives a proxy function; a body that is no text becomes JSON."""
+    text = body if isinstance(body, str) or body is None else json.dumps(body)
+    return {"httpMethod": "POST", "body": text, "isBase64Encoded": False, **changes}
+
+
+def logged(records: list[logging.LogRecord], above: int = logging.DEBUG) -> str:
+    """Return the lines that the functions wrote, as the log holds them."""
+    formatter = JsonFormatter()
+    return "\n".join(formatter.format(record) for record in records if record.levelno > above)
+
+
+def personal_data_in(text: str) -> list[str]:
+    """Return the personal values of `LEAD` that a text holds."""
+    return [value for value in PERSONAL if value in text]

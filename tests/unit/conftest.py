@@ -1,0 +1,138 @@
+"""The parts that unit tests of the functions run against: moto for AWS, a real MariaDB for SQL."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from crm_api import endpoint, migrate
+from crm_registration.crm_service import crm_service
+from flowbridge.clients import client
+from flowbridge.database import Database, Location
+from flowbridge.logs import ROOT
+from ops.local.database import Credentials
+from tests.support.crm_database import TABLES, CrmDatabase, secret_of
+from tests.support.functions import REGION, LambdaContext
+from tests.support.mariadb import MariaDB, running_mariadb
+
+
+@pytest.fixture
+def context() -> LambdaContext:
+    """A function's context."""
+    return LambdaContext()
+
+
+class RecordKeeper(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self.records.append(record)
+
+
+@pytest.fixture
+def logs() -> Iterator[list[logging.LogRecord]]:
+    """The records that the functions write while the test runs, DEBUG included.
+
+    pytest's own fixture sees none of them: the functions' logger does not propagate.
+    """
+    root, keeper = logging.getLogger(ROOT), RecordKeeper()
+    level = root.level
+    root.addHandler(keeper)
+    root.setLevel(logging.DEBUG)
+    yield keeper.records
+    root.setLevel(level)
+    root.removeHandler(keeper)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """An empty AWS account of moto; gives the clients that the functions get."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        client.cache_clear()
+        yield client
+    client.cache_clear()
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Secrets by their identifier, for tests that are about something else than reading them."""
+    values: dict[str, str] = {}
+    monkeypatch.setattr("flowbridge.secret.read_secret", values.__getitem__)
+    return values
+
+
+@pytest.fixture
+def fresh_functions() -> Iterator[None]:
+    """Functions that keep nothing from another test, as after a cold start."""
+    # A test may put something else in its place.
+    database = endpoint.database
+    crm_service.cache_clear()
+    database.cache_clear()
+    yield
+    crm_service.cache_clear()
+    if database.cache_info().currsize:
+        database().close()
+    database.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """A private MariaDB server, one for each process of the test run."""
+    with running_mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(mariadb: MariaDB) -> CrmDatabase:
+    """The server's database with the newest schema and the functions' user."""
+    user = Credentials("crm_application", "first-password")
+    location = Location(mariadb.host, mariadb.port, mariadb.name)
+    administrator = Database(location, secret_of(mariadb.administrator))
+    application = Database(location, secret_of(user))
+
+    def work(cursor: Any) -> None:
+        migrate.migrate(cursor, migrate.read_migrations(migrate.FOLDER))
+        migrate.prepare_user(cursor, application, location.name, user.username, user.password)
+
+    administrator.transaction(work)
+    administrator.close()
+    application.close()
+    return CrmDatabase(mariadb, user)
+
+
+@pytest.fixture
+def crm_database(migrated: CrmDatabase) -> CrmDatabase:
+    """The migrated database, its tables empty."""
+    for table in TABLES:
+        migrated.server.execute(f"DELETE FROM {table}")
+    return migrated
+
+
+@pytest.fixture
+def database_environment(
+    crm_database: CrmDatabase,
+    secrets: dict[str, str],
+    fresh_functions: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> CrmDatabase:
+    """What a backend function finds: its variables, its secret, its database."""
+    secrets["application"] = secret_of(crm_database.user).text()
+    monkeypatch.setenv("DATABASE_HOST", crm_database.server.host)
+    monkeypatch.setenv("DATABASE_PORT", str(crm_database.server.port))
+    monkeypatch.setenv("DATABASE_NAME", crm_database.server.name)
+    monkeypatch.setenv("DATABASE_SECRET", "application")
+    return crm_database
