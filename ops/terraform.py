@@ -256,7 +256,7 @@ class Terraform:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        reader = _Reader(progress)
+        reader = TerraformReader(progress)
         try:
             for line in process.stdout or ():
                 reader.read(line)
@@ -279,7 +279,7 @@ class Terraform:
         return environment
 
 
-class _Reader:
+class TerraformReader:
     """Reads the lines of ``terraform apply -json``.
 
     Their form: https://developer.hashicorp.com/terraform/internals/machine-readable-ui

@@ -1,0 +1,95 @@
+"""What is read of Terraform: its variables and its progress."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ops.aws import Aws
+from ops.settings import LocalSettings, Ports
+from ops.terraform import Terraform, TerraformReader, environments, read_hcl
+
+
+def line(kind: str, **fields: object) -> str:
+    return json.dumps({"type": kind, "@message": "", **fields})
+
+
+def hook(address: str) -> dict[str, object]:
+    return {"resource": {"addr": address}}
+
+
+def test_progress_counts_and_names_what_is_waited_for() -> None:
+    seen: list[str] = []
+    reader = TerraformReader(seen.append)
+
+    reader.read(line("change_summary", changes={"add": 2, "change": 0, "remove": 0}))
+    reader.read(line("apply_start", hook=hook("aws_sqs_queue.slow")))
+    reader.read(line("apply_start", hook=hook("aws_iam_role.fast")))
+    reader.read(line("apply_complete", hook=hook("aws_iam_role.fast")))
+
+    assert seen[-1] == "1 of 2, aws_sqs_queue.slow"
+
+
+def test_the_summary_is_terraforms_last_one() -> None:
+    reader = TerraformReader(lambda _: None)
+    for message in ("Plan: 1 to add", "Apply complete! Resources: 1 added."):
+        changes = {"add": 1, "change": 0, "remove": 0}
+        reader.read(json.dumps({"type": "change_summary", "@message": message, "changes": changes}))
+
+    assert reader.summary == "Apply complete! Resources: 1 added"
+
+
+def test_errors_name_their_place_and_warnings_are_left_out() -> None:
+    reader = TerraformReader(lambda _: None)
+    place = {"filename": "main.tf", "start": {"line": 7}}
+    for severity in ("warning", "error"):
+        diagnostic = {"severity": severity, "summary": f"a {severity}", "range": place}
+        reader.read(line("diagnostic", diagnostic={**diagnostic, "detail": "long\n  text"}))
+
+    assert reader.problems() == "a error (main.tf:7): long text"
+
+
+def test_words_that_are_no_json_are_kept_for_the_error() -> None:
+    reader = TerraformReader(lambda _: None)
+    reader.read("Error: Backend initialization required\n")
+
+    assert reader.problems() == "Error: Backend initialization required"
+
+
+def test_values_of_a_variables_file(tmp_path: Path) -> None:
+    file = tmp_path / "x.tfvars"
+    file.write_text('# a comment\na = "text" # more\nb = { c = { port = 3306 } }\nd = null\n')
+
+    assert read_hcl(file) == {"a": "text", "b": {"c": {"port": 3306}}, "d": None}
+
+
+def test_other_ports_than_those_of_the_file_are_given_as_variables(tmp_path: Path) -> None:
+    def arguments(ports: Ports) -> list[str]:
+        settings = LocalSettings(tmp_path, ports)
+        return Terraform("local", settings, Aws("local", settings)).arguments()
+
+    assert len(arguments(Ports(4566, 33306))) == 1
+    other = arguments(Ports(5001, 5002))
+    assert "-var=emulator_endpoint=http://127.0.0.1:5001" in other
+    database = json.loads(next(a for a in other if "database" in a).removeprefix("-var=database="))
+    assert database["on_premises"]["port"] == 5002
+    assert database["mode"] == "on_premises"
+
+
+def test_an_operators_own_credentials_do_not_reach_the_emulator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = LocalSettings(tmp_path, Ports(5001, 5002))
+    aws = Aws("local", settings)
+    monkeypatch.setenv("AWS_PROFILE", "production")
+
+    variables = Terraform("local", settings, aws).process_environment()
+
+    assert "AWS_PROFILE" not in variables
+    assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5001"
+
+
+def test_the_environments_are_those_that_have_files() -> None:
+    assert {"local", "dev"} <= set(environments())
