@@ -1,0 +1,126 @@
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = [var.account_id]
+  s3_use_path_style   = var.emulator_endpoint != null
+
+  default_tags {
+    tags = {
+      project     = var.project
+      environment = var.environment
+    }
+  }
+}
+
+data "aws_partition" "current" {}
+
+locals {
+  name_prefix = "${var.project}-${var.environment}"
+
+  buckets = {
+    # Terraform's state of the environment; old versions can be restored.
+    state = "${local.name_prefix}-state-${var.account_id}"
+    # The Lambda packages of the environment's releases.
+    artifacts = "${local.name_prefix}-artifacts-${var.account_id}"
+  }
+}
+
+resource "aws_s3_bucket" "this" {
+  for_each = local.buckets
+
+  bucket = each.value
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket                  = each.value.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+  policy = data.aws_iam_policy_document.bucket[each.key].json
+}
+
+data "aws_iam_policy_document" "bucket" {
+  for_each = local.buckets
+
+  statement {
+    sid     = "OnlyEncryptedConnections"
+    effect  = "Deny"
+    actions = ["s3:*"]
+    resources = [
+      "arn:${data.aws_partition.current.partition}:s3:::${each.value}",
+      "arn:${data.aws_partition.current.partition}:s3:::${each.value}/*",
+    ]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      # The emulator speaks plain HTTP, on loopback.
+      values = [var.emulator_endpoint == null ? "false" : "emulator"]
+    }
+  }
+}
+
+# API Gateway writes the access logs of every API of the account and region by one role.
+resource "aws_api_gateway_account" "this" {
+  cloudwatch_role_arn = aws_iam_role.api_gateway_logs.arn
+  depends_on          = [aws_iam_role_policy_attachment.api_gateway_logs]
+}
+
+resource "aws_iam_role" "api_gateway_logs" {
+  name               = "${local.name_prefix}-api-gateway-logs"
+  description        = "Lets API Gateway write access logs."
+  assume_role_policy = data.aws_iam_policy_document.api_gateway.json
+}
+
+data "aws_iam_policy_document" "api_gateway" {
+  statement {
+    sid     = "AssumedByApiGateway"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["apigateway.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy_attachment" "api_gateway_logs" {
+  role = aws_iam_role.api_gateway_logs.name
+  # API Gateway refuses a role without this policy's rights, on every log group.
+  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+}

@@ -1,0 +1,38 @@
+# The same platform on this computer: an AWS emulator, and a MariaDB server that plays the
+# on-premises database.
+environment       = "local"
+region            = "us-east-1"
+account_id        = "000000000000"
+emulator_endpoint = "http://127.0.0.1:4566"
+
+database = {
+  mode = "on_premises"
+  on_premises = {
+    host              = "127.0.0.1"
+    port              = 33306
+    name              = "crm"
+    admin_secret_name = "flowbridge-local-database-admin"
+  }
+}
+
+api = {
+  rate            = 200
+  burst           = 400
+  quota_per_month = 1000000
+}
+
+# Short waits, so that a lead whose CRM is gone shows its end in seconds.
+retry = {
+  interval_seconds  = 1
+  max_attempts      = 3
+  max_delay_seconds = 5
+}
+
+event_archive_days   = 7
+secret_recovery_days = 0
+
+logs = {
+  retention_days = 7
+  level          = "INFO"
+  execution_data = true
+}

@@ -1,0 +1,259 @@
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  name       = "${var.name_prefix}-crm-registration"
+  api_name   = "${var.name_prefix}-crm-api"
+  tags       = { flow = "crm_registration" }
+  sources    = "${path.module}/../../../lambda_src"
+  lead       = jsondecode(file("${local.sources}/crm_registration/lead.schema.json"))
+  invoke_uri = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.name}:lambda:path/2015-03-31/functions"
+}
+
+# --- from the bus to the state machine -------------------------------------------------------
+
+module "rule" {
+  source = "../../modules/event_rule"
+
+  name           = local.name
+  description    = "Starts the registration of each lead that arrives on the bus."
+  event_bus_name = var.event_bus.name
+  target_arn     = module.state_machine.arn
+  role           = var.role
+  alarm_actions  = var.alarm_actions
+  tags           = local.tags
+
+  pattern = jsonencode({
+    source        = var.event_pattern.sources
+    "detail-type" = var.event_pattern.detail_types
+  })
+}
+
+module "state_machine" {
+  source = "../../modules/state_machine"
+
+  name          = local.name
+  role          = var.role
+  alarm_actions = var.alarm_actions
+  logs          = var.logs
+  tags          = local.tags
+
+  definition = templatefile("${path.module}/state_machine.asl.json.tftpl", {
+    functions = { for state, function in module.step_function : state => function.alias_arn }
+    retry     = var.retry
+  })
+}
+
+# --- the state machine's functions -----------------------------------------------------------
+
+locals {
+  calls_api = {
+    environment = {
+      CRM_API_URL        = module.api.url
+      CRM_API_KEY_SECRET = module.api.api_key_secret_arn
+    }
+    statements = {
+      ReadApiKey = { actions = ["secretsmanager:GetSecretValue"], resources = [module.api.api_key_secret_pattern] }
+    }
+  }
+
+  # Named as the states.
+  step_functions = {
+    ReceiveLead = {
+      module      = "receive_lead"
+      description = "Takes the lead out of the event, checks it and gives it its one written form."
+      environment = {}
+      statements  = {}
+    }
+    CreateClient  = merge(local.calls_api, { module = "create_client", description = "Has the CRM API register the lead's client." })
+    CreatePartner = merge(local.calls_api, { module = "create_partner", description = "Has the CRM API register the lead's partner." })
+    CreateBenefit = merge(local.calls_api, { module = "create_benefit", description = "Has the CRM API register the lead's benefit." })
+    CatchErrors = {
+      module      = "catch_errors"
+      description = "Keeps a failed lead in its queue and tells the bus of it."
+      environment = {
+        FAILED_LEADS_QUEUE_URL = module.failed_leads.url
+        EVENT_BUS_NAME         = var.event_bus.name
+      }
+      statements = {
+        QueueFailedLeads = { actions = ["sqs:SendMessage"], resources = [module.failed_leads.arn] }
+        TellTheBus       = { actions = ["events:PutEvents"], resources = [var.event_bus.arn] }
+      }
+    }
+  }
+}
+
+module "step_function" {
+  source   = "../../modules/lambda_function"
+  for_each = local.step_functions
+
+  name            = "${local.name}-${replace(each.value.module, "_", "-")}"
+  description     = each.value.description
+  package         = var.packages["crm_registration"]
+  handler         = "crm_registration.${each.value.module}.handler"
+  environment     = each.value.environment
+  statements      = each.value.statements
+  timeout_seconds = 30
+  logs            = var.logs
+  role            = var.role
+  alarm_actions   = var.alarm_actions
+  tags            = local.tags
+}
+
+module "failed_leads" {
+  source = "../../modules/queue"
+
+  name          = "${local.name}-failed-leads"
+  alarm         = { description = "Leads that could not be registered wait in ${local.name}-failed-leads. Each message says why; mend that, then send them again." }
+  alarm_actions = var.alarm_actions
+  tags          = local.tags
+}
+
+# --- from the API to the database ------------------------------------------------------------
+
+module "api" {
+  source = "../../modules/rest_api"
+
+  name                 = local.api_name
+  stage                = var.environment
+  throttle             = { rate = var.api.rate, burst = var.api.burst }
+  quota_per_month      = var.api.quota_per_month
+  secret_recovery_days = var.secret_recovery_days
+  emulator_endpoint    = var.emulator_endpoint
+  logs                 = var.logs
+  alarm_actions        = var.alarm_actions
+  tags                 = local.tags
+
+  api_key = {
+    issuer       = module.api_key_issuer.name
+    issuer_alias = module.api_key_issuer.alias
+    rotation     = var.api.key_rotation
+  }
+
+  body = templatefile("${path.module}/openapi.yaml.tftpl", {
+    title       = local.api_name
+    invoke_uris = { for endpoint, function in module.backend_function : endpoint => "${local.invoke_uri}/${function.alias_arn}/invocations" }
+    bodies = {
+      for endpoint, fields in local.lead["x-endpoints"] : endpoint => {
+        type                 = "object"
+        additionalProperties = false
+        required             = fields
+        properties           = { for field in fields : field => local.lead.properties[field] }
+      }
+    }
+  })
+}
+
+module "backend_function" {
+  source = "../../modules/lambda_function"
+
+  for_each = {
+    create_client  = "Writes the lead's client to CLIENTS."
+    create_partner = "Writes the lead's partner to PARTNERS."
+    create_benefit = "Writes the lead's benefit to BENEFIT."
+  }
+
+  name        = "${local.api_name}-${replace(each.key, "_", "-")}-back"
+  description = each.value
+  package     = var.packages["crm_api"]
+  handler     = "crm_api.${each.key}_back.handler"
+  environment = local.database_environment
+  vpc         = var.database.vpc
+  # Below API Gateway's 29 s.
+  timeout_seconds      = 25
+  reserved_concurrency = var.backend_concurrency
+  logs                 = var.logs
+  role                 = var.role
+  alarm_actions        = var.alarm_actions
+  tags                 = local.tags
+
+  statements = {
+    ReadDatabaseCredentials = { actions = ["secretsmanager:GetSecretValue"], resources = [var.database.secret_arn] }
+  }
+}
+
+# It alone may write the key to its secret, and nobody may read it there but the step functions.
+module "api_key_issuer" {
+  source = "../../modules/lambda_function"
+
+  name            = "${local.api_name}-key-issuer"
+  description     = "Makes, rotates and removes the key of the CRM API."
+  package         = var.packages["api_keys"]
+  handler         = "api_keys.issue.handler"
+  timeout_seconds = 60
+  logs            = var.logs
+  role            = var.role
+  alarm_actions   = var.alarm_actions
+  tags            = local.tags
+
+  statements = {
+    MakeAndListKeys = {
+      actions   = ["apigateway:GET", "apigateway:POST"]
+      resources = ["${local.api_gateway}/apikeys"]
+    }
+    RemoveKeys = {
+      actions = ["apigateway:DELETE"]
+      # API Gateway chooses a key's identifier when it makes the key.
+      resources = ["${local.api_gateway}/apikeys/*"]
+    }
+    AddKeysToUsagePlan = {
+      actions = ["apigateway:POST"]
+      # The usage plan's identifier is not known before the API that this function serves is made.
+      resources = ["${local.api_gateway}/usageplans/*/keys"]
+    }
+    StoreKey = {
+      actions   = ["secretsmanager:PutSecretValue"]
+      resources = [module.api.api_key_secret_pattern]
+    }
+  }
+}
+
+locals {
+  api_gateway = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.name}::"
+
+  database_environment = {
+    DATABASE_HOST   = var.database.host
+    DATABASE_PORT   = tostring(var.database.port)
+    DATABASE_NAME   = var.database.name
+    DATABASE_SECRET = var.database.secret_arn
+  }
+}
+
+# --- the database's schema -------------------------------------------------------------------
+
+module "migrate" {
+  source = "../../modules/lambda_function"
+
+  name            = "${local.api_name}-migrate"
+  description     = "Brings the CRM's database to the newest schema."
+  package         = var.packages["crm_api"]
+  handler         = "crm_api.migrate.handler"
+  environment     = merge(local.database_environment, { DATABASE_ADMIN_SECRET = var.database.admin_secret_arn })
+  vpc             = var.database.vpc
+  timeout_seconds = 300
+  logs            = var.logs
+  role            = var.role
+  alarm_actions   = var.alarm_actions
+  tags            = local.tags
+
+  statements = {
+    ReadDatabaseCredentials = {
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = [var.database.secret_arn, var.database.admin_secret_arn]
+    }
+  }
+}
+
+resource "aws_lambda_invocation" "migrate" {
+  function_name = module.migrate.name
+  qualifier     = module.migrate.alias
+
+  # The function reads the files of its own package; a change of these values has it run again.
+  input = jsonencode({
+    migrations       = sha256(join("", [for file in sort(fileset("${local.sources}/crm_api/migrations", "*.sql")) : filesha256("${local.sources}/crm_api/migrations/${file}")]))
+    host             = var.database.host
+    port             = var.database.port
+    name             = var.database.name
+    password_version = var.database.password_version
+  })
+}

@@ -1,0 +1,33 @@
+output "state_machine_arn" {
+  description = "ARN of the state machine."
+  value       = module.state_machine.arn
+}
+
+output "api_url" {
+  description = "URL of the CRM API, without a slash at its end."
+  value       = module.api.url
+}
+
+output "api_key_secret_arn" {
+  description = "ARN of the secret with the API key."
+  value       = module.api.api_key_secret_arn
+}
+
+output "failed_queue_url" {
+  description = "URL of the queue of failed leads."
+  value       = module.failed_leads.url
+}
+
+output "undelivered_queue_url" {
+  description = "URL of the queue of events that could not start the state machine."
+  value       = module.rule.dead_letter_queue_url
+}
+
+output "function_names" {
+  description = "Names of the functions, by state or endpoint."
+  value = merge(
+    { for state, function in module.step_function : state => function.name },
+    { for endpoint, function in module.backend_function : endpoint => function.name },
+    { migrate = module.migrate.name, api_key_issuer = module.api_key_issuer.name },
+  )
+}

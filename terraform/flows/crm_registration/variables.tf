@@ -1,0 +1,112 @@
+variable "name_prefix" {
+  description = "Beginning of every name: <project>-<environment>."
+  type        = string
+}
+
+variable "environment" {
+  description = "Name of the environment, which is also the API's stage."
+  type        = string
+}
+
+variable "event_bus" {
+  description = "Bus on which leads arrive and failures are told."
+  type        = object({ name = string, arn = string })
+}
+
+variable "packages" {
+  description = "Lambda packages by name, as in the manifest that 'make package' writes."
+  type        = map(object({ file = string, sha256_base64 = string, release = string }))
+
+  validation {
+    condition     = length(setsubtract(["crm_registration", "crm_api", "api_keys"], keys(var.packages))) == 0
+    error_message = "The packages crm_registration, crm_api and api_keys are needed. Type 'make package'."
+  }
+}
+
+variable "database" {
+  description = "The CRM's database: where it is, the secrets of the functions' user and of its administrator, and the network to reach it through."
+  type = object({
+    host             = string
+    port             = number
+    name             = string
+    secret_arn       = string
+    admin_secret_arn = string
+    password_version = number
+    vpc              = optional(object({ subnet_ids = list(string), security_group_ids = list(string) }))
+  })
+}
+
+variable "event_pattern" {
+  description = "Where leads come from: the sources and detail-types of their events."
+  type        = object({ sources = list(string), detail_types = list(string) })
+  default = {
+    sources = ["kranio.event.crm"]
+    # The form's sender writes a blank at the end.
+    detail_types = ["CRM Registration", "CRM Registration "]
+  }
+
+  validation {
+    condition     = length(var.event_pattern.sources) > 0 && length(var.event_pattern.detail_types) > 0
+    error_message = "Give at least one source and one detail-type, or the rule would match every event."
+  }
+}
+
+variable "api" {
+  description = "Limits of the CRM API, and its key's generation: raise key_rotation to have a new key."
+  type = object({
+    rate            = number
+    burst           = number
+    quota_per_month = number
+    key_rotation    = optional(number, 1)
+  })
+}
+
+variable "retry" {
+  description = "How a state repeats a call that may work later: first wait, repetitions, growth of the wait, longest wait."
+  type = object({
+    interval_seconds  = optional(number, 2)
+    max_attempts      = optional(number, 6)
+    backoff_rate      = optional(number, 2)
+    max_delay_seconds = optional(number, 60)
+  })
+  default = {}
+
+  validation {
+    condition     = var.retry.interval_seconds >= 1 && var.retry.max_attempts >= 0 && var.retry.backoff_rate >= 1 && var.retry.max_delay_seconds > var.retry.interval_seconds
+    error_message = "retry takes a first wait of 1 s or more, 0 or more repetitions, a growth of 1 or more, and a longest wait above the first."
+  }
+}
+
+variable "backend_concurrency" {
+  description = "How many requests each backend function serves at a time, which bounds the database's connections; -1 for no limit."
+  type        = number
+  default     = -1
+}
+
+variable "logs" {
+  description = "Days that logs are kept, the level from which functions log, and whether the state machine logs inputs and outputs (personal data)."
+  type        = object({ retention_days = number, level = string, execution_data = bool })
+}
+
+variable "secret_recovery_days" {
+  description = "Days in which a deleted secret can be brought back; 0 deletes it at once."
+  type        = number
+}
+
+variable "emulator_endpoint" {
+  description = "URL of the local emulator; null on AWS."
+  type        = string
+  default     = null
+}
+
+variable "role" {
+  description = "IAM path and permissions boundary of every role."
+  type        = object({ path = optional(string, "/"), permissions_boundary = optional(string) })
+  default     = {}
+}
+
+variable "alarm_actions" {
+  description = "ARNs that are told of the flow's alarms."
+  type        = list(string)
+  default     = []
+}

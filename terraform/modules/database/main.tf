@@ -1,0 +1,185 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  partition = data.aws_partition.current.partition
+  place     = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+
+  # One entry or none, so that each mode's resources exist in that mode only.
+  rds         = var.settings.mode == "rds" ? { this = var.settings.rds } : {}
+  on_premises = var.settings.mode == "on_premises" ? { this = var.settings.on_premises } : {}
+  network     = var.network == null ? {} : { this = var.network }
+
+  application_secret_name = "${var.name}-application"
+
+  location = one(concat(
+    [for database in values(local.on_premises) : {
+      host         = database.host
+      port         = database.port
+      name         = database.name
+      admin_secret = data.aws_secretsmanager_secret.admin["this"].arn
+    }],
+    [for database in values(local.rds) : {
+      host         = aws_db_instance.this["this"].address
+      port         = aws_db_instance.this["this"].port
+      name         = database.name
+      admin_secret = aws_db_instance.this["this"].master_user_secret[0].secret_arn
+    }],
+  ))
+}
+
+# ------------------------------------------------------------------ the application's own user
+
+ephemeral "aws_secretsmanager_random_password" "application" {
+  password_length = 32
+  # Quotation marks and backslashes are the characters that programs treat in different ways.
+  exclude_characters = "\"'\\`"
+}
+
+resource "aws_secretsmanager_secret" "application" {
+  name                    = local.application_secret_name
+  description             = "The database user of the backend functions, which may do what their statements need and no more"
+  recovery_window_in_days = var.secret_recovery_days
+  tags                    = var.tags
+}
+
+resource "aws_secretsmanager_secret_version" "application" {
+  secret_id = aws_secretsmanager_secret.application.id
+  # Write-only: Terraform sends the value and keeps it nowhere.
+  secret_string_wo = jsonencode({
+    username = var.settings.application_user
+    password = ephemeral.aws_secretsmanager_random_password.application.random_password
+  })
+  secret_string_wo_version = var.settings.password_version
+}
+
+# ------------------------------------------------------------------------------- on premises
+
+data "aws_secretsmanager_secret" "admin" {
+  for_each = local.on_premises
+
+  name = each.value.admin_secret_name
+}
+
+# --------------------------------------------------------------------------------------- RDS
+
+resource "aws_db_subnet_group" "this" {
+  for_each = local.rds
+
+  name        = var.name
+  description = "Subnets of ${var.name}"
+  subnet_ids  = var.network.subnet_ids
+  tags        = var.tags
+}
+
+resource "aws_db_parameter_group" "this" {
+  for_each = local.rds
+
+  name        = var.name
+  family      = "mariadb${each.value.engine_version}"
+  description = "Parameters of ${var.name}"
+  tags        = var.tags
+
+  parameter {
+    name  = "require_secure_transport"
+    value = "1"
+  }
+
+  parameter {
+    name  = "character_set_server"
+    value = "utf8mb4"
+  }
+}
+
+resource "aws_db_instance" "this" {
+  for_each = local.rds
+
+  identifier                  = var.name
+  engine                      = "mariadb"
+  engine_version              = each.value.engine_version
+  auto_minor_version_upgrade  = true
+  instance_class              = each.value.instance_class
+  allocated_storage           = each.value.storage_gb
+  max_allocated_storage       = each.value.storage_gb * 4
+  storage_type                = "gp3"
+  storage_encrypted           = true
+  multi_az                    = each.value.multi_az
+  db_name                     = each.value.name
+  username                    = "administrator"
+  manage_master_user_password = true
+  db_subnet_group_name        = aws_db_subnet_group.this[each.key].name
+  parameter_group_name        = aws_db_parameter_group.this[each.key].name
+  vpc_security_group_ids      = [aws_security_group.server[each.key].id]
+  publicly_accessible         = false
+  backup_retention_period     = each.value.backup_days
+  copy_tags_to_snapshot       = true
+  deletion_protection         = each.value.deletion_protection
+  skip_final_snapshot         = !each.value.deletion_protection
+  final_snapshot_identifier   = each.value.deletion_protection ? "${var.name}-final" : null
+  tags                        = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = var.network != null
+      error_message = "An RDS database is private: give `network` the VPC and the subnets it lives in."
+    }
+  }
+}
+
+# ----------------------------------------------------------------------------------- network
+
+resource "aws_security_group" "server" {
+  for_each = local.rds
+
+  name        = "${var.name}-server"
+  description = "The database ${var.name}"
+  vpc_id      = var.network.vpc_id
+  tags        = merge(var.tags, { Name = "${var.name}-server" })
+}
+
+resource "aws_security_group" "client" {
+  for_each = local.network
+
+  name        = "${var.name}-client"
+  description = "Functions that use the database ${var.name}"
+  vpc_id      = each.value.vpc_id
+  tags        = merge(var.tags, { Name = "${var.name}-client" })
+}
+
+resource "aws_vpc_security_group_ingress_rule" "server_from_client" {
+  for_each = local.rds
+
+  security_group_id            = aws_security_group.server[each.key].id
+  referenced_security_group_id = aws_security_group.client[each.key].id
+  description                  = "SQL from the functions"
+  ip_protocol                  = "tcp"
+  from_port                    = aws_db_instance.this[each.key].port
+  to_port                      = aws_db_instance.this[each.key].port
+  tags                         = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "client_to_server" {
+  for_each = local.network
+
+  security_group_id            = aws_security_group.client[each.key].id
+  referenced_security_group_id = one([for server in aws_security_group.server : server.id])
+  cidr_ipv4                    = one([for database in values(local.on_premises) : database.cidr])
+  description                  = "SQL to the database"
+  ip_protocol                  = "tcp"
+  from_port                    = local.location.port
+  to_port                      = local.location.port
+  tags                         = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "client_to_aws" {
+  for_each = local.network
+
+  security_group_id = aws_security_group.client[each.key].id
+  cidr_ipv4         = "0.0.0.0/0"
+  description       = "HTTPS to Secrets Manager and X-Ray, through a VPC endpoint or NAT"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  tags              = var.tags
+}

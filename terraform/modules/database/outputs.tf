@@ -1,0 +1,43 @@
+output "host" {
+  description = "Name or address of the server."
+  value       = local.location.host
+}
+
+output "port" {
+  description = "Port of the server."
+  value       = local.location.port
+}
+
+output "name" {
+  description = "Name of the database on the server."
+  value       = local.location.name
+}
+
+output "secret_arn" {
+  description = "ARN of the secret of the application's user, once it has a value."
+  value       = aws_secretsmanager_secret.application.arn
+  depends_on  = [aws_secretsmanager_secret_version.application]
+}
+
+output "secret_pattern" {
+  description = "ARN of that secret for policies, known at plan time: Secrets Manager adds six characters to the name."
+  value       = "arn:${local.partition}:secretsmanager:${local.place}:secret:${local.application_secret_name}-??????"
+}
+
+output "password_version" {
+  description = "Changes when the application's user gets a new password."
+  value       = aws_secretsmanager_secret_version.application.secret_string_wo_version
+}
+
+output "admin_secret_arn" {
+  description = "ARN of the secret of the administrator, which only migrations use."
+  value       = local.location.admin_secret
+}
+
+output "vpc" {
+  description = "Subnets and security group of a function that uses the database; null when that needs no VPC."
+  value = one([for key, network in local.network : {
+    subnet_ids         = network.subnet_ids
+    security_group_ids = [aws_security_group.client[key].id]
+  }])
+}

@@ -1,0 +1,101 @@
+variable "name" {
+  description = "Beginning of the names of everything that belongs to the database."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,50}$", var.name))
+    error_message = "The name begins with a letter and has up to 51 lower-case letters, digits and hyphens, as RDS wants it."
+  }
+}
+
+variable "settings" {
+  description = "A database that exists already (on_premises) or one that is made (rds), and its application user."
+  type = object({
+    mode             = string
+    application_user = optional(string, "flowbridge")
+    password_version = optional(number, 1)
+    on_premises = optional(object({
+      host              = string
+      port              = optional(number, 3306)
+      name              = string
+      admin_secret_name = string
+      cidr              = optional(string)
+    }))
+    rds = optional(object({
+      name                = string
+      engine_version      = optional(string, "10.11")
+      instance_class      = optional(string, "db.t4g.micro")
+      storage_gb          = optional(number, 20)
+      multi_az            = optional(bool, false)
+      backup_days         = optional(number, 7)
+      deletion_protection = optional(bool, true)
+    }))
+  })
+
+  validation {
+    condition     = contains(["rds", "on_premises"], var.settings.mode)
+    error_message = "The database's mode is \"rds\" or \"on_premises\"."
+  }
+
+  validation {
+    condition     = var.settings.mode != "on_premises" || var.settings.on_premises != null
+    error_message = "Mode \"on_premises\" needs the object on_premises: host, port, name and admin_secret_name."
+  }
+
+  validation {
+    condition     = var.settings.mode != "rds" || var.settings.rds != null
+    error_message = "Mode \"rds\" needs the object rds, with at least its name."
+  }
+
+  validation {
+    condition     = try(var.settings.on_premises.port, 3306) >= 1 && try(var.settings.on_premises.port, 3306) <= 65535
+    error_message = "The database's port is 1 to 65535."
+  }
+
+  validation {
+    condition     = alltrue([for name in [try(var.settings.on_premises.name, "crm"), try(var.settings.rds.name, "crm")] : can(regex("^[A-Za-z][A-Za-z0-9_]{0,63}$", name))])
+    error_message = "A database's name begins with a letter and has up to 64 letters, digits and underscores."
+  }
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9_]{0,31}$", var.settings.application_user))
+    error_message = "The application's user begins with a letter and has up to 32 lower-case letters, digits and underscores."
+  }
+
+  validation {
+    condition     = try(can(regex("^10\\.(6|11)$|^11\\.[48]$", var.settings.rds.engine_version)) || var.settings.rds == null, true)
+    error_message = "engine_version is a MariaDB series with long support: 10.6, 10.11, 11.4 or 11.8."
+  }
+}
+
+variable "network" {
+  description = "VPC and private subnets from which the database is reached; null when it is reached without a VPC."
+  type        = object({ vpc_id = string, subnet_ids = list(string) })
+  default     = null
+
+  validation {
+    condition     = var.network == null ? true : length(var.network.subnet_ids) >= 2
+    error_message = "Give two subnets in different availability zones at least."
+  }
+
+  validation {
+    condition     = var.network == null || var.settings.mode != "on_premises" || try(var.settings.on_premises.cidr, null) != null
+    error_message = "An on-premises database that is reached through a VPC needs on_premises.cidr, the addresses that the functions may reach."
+  }
+}
+
+variable "secret_recovery_days" {
+  description = "Days in which a deleted secret can be brought back; 0 deletes it at once."
+  type        = number
+
+  validation {
+    condition     = var.secret_recovery_days == 0 || (var.secret_recovery_days >= 7 && var.secret_recovery_days <= 30)
+    error_message = "secret_recovery_days is 0, or 7 to 30."
+  }
+}
+
+variable "tags" {
+  description = "Tags beside the provider's default tags."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,121 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  arn = join(":", [
+    "arn", data.aws_partition.current.partition, "events", data.aws_region.current.name,
+    data.aws_caller_identity.current.account_id, "rule/${var.event_bus_name}/${var.name}",
+  ])
+
+  # The third part of an ARN is the service: states, sqs or lambda.
+  target_service = split(":", var.target_arn)[2]
+  # EventBridge takes a role for a state machine; a queue or function allows the rule itself.
+  starts_execution  = local.target_service == "states" ? { this = var.target_arn } : {}
+  invokes_function  = local.target_service == "lambda" ? { this = split(":", var.target_arn) } : {}
+  role_name_is_long = length(var.name) > 57
+  role_name         = local.role_name_is_long ? "${substr(var.name, 0, 48)}-${substr(sha256(var.name), 0, 8)}-events" : "${var.name}-events"
+}
+
+resource "aws_cloudwatch_event_rule" "this" {
+  name           = var.name
+  description    = var.description
+  event_bus_name = var.event_bus_name
+  event_pattern  = var.pattern
+  tags           = var.tags
+}
+
+resource "aws_cloudwatch_event_target" "this" {
+  rule           = aws_cloudwatch_event_rule.this.name
+  event_bus_name = var.event_bus_name
+  target_id      = "target"
+  arn            = var.target_arn
+  role_arn       = one([for role in aws_iam_role.this : role.arn])
+
+  retry_policy {
+    maximum_event_age_in_seconds = var.retry.maximum_event_age_seconds
+    maximum_retry_attempts       = var.retry.maximum_attempts
+  }
+
+  dead_letter_config {
+    arn = module.dead_letters.arn
+  }
+
+  depends_on = [aws_iam_role_policy.this, aws_lambda_permission.this]
+}
+
+module "dead_letters" {
+  source = "../queue"
+
+  name = "${var.name}-dead-letters"
+  tags = var.tags
+
+  senders = {
+    Rule = { service = "events.amazonaws.com", source_arn = local.arn }
+  }
+
+  alarm = {
+    description = "Events that the rule ${var.name} could not deliver wait in its dead-letter queue. Mend the target, then send them again."
+  }
+  alarm_actions = var.alarm_actions
+}
+
+data "aws_iam_policy_document" "trust" {
+  for_each = local.starts_execution
+
+  statement {
+    sid     = "AssumeForThisRule"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [local.arn]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "this" {
+  for_each = local.starts_execution
+
+  statement {
+    sid       = "StartExecution"
+    actions   = ["states:StartExecution"]
+    resources = [each.value]
+  }
+}
+
+resource "aws_iam_role" "this" {
+  for_each = local.starts_execution
+
+  name                 = local.role_name
+  description          = "Lets the rule ${var.name} start its state machine"
+  path                 = var.role.path
+  permissions_boundary = var.role.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.trust[each.key].json
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy" "this" {
+  for_each = local.starts_execution
+
+  name   = "start-execution"
+  role   = aws_iam_role.this[each.key].name
+  policy = data.aws_iam_policy_document.this[each.key].json
+}
+
+resource "aws_lambda_permission" "this" {
+  for_each = local.invokes_function
+
+  statement_id  = var.name
+  action        = "lambda:InvokeFunction"
+  function_name = each.value[6]
+  qualifier     = try(each.value[7], null)
+  principal     = "events.amazonaws.com"
+  source_arn    = local.arn
+}

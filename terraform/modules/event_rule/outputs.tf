@@ -1,0 +1,15 @@
+output "arn" {
+  description = "ARN of the rule, known before the rule is made."
+  value       = local.arn
+  depends_on  = [aws_cloudwatch_event_rule.this]
+}
+
+output "name" {
+  description = "Name of the rule."
+  value       = aws_cloudwatch_event_rule.this.name
+}
+
+output "dead_letter_queue_url" {
+  description = "URL of the queue of the events that could not be delivered."
+  value       = module.dead_letters.url
+}

@@ -1,0 +1,189 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  alias = "live"
+
+  # A function's name and a role's name have 64 characters at most.
+  name = length(var.name) <= 64 ? var.name : "${substr(var.name, 0, 55)}-${substr(sha256(var.name), 0, 8)}"
+
+  partition = data.aws_partition.current.partition
+  place     = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+
+  # Composed, so that policies that name the function or its logs are known before they are made.
+  arn           = "arn:${local.partition}:lambda:${local.place}:function:${local.name}"
+  log_group     = "/aws/lambda/${local.name}"
+  log_group_arn = "arn:${local.partition}:logs:${local.place}:log-group:${local.log_group}"
+  in_vpc        = var.vpc == null ? {} : { this = var.vpc }
+}
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    sid     = "AssumeForThisFunction"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "this" {
+  statement {
+    sid     = "WriteOwnLogs"
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    # Lambda names the streams of the group as it goes.
+    resources = ["${local.log_group_arn}:*"]
+  }
+
+  statement {
+    sid     = "WriteTraces"
+    actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    # X-Ray has no resources to name for these actions.
+    resources = ["*"]
+  }
+
+  dynamic "statement" {
+    for_each = local.in_vpc
+
+    content {
+      sid = "AttachToNetwork"
+      actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+      ]
+      # Lambda checks these rights against every network interface before it makes its own.
+      resources = ["*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.in_vpc
+
+    content {
+      # The rights above are for the Lambda service; the function's own code must not use them.
+      sid    = "KeepCodeFromNetwork"
+      effect = "Deny"
+      actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+      ]
+      resources = ["*"]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "lambda:SourceFunctionArn"
+        values   = [local.arn]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.statements
+
+    content {
+      sid       = statement.key
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name                 = local.name
+  description          = "What the function ${local.name} may do"
+  path                 = var.role.path
+  permissions_boundary = var.role.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = "function"
+  role   = aws_iam_role.this.name
+  policy = data.aws_iam_policy_document.this.json
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = local.log_group
+  retention_in_days = var.logs.retention_days
+  tags              = var.tags
+}
+
+resource "aws_lambda_function" "this" {
+  function_name                  = local.name
+  description                    = var.description
+  role                           = aws_iam_role.this.arn
+  runtime                        = "python3.13"
+  architectures                  = ["arm64"]
+  handler                        = var.handler
+  filename                       = var.package.file
+  source_code_hash               = var.package.sha256_base64
+  publish                        = true
+  timeout                        = var.timeout_seconds
+  memory_size                    = var.memory_mb
+  reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
+  tags                           = merge(var.tags, { release = var.package.release })
+
+  environment {
+    variables = merge({ LOG_LEVEL = var.logs.level }, var.environment)
+  }
+
+  logging_config {
+    log_group             = aws_cloudwatch_log_group.this.name
+    log_format            = "JSON"
+    application_log_level = var.logs.level
+    # INFO is the level of the report that says how long and how much memory an invocation took.
+    system_log_level = "INFO"
+  }
+
+  tracing_config {
+    mode = "Active"
+  }
+
+  dynamic "vpc_config" {
+    for_each = local.in_vpc
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
+  # Without its rights the function could run, and fail, before it has them.
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_alias" "live" {
+  name             = local.alias
+  description      = "The version that callers use"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
+}
+
+resource "aws_cloudwatch_metric_alarm" "errors" {
+  alarm_name          = "${local.name}-errors"
+  alarm_description   = "The function ${local.name} failed. Its log group ${local.log_group} says why."
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = local.name }
+  statistic           = "Sum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = var.alarm_errors
+  period              = 300
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = var.tags
+}

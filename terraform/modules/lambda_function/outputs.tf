@@ -1,0 +1,31 @@
+output "name" {
+  description = "Name of the function, once it can be invoked."
+  value       = local.name
+  depends_on  = [aws_lambda_alias.live]
+}
+
+output "alias" {
+  description = "Alias that callers use."
+  value       = aws_lambda_alias.live.name
+}
+
+output "alias_arn" {
+  description = "ARN of the alias that callers use, known before the function is made."
+  value       = "${local.arn}:${local.alias}"
+  depends_on  = [aws_lambda_alias.live]
+}
+
+output "version" {
+  description = "Published version that the alias points to."
+  value       = aws_lambda_function.this.version
+}
+
+output "log_group_name" {
+  description = "Log group of the function."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "role_name" {
+  description = "Name of the function's role."
+  value       = aws_iam_role.this.name
+}

@@ -1,0 +1,159 @@
+variable "name" {
+  description = "Name of the function and of its role; shortened with a digest when AWS would refuse its length."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]+$", var.name))
+    error_message = "A function's name holds letters, digits, hyphens and underscores."
+  }
+}
+
+variable "description" {
+  description = "What the function does."
+  type        = string
+
+  validation {
+    condition     = length(var.description) <= 256
+    error_message = "A function's description has 256 characters at most."
+  }
+}
+
+variable "package" {
+  description = "The zip of the function: its file, its SHA-256 in base64, and the release that it belongs to."
+  type        = object({ file = string, sha256_base64 = string, release = string })
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9+/]{43}=$", var.package.sha256_base64))
+    error_message = "sha256_base64 is no SHA-256 in base64; take it from the manifest that 'make package' writes."
+  }
+}
+
+variable "handler" {
+  description = "Module and function in the zip, such as crm_registration.receive_lead.handler."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9_]+(\\.[a-z0-9_]+)+$", var.handler))
+    error_message = "The handler is a dotted path, such as crm_registration.receive_lead.handler."
+  }
+}
+
+variable "timeout_seconds" {
+  description = "Seconds after which an invocation is ended."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 900
+    error_message = "A function's timeout is 1 to 900 seconds."
+  }
+}
+
+variable "memory_mb" {
+  description = "Memory in MB; the share of a processor grows with it."
+  type        = number
+  default     = 256
+
+  validation {
+    condition     = var.memory_mb >= 128 && var.memory_mb <= 10240
+    error_message = "A function's memory is 128 to 10240 MB."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "How many invocations may run at once; null for no limit but the account's."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= 1
+    error_message = "reserved_concurrency is 1 or more, or null; 0 would keep the function from running."
+  }
+}
+
+variable "environment" {
+  description = "Environment variables; never a secret, only the ARN of one."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = !contains(keys(var.environment), "LOG_LEVEL")
+    error_message = "LOG_LEVEL comes from logs.level."
+  }
+}
+
+variable "statements" {
+  description = "What the function may do beside writing its logs and traces; the key is the statement's sid and names its purpose."
+  type        = map(object({ actions = list(string), resources = list(string) }))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for sid in keys(var.statements) : can(regex("^[A-Za-z0-9]+$", sid))])
+    error_message = "A statement's key is its sid: letters and digits only."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for s in values(var.statements) : [for action in s.actions : can(regex("^[a-z0-9-]+:[A-Za-z]+$", action))]]))
+    error_message = "Actions are written out (s3:GetObject), without a wildcard."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for s in values(var.statements) : [for resource in s.resources : resource != "*"]]))
+    error_message = "A statement names its resources; '*' would give the function all of the account."
+  }
+}
+
+variable "vpc" {
+  description = "Subnets and security groups in which the function runs; null for outside of a VPC."
+  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
+  default     = null
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && length(var.vpc.security_group_ids) > 0
+    error_message = "A function in a VPC needs at least one subnet and one security group."
+  }
+}
+
+variable "logs" {
+  description = "Days that logs are kept, and the level from which the function logs."
+  type        = object({ retention_days = number, level = string })
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.logs.retention_days)
+    error_message = "CloudWatch keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731 or more days (see PutRetentionPolicy)."
+  }
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR", "FATAL"], var.logs.level)
+    error_message = "The log level is DEBUG, INFO, WARN, ERROR or FATAL."
+  }
+}
+
+variable "role" {
+  description = "IAM path and permissions boundary of the function's role."
+  type        = object({ path = optional(string, "/"), permissions_boundary = optional(string) })
+  default     = {}
+}
+
+variable "alarm_errors" {
+  description = "Raise the alarm when more than this many invocations fail within 5 minutes."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.alarm_errors >= 0
+    error_message = "alarm_errors is a number of errors, 0 or more."
+  }
+}
+
+variable "alarm_actions" {
+  description = "ARNs that are told when the function fails."
+  type        = list(string)
+  default     = []
+}
+
+variable "tags" {
+  description = "Tags beside the provider's default tags."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,84 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  # Composed, so that policies that name the queue are known before it is made.
+  arn = join(":", [
+    "arn", data.aws_partition.current.partition, "sqs", data.aws_region.current.name,
+    data.aws_caller_identity.current.account_id, var.name,
+  ])
+}
+
+data "aws_iam_policy_document" "queue" {
+  statement {
+    sid       = "RefusePlainHttp"
+    effect    = "Deny"
+    actions   = ["sqs:SendMessage", "sqs:ReceiveMessage"]
+    resources = [local.arn]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.senders
+
+    content {
+      sid       = "SendFrom${statement.key}"
+      actions   = ["sqs:SendMessage"]
+      resources = [local.arn]
+
+      principals {
+        type        = "Service"
+        identifiers = [statement.value.service]
+      }
+
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:SourceArn"
+        values   = [statement.value.source_arn]
+      }
+    }
+  }
+}
+
+resource "aws_sqs_queue" "this" {
+  name                       = var.name
+  sqs_managed_sse_enabled    = true
+  message_retention_seconds  = var.retention_days * 24 * 60 * 60
+  visibility_timeout_seconds = var.visibility_timeout_seconds
+  receive_wait_time_seconds  = 20
+  # Here and not in a resource of its own: that would wait for the queue twice.
+  policy = data.aws_iam_policy_document.queue.json
+  redrive_policy = var.redrive == null ? null : jsonencode({
+    deadLetterTargetArn = var.redrive.dead_letter_queue_arn
+    maxReceiveCount     = var.redrive.max_receive_count
+  })
+  tags = var.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "depth" {
+  alarm_name          = "${var.name}-depth"
+  alarm_description   = var.alarm.description
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = var.name }
+  statistic           = "Maximum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = var.alarm.more_than
+  period              = 60
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = var.tags
+}

@@ -1,0 +1,75 @@
+variable "name" {
+  description = "Name of the queue."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,80}$", var.name))
+    error_message = "A queue's name has 1 to 80 letters, digits, hyphens or underscores; FIFO queues are not supported."
+  }
+}
+
+variable "retention_days" {
+  description = "Days that a message is kept."
+  type        = number
+  default     = 14
+
+  validation {
+    condition     = var.retention_days > 0 && var.retention_days <= 14
+    error_message = "SQS keeps messages for 14 days at most; give a number of days above 0 and up to 14."
+  }
+}
+
+variable "visibility_timeout_seconds" {
+  description = "Seconds that a received message stays hidden from other receivers."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.visibility_timeout_seconds >= 0 && var.visibility_timeout_seconds <= 43200
+    error_message = "The visibility timeout is 0 to 43200 seconds (12 hours)."
+  }
+}
+
+variable "senders" {
+  description = "AWS services that may send to the queue, each for one source ARN; the key becomes part of the statement's sid."
+  type        = map(object({ service = string, source_arn = string }))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for key in keys(var.senders) : can(regex("^[A-Za-z0-9]+$", key))])
+    error_message = "The keys of senders may hold letters and digits only, as they become part of a statement's sid."
+  }
+}
+
+variable "redrive" {
+  description = "Where a message goes that was received too often, and how often that is; null for a queue that is an end."
+  type        = object({ dead_letter_queue_arn = string, max_receive_count = number })
+  default     = null
+
+  validation {
+    condition     = var.redrive == null ? true : var.redrive.max_receive_count >= 1 && var.redrive.max_receive_count <= 1000
+    error_message = "max_receive_count is 1 to 1000."
+  }
+}
+
+variable "alarm" {
+  description = "Raise the alarm when more than this many messages wait; the description tells the operator what to do."
+  type        = object({ more_than = optional(number, 0), description = string })
+
+  validation {
+    condition     = var.alarm.more_than >= 0
+    error_message = "more_than is a number of messages, 0 or more."
+  }
+}
+
+variable "alarm_actions" {
+  description = "ARNs that are told when the alarm is raised and when it is over."
+  type        = list(string)
+  default     = []
+}
+
+variable "tags" {
+  description = "Tags beside the provider's default tags."
+  type        = map(string)
+  default     = {}
+}

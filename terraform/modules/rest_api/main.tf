@@ -1,0 +1,166 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.name
+  place     = "${local.region}:${data.aws_caller_identity.current.account_id}"
+
+  document = yamldecode(var.body)
+  # Without comments and layout, so that a change of those deploys nothing.
+  body = jsonencode(local.document)
+
+  # The functions that the document calls, by "METHOD /path".
+  integrations = merge([
+    for path, operations in local.document.paths : {
+      for method, operation in operations :
+      "${upper(method)} ${path}" => split(":", regex("/functions/(arn:[^/]+)/invocations$", operation["x-amazon-apigateway-integration"].uri)[0])
+      if can(regex("/functions/(arn:[^/]+)/invocations$", operation["x-amazon-apigateway-integration"].uri))
+    }
+  ]...)
+
+  api_key_name = "${var.name}-api-key"
+}
+
+resource "aws_api_gateway_rest_api" "this" {
+  name                     = var.name
+  description              = local.document.info.title
+  body                     = local.body
+  minimum_compression_size = 1024
+  tags                     = var.tags
+
+  endpoint_configuration {
+    types = ["REGIONAL"]
+  }
+}
+
+resource "aws_api_gateway_deployment" "this" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  triggers    = { body = sha256(local.body) }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_cloudwatch_log_group" "access" {
+  name              = "/aws/apigateway/${var.name}"
+  retention_in_days = var.logs.retention_days
+  tags              = var.tags
+}
+
+resource "aws_api_gateway_stage" "this" {
+  rest_api_id          = aws_api_gateway_rest_api.this.id
+  deployment_id        = aws_api_gateway_deployment.this.id
+  stage_name           = var.stage
+  xray_tracing_enabled = true
+  tags                 = var.tags
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.access.arn
+    # Who called is told by the id of the key; addresses are personal data, and bodies and keys never belong here.
+    format = jsonencode({
+      requestId          = "$context.requestId"
+      traceId            = "$context.xrayTraceId"
+      requestTime        = "$context.requestTime"
+      method             = "$context.httpMethod"
+      path               = "$context.resourcePath"
+      status             = "$context.status"
+      errorType          = "$context.error.responseType"
+      integrationStatus  = "$context.integration.status"
+      integrationLatency = "$context.integration.latency"
+      responseLatency    = "$context.responseLatency"
+      responseLength     = "$context.responseLength"
+      apiKeyId           = "$context.identity.apiKeyId"
+    })
+  }
+}
+
+resource "aws_api_gateway_method_settings" "all" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  method_path = "*/*"
+
+  settings {
+    metrics_enabled        = true
+    logging_level          = "OFF"
+    data_trace_enabled     = false
+    throttling_rate_limit  = var.throttle.rate
+    throttling_burst_limit = var.throttle.burst
+  }
+}
+
+resource "aws_lambda_permission" "this" {
+  for_each = local.integrations
+
+  statement_id  = replace("${var.name}-${each.key}", "/[^A-Za-z0-9_-]+/", "-")
+  action        = "lambda:InvokeFunction"
+  function_name = each.value[6]
+  qualifier     = try(each.value[7], null)
+  principal     = "apigateway.amazonaws.com"
+  source_arn = join("/", [
+    "arn:${local.partition}:execute-api:${local.place}:${aws_api_gateway_rest_api.this.id}",
+    var.stage,
+    replace(replace(each.key, " /", "/"), "/\\{[^}]+\\}/", "*"),
+  ])
+}
+
+resource "aws_api_gateway_usage_plan" "this" {
+  name        = var.name
+  description = "Limits of the callers of ${var.name}"
+  tags        = var.tags
+
+  api_stages {
+    api_id = aws_api_gateway_rest_api.this.id
+    stage  = aws_api_gateway_stage.this.stage_name
+  }
+
+  throttle_settings {
+    rate_limit  = var.throttle.rate
+    burst_limit = var.throttle.burst
+  }
+
+  quota_settings {
+    limit  = var.quota_per_month
+    period = "MONTH"
+  }
+}
+
+resource "aws_secretsmanager_secret" "api_key" {
+  name                    = local.api_key_name
+  description             = "API key of ${var.name}, written by ${var.api_key.issuer}"
+  recovery_window_in_days = var.secret_recovery_days
+  tags                    = var.tags
+}
+
+# Terraform's own resource for an API key would keep the key's value in the state.
+resource "aws_lambda_invocation" "api_key" {
+  function_name   = var.api_key.issuer
+  qualifier       = var.api_key.issuer_alias
+  lifecycle_scope = "CRUD"
+
+  input = jsonencode({
+    name          = local.api_key_name
+    usage_plan_id = aws_api_gateway_usage_plan.this.id
+    secret_arn    = aws_secretsmanager_secret.api_key.arn
+    rotation      = var.api_key.rotation
+  })
+}
+
+resource "aws_cloudwatch_metric_alarm" "server_errors" {
+  alarm_name          = "${var.name}-server-errors"
+  alarm_description   = "The API ${var.name} answered with 5XX. Its access log ${aws_cloudwatch_log_group.access.name} says which path."
+  namespace           = "AWS/ApiGateway"
+  metric_name         = "5XXError"
+  dimensions          = { ApiName = var.name, Stage = var.stage }
+  statistic           = "Sum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  period              = 60
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = var.tags
+}

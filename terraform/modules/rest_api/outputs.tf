@@ -1,0 +1,38 @@
+output "id" {
+  description = "Identifier of the API."
+  value       = aws_api_gateway_rest_api.this.id
+}
+
+output "url" {
+  description = "URL of the stage, without a slash at its end."
+  value = (
+    var.emulator_endpoint == null
+    ? aws_api_gateway_stage.this.invoke_url
+    : "${var.emulator_endpoint}/_aws/execute-api/${aws_api_gateway_rest_api.this.id}/${aws_api_gateway_stage.this.stage_name}"
+  )
+}
+
+output "stage" {
+  description = "Name of the stage."
+  value       = aws_api_gateway_stage.this.stage_name
+}
+
+output "usage_plan_id" {
+  description = "Identifier of the usage plan to which the API key belongs."
+  value       = aws_api_gateway_usage_plan.this.id
+}
+
+output "api_key_secret_arn" {
+  description = "ARN of the secret that holds the API key."
+  value       = aws_secretsmanager_secret.api_key.arn
+}
+
+output "api_key_secret_pattern" {
+  description = "ARN of that secret for policies, known at plan time: Secrets Manager adds six characters to the name."
+  value       = "arn:${local.partition}:secretsmanager:${local.place}:secret:${local.api_key_name}-??????"
+}
+
+output "api_key_id" {
+  description = "Identifier of the API key that was issued last."
+  value       = jsondecode(aws_lambda_invocation.api_key.result).api_key_id
+}

@@ -1,0 +1,96 @@
+variable "name" {
+  description = "Name of the API, its usage plan and its secret."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,80}$", var.name))
+    error_message = "An API's name has 1 to 80 letters, digits, hyphens or underscores."
+  }
+}
+
+variable "body" {
+  description = "OpenAPI 3.0.1 document as YAML, with API Gateway's extensions."
+  type        = string
+
+  validation {
+    condition     = can(yamldecode(var.body)) && try(yamldecode(var.body).openapi == "3.0.1", false)
+    error_message = "The body is no OpenAPI 3.0.1 document in YAML (openapi: \"3.0.1\", in quotation marks)."
+  }
+
+  validation {
+    condition = try(alltrue(flatten([
+      for path, operations in yamldecode(var.body).paths : [
+        for method, operation in operations : length(operation.security) > 0
+      ]
+    ])), false)
+    error_message = "Every operation of the document needs a 'security' entry, or it could be called without the key."
+  }
+}
+
+variable "stage" {
+  description = "Name of the stage, which is part of the API's URL."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,128}$", var.stage))
+    error_message = "A stage's name has letters, digits, hyphens and underscores only."
+  }
+}
+
+variable "throttle" {
+  description = "Requests per second, and requests at once, for the whole stage and for each key."
+  type        = object({ rate = number, burst = number })
+
+  validation {
+    condition     = var.throttle.rate > 0 && var.throttle.burst >= 1
+    error_message = "throttle.rate is above 0 and throttle.burst is 1 or more, or the API refuses every call."
+  }
+}
+
+variable "quota_per_month" {
+  description = "Calls a month of each key."
+  type        = number
+
+  validation {
+    condition     = var.quota_per_month >= 1
+    error_message = "quota_per_month is 1 or more."
+  }
+}
+
+variable "api_key" {
+  description = "Name and alias of the function that issues the API key; raise `rotation` to have a new key."
+  type        = object({ issuer = string, issuer_alias = string, rotation = optional(number, 1) })
+}
+
+variable "secret_recovery_days" {
+  description = "Days in which a deleted secret can be brought back; 0 deletes it at once."
+  type        = number
+
+  validation {
+    condition     = var.secret_recovery_days == 0 || (var.secret_recovery_days >= 7 && var.secret_recovery_days <= 30)
+    error_message = "secret_recovery_days is 0, or 7 to 30."
+  }
+}
+
+variable "emulator_endpoint" {
+  description = "URL of the local emulator, which serves APIs below a path of its own; null on AWS."
+  type        = string
+  default     = null
+}
+
+variable "logs" {
+  description = "Days that the access log is kept."
+  type        = object({ retention_days = number })
+}
+
+variable "alarm_actions" {
+  description = "ARNs that are told when the API answers with 5XX."
+  type        = list(string)
+  default     = []
+}
+
+variable "tags" {
+  description = "Tags beside the provider's default tags."
+  type        = map(string)
+  default     = {}
+}

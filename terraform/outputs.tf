@@ -1,0 +1,49 @@
+output "event_bus_name" {
+  description = "Bus on which events arrive."
+  value       = module.event_bus.name
+}
+
+output "event_archive_name" {
+  description = "Archive of every event of the bus."
+  value       = module.event_bus.archive_name
+}
+
+output "database" {
+  description = "The CRM's database: host, port, name, and the secret of the functions' user."
+  value = {
+    host       = module.database.host
+    port       = module.database.port
+    name       = module.database.name
+    secret_arn = module.database.secret_arn
+  }
+}
+
+output "state_machine_arns" {
+  description = "State machines, by flow."
+  value       = { crm_registration = module.crm_registration.state_machine_arn }
+}
+
+output "api_urls" {
+  description = "URLs of the APIs, by flow."
+  value       = { crm_registration = module.crm_registration.api_url }
+}
+
+output "api_key_secret_arns" {
+  description = "Secrets with the API keys, by flow."
+  value       = { crm_registration = module.crm_registration.api_key_secret_arn }
+}
+
+output "failed_queue_urls" {
+  description = "Queues of failed events, by flow."
+  value       = { crm_registration = module.crm_registration.failed_queue_url }
+}
+
+output "undelivered_queue_urls" {
+  description = "Queues of events that could not be delivered, by flow."
+  value       = { crm_registration = module.crm_registration.undelivered_queue_url }
+}
+
+output "function_names" {
+  description = "Names of the functions, by flow and by state or endpoint."
+  value       = { crm_registration = module.crm_registration.function_names }
+}

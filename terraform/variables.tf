@@ -1,0 +1,166 @@
+variable "project" {
+  description = "First part of every name."
+  type        = string
+  default     = "flowbridge"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,14}$", var.project))
+    error_message = "project has 2 to 15 lower-case letters, digits and hyphens (names of AWS are short)."
+  }
+}
+
+variable "environment" {
+  description = "Name of the environment, second part of every name."
+  type        = string
+
+  validation {
+    condition     = contains(["local", "dev", "qa", "prd"], var.environment)
+    error_message = "environment is local, dev, qa or prd."
+  }
+}
+
+variable "region" {
+  description = "AWS region."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region is the name of an AWS region, such as us-east-1."
+  }
+}
+
+variable "account_id" {
+  description = "The one AWS account that this environment may be applied to."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id has 12 digits, in quotes."
+  }
+}
+
+variable "emulator_endpoint" {
+  description = "URL of the local emulator; null on AWS."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.emulator_endpoint == null || (var.environment == "local" && can(regex("^http://127\\.0\\.0\\.1:[0-9]+$", var.emulator_endpoint)))
+    error_message = "emulator_endpoint is http://127.0.0.1:<port>, for the environment local only."
+  }
+}
+
+variable "packages_manifest" {
+  description = "Path of the manifest that 'make package' writes."
+  type        = string
+  default     = "../build/dist/manifest.json"
+}
+
+variable "database" {
+  description = "The CRM's database: mode rds makes one, on_premises uses the one that is there."
+  type = object({
+    mode             = string
+    password_version = optional(number)
+    on_premises = optional(object({
+      host              = string
+      port              = optional(number)
+      name              = string
+      admin_secret_name = string
+      cidr              = optional(string)
+    }))
+    rds = optional(object({
+      name                = string
+      engine_version      = optional(string)
+      instance_class      = optional(string)
+      storage_gb          = optional(number)
+      multi_az            = optional(bool)
+      backup_days         = optional(number)
+      deletion_protection = optional(bool)
+    }))
+  })
+}
+
+variable "network" {
+  description = "VPC and private subnets from which the functions reach the database; null when it is reached without a VPC."
+  type        = object({ vpc_id = string, subnet_ids = list(string) })
+  default     = null
+}
+
+variable "api" {
+  description = "Limits of the CRM API: requests per second, at once, and per month; raise key_rotation to have a new key."
+  type = object({
+    rate            = number
+    burst           = number
+    quota_per_month = number
+    key_rotation    = optional(number)
+  })
+}
+
+variable "retry" {
+  description = "How a state repeats a call that may work later: first wait, tries, growth of the wait, longest wait."
+  type = object({
+    interval_seconds  = optional(number)
+    max_attempts      = optional(number)
+    backoff_rate      = optional(number)
+    max_delay_seconds = optional(number)
+  })
+  default = {}
+}
+
+variable "backend_concurrency" {
+  description = "How many requests each backend function serves at a time; -1 for no limit."
+  type        = number
+  default     = -1
+
+  validation {
+    condition     = var.backend_concurrency == -1 || var.backend_concurrency >= 1
+    error_message = "backend_concurrency is -1 (no limit) or 1 and more."
+  }
+}
+
+variable "event_archive_days" {
+  description = "How many days the bus's archive keeps every event; 0 keeps them for ever."
+  type        = number
+}
+
+variable "logs" {
+  description = "How long logs are kept, in days, their least level, and whether state machines log personal data."
+  type = object({
+    retention_days = number
+    level          = string
+    execution_data = bool
+  })
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.logs.retention_days)
+    error_message = "CloudWatch keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days."
+  }
+
+  validation {
+    condition     = !(var.environment == "prd" && var.logs.execution_data)
+    error_message = "Personal data stays out of prd's logs: set logs.execution_data = false."
+  }
+}
+
+variable "secret_recovery_days" {
+  description = "Days in which a deleted secret can be restored; 0 deletes at once."
+  type        = number
+  default     = 7
+}
+
+variable "role" {
+  description = "IAM path and permissions boundary of every role."
+  type        = object({ path = optional(string), permissions_boundary = optional(string) })
+  default     = {}
+}
+
+variable "alarm_actions" {
+  description = "ARNs that hear of alarms, such as an SNS topic."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_actions : startswith(arn, "arn:")])
+    error_message = "alarm_actions are ARNs."
+  }
+}
