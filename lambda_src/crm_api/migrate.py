@@ -190,6 +190,8 @@ def _apply(cursor: Cursor, migration: Migration) -> None:
         "INSERT INTO schema_migrations (version, name, sha256) VALUES (%s, %s, %s)",
         (migration.version, migration.name, migration.sha256),
     )
+    # At once, as the statement was: what comes after it may fail.
+    cursor.connection.commit()
 
 
 def _grant(cursor: Cursor, database: str, username: str) -> None:

@@ -25,7 +25,7 @@ SHORT_CAUSE = 1000
 
 
 def handler(failure: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Queue the event and its lead with their error, then publish that the registration failed.
+    """Queue the original event with its error, then publish that the registration failed.
 
     The queue comes first: if what follows fails, Step Functions repeats both, and a message that
     is there twice is better than one that is not there.
@@ -33,9 +33,9 @@ def handler(failure: dict[str, Any], _context: object) -> dict[str, Any]:
     Parameters
     ----------
     failure
-        ``event`` (the whole original event), ``input`` (of the failed state), ``failedState``,
-        ``error`` (``Error`` and ``Cause`` of the state machine) and ``execution`` (its ARN).
-        Whatever is missing is left empty: this is the last place that can keep the lead.
+        ``event`` (the whole original event), ``failedState``, ``error`` (``Error`` and ``Cause``
+        of the state machine) and ``execution`` (its ARN). Whatever is missing is left empty: this
+        is the last place that can keep the lead.
 
     Returns
     -------
@@ -74,33 +74,26 @@ def handler(failure: dict[str, Any], _context: object) -> dict[str, Any]:
 def failed_message(failure: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Return the message of the failed-leads queue: all that is needed to send the event again."""
     error = failure.get("error") or {}
-    event = failure.get("event")
-    state = failure.get("failedState") or UNKNOWN
     return {
         "version": MESSAGE_VERSION,
         "flow": FLOW,
         "failedAt": now.isoformat(timespec="milliseconds"),
-        "failedState": state,
+        "failedState": failure.get("failedState") or UNKNOWN,
         "error": {
             "name": error.get("Error") or UNKNOWN,
             "cause": readable_cause(error.get("Cause") or ""),
         },
         "execution": failure.get("execution"),
-        "event": event,
-        # The first state's input is the event itself; its lead is the detail.
-        "lead": _detail(event) if failure.get("input") == event else failure.get("input"),
+        "event": failure.get("event"),
     }
 
 
 def message_body(message: dict[str, Any]) -> str:
-    """Return the text of a message, without what would make it too large for the queue.
-
-    The lead goes before the event does, for the event holds it.
-    """
-    for left_out in ({}, {"lead": None}, {"lead": None, "error": _shortened(message["error"])}):
-        body = json.dumps({**message, **left_out}, ensure_ascii=False)
-        if len(body.encode()) <= MAX_MESSAGE_BYTES:
-            break
+    """Return the text of a message; a cause that makes it too large for the queue is cut."""
+    body = _text(message)
+    if len(body.encode()) > MAX_MESSAGE_BYTES:
+        error = message["error"]
+        body = _text({**message, "error": {**error, "cause": error["cause"][:SHORT_CAUSE]}})
     return body
 
 
@@ -118,12 +111,14 @@ def readable_cause(cause: str) -> str:
     return message if isinstance(message, str) else cause
 
 
-def _detail(event: Any) -> Any:
-    return event.get("detail") if isinstance(event, dict) else None
-
-
-def _shortened(error: dict[str, str]) -> dict[str, str]:
-    return {**error, "cause": error["cause"][:SHORT_CAUSE]}
+def _text(message: dict[str, Any]) -> str:
+    text = json.dumps(message, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # A bad lead may hold half a character, and still must be kept.
+        return json.dumps(message)
+    return text
 
 
 def _publish(message: dict[str, Any]) -> None:

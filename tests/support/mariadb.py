@@ -105,12 +105,14 @@ class MariaDB:
         finally:
             connection.close()
 
-    def connect(self, credentials: Credentials, **options: Any) -> pymysql.Connection[Any]:
+    def connect(
+        self, credentials: Credentials, database: str = DATABASE_NAME, **options: Any
+    ) -> pymysql.Connection[Any]:
         """Return a new connection, which its caller closes."""
         return pymysql.connect(
             host=self.host,
             port=self.port,
-            database=self.name,
+            database=database,
             user=credentials.username,
             password=credentials.password,
             autocommit=True,
