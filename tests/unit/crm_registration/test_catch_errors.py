@@ -1,0 +1,226 @@
+"""CatchErrors against moto: what is in the queue afterwards, and what the bus was told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from crm_registration import catch_errors
+from crm_registration.catch_errors import MAX_MESSAGE_BYTES, handler
+from flowbridge.errors import BusRejectedEvent, ConfigurationError
+from tests.support.functions import LEAD, LambdaContext, logged, personal_data_in
+
+EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:flowbridge-local-crm-registration:one"
+EVENT: dict[str, Any] = {
+    "id": "event-1",
+    "source": "kranio.event.crm",
+    "detail-type": "CRM Registration ",
+    "detail": LEAD | {"name": "Íñigo 🦊", "campaign": ["spring"]},
+}
+CAUSE = "create_partner answered 409: The partner exists already with another store"
+FAILURE: dict[str, Any] = {
+    "event": EVENT,
+    "execution": EXECUTION,
+    "failedState": "CreatePartner",
+    "error": {
+        "Error": "CrmRejected",
+        "Cause": json.dumps({"errorMessage": CAUSE, "errorType": "CrmRejected", "stackTrace": []}),
+    },
+}
+
+
+class Surroundings:
+    """The queue of failed leads, and a queue that hears what the bus is told."""
+
+    def __init__(self, aws: Callable[[str], Any]) -> None:
+        self._sqs, events = aws("sqs"), aws("events")
+        self.url = self._sqs.create_queue(QueueName="failed-leads")["QueueUrl"]
+        self._heard = self._sqs.create_queue(QueueName="heard")["QueueUrl"]
+        events.create_event_bus(Name="bus")
+        pattern = {"source": ["flowbridge.crm_registration"]}
+        events.put_rule(Name="all", EventBusName="bus", EventPattern=json.dumps(pattern))
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._heard, AttributeNames=["QueueArn"])
+        target = {"Id": "heard", "Arn": arn["Attributes"]["QueueArn"]}
+        events.put_targets(Rule="all", EventBusName="bus", Targets=[target])
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the messages of the failed-leads queue."""
+        return self._receive(self.url)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the events that the bus delivered."""
+        return [json.loads(message["Body"]) for message in self._receive(self._heard)]
+
+    def _receive(self, url: str) -> list[dict[str, Any]]:
+        answer = self._sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        return list(answer.get("Messages", []))
+
+
+@pytest.fixture
+def surroundings(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Surroundings:
+    """What the function finds: its queue and its bus."""
+    made = Surroundings(aws)
+    monkeypatch.setenv("FAILED_LEADS_QUEUE_URL", made.url)
+    monkeypatch.setenv("EVENT_BUS_NAME", "bus")
+    return made
+
+
+def test_the_event_is_kept_whole_with_its_error(surroundings: Surroundings) -> None:
+    before = datetime.now(UTC)
+    result = handler(FAILURE, LambdaContext())
+
+    [message] = surroundings.messages()
+    body = json.loads(message["Body"])
+    failed_at = datetime.fromisoformat(body.pop("failedAt"))
+    assert body == {
+        "version": 1,
+        "flow": "crm_registration",
+        "failedState": "CreatePartner",
+        "error": {"name": "CrmRejected", "cause": CAUSE},
+        "execution": EXECUTION,
+        "event": EVENT,
+    }
+    assert -1 < (failed_at - before).total_seconds() < 60
+    attributes = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
+    assert attributes == {"errorName": "CrmRejected", "failedState": "CreatePartner"}
+    assert result == {
+        "messageId": message["MessageId"],
+        "failedState": "CreatePartner",
+        "error": "CrmRejected",
+        "cause": CAUSE,
+    }
+
+
+def test_the_bus_is_told_without_personal_data(surroundings: Surroundings) -> None:
+    handler(FAILURE, LambdaContext())
+
+    [event] = surroundings.events()
+    assert (event["source"], event["detail-type"]) == (
+        "flowbridge.crm_registration",
+        "CRM Registration Failed",
+    )
+    assert event["detail"] == {
+        "execution": EXECUTION,
+        "failedState": "CreatePartner",
+        "error": "CrmRejected",
+        "eventId": "event-1",
+    }
+
+
+def test_no_personal_data_is_logged(
+    surroundings: Surroundings, logs: list[logging.LogRecord]
+) -> None:
+    handler(FAILURE, LambdaContext())
+
+    assert '"error": "CrmRejected", "failed_state": "CreatePartner"' in logged(logs)
+    assert personal_data_in(logged(logs)) == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "kept"),
+    [
+        ("The function took too long", "The function took too long"),
+        ('{"errorMessage": "said so", "errorType": "X"}', "said so"),
+        ('{"errorMessage": null}', '{"errorMessage": null}'),
+        ('{"reason": "none"}', '{"reason": "none"}'),
+        ('["errorMessage"]', '["errorMessage"]'),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_cause_of_any_form_is_kept(
+    cause: str | None, kept: str, surroundings: Surroundings
+) -> None:
+    handler(FAILURE | {"error": {"Error": "States.Timeout", "Cause": cause}}, LambdaContext())
+
+    [message] = surroundings.messages()
+    assert json.loads(message["Body"])["error"] == {"name": "States.Timeout", "cause": kept}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {},
+        {"event": EVENT},
+        {"event": EVENT, "error": None, "failedState": "", "execution": None},
+        {"event": EVENT, "error": {}},
+        {"event": ["no event"]},
+    ],
+)
+def test_what_there_is_is_kept(failure: dict[str, Any], surroundings: Surroundings) -> None:
+    handler(failure, LambdaContext())
+
+    [message] = surroundings.messages()
+    body = json.loads(message["Body"])
+    assert body["event"] == failure.get("event")
+    assert (body["error"], body["failedState"]) == ({"name": "Unknown", "cause": ""}, "Unknown")
+    assert len(surroundings.events()) == 1
+
+
+def test_half_a_character_does_not_lose_the_lead(surroundings: Surroundings) -> None:
+    event = EVENT | {"detail": {"name": "Camila \ud83e"}}
+
+    handler(FAILURE | {"event": event}, LambdaContext())
+
+    [message] = surroundings.messages()
+    assert json.loads(message["Body"])["event"] == event
+
+
+def test_a_long_cause_does_not_lose_the_lead(surroundings: Surroundings) -> None:
+    failure = FAILURE | {"error": {"Error": "CrmRejected", "Cause": "é" * MAX_MESSAGE_BYTES}}
+
+    handler(failure, LambdaContext())
+
+    [message] = surroundings.messages()
+    body = json.loads(message["Body"])
+    assert len(message["Body"].encode()) < MAX_MESSAGE_BYTES
+    assert body["event"] == EVENT
+    assert body["error"] == {"name": "CrmRejected", "cause": "é" * 1000}
+
+
+def test_the_bus_refuses(
+    surroundings: Surroundings, aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer of PutEvents is a success even when no event was taken."""
+
+    class Bus:
+        def put_events(self, **_: Any) -> dict[str, Any]:
+            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
+
+    monkeypatch.setattr(
+        catch_errors, "client", lambda name: Bus() if name == "events" else aws(name)
+    )
+
+    with pytest.raises(
+        BusRejectedEvent, match="refused 'CRM Registration Failed': ThrottlingException"
+    ):
+        handler(FAILURE, LambdaContext())
+
+    assert len(surroundings.messages()) == 1
+
+
+def test_the_queue_is_missing(surroundings: Surroundings, aws: Callable[[str], Any]) -> None:
+    aws("sqs").delete_queue(QueueUrl=surroundings.url)
+
+    with pytest.raises(aws("sqs").exceptions.QueueDoesNotExist):
+        handler(FAILURE, LambdaContext())
+
+    assert surroundings.events() == []
+
+
+@pytest.mark.parametrize("name", ["FAILED_LEADS_QUEUE_URL", "EVENT_BUS_NAME"])
+def test_a_variable_is_missing(
+    name: str, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(name)
+
+    with pytest.raises(ConfigurationError, match=re.escape(f"variable {name} is not set")):
+        handler(FAILURE, LambdaContext())

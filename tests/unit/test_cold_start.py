@@ -1,0 +1,59 @@
+"""What a function loads before its first event: boto3 and the others only where they are used."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.settings import REPOSITORY
+
+SOURCES = REPOSITORY / "lambda_src"
+DEAR = ("boto3", "botocore", "pymysql", "requests", "fastjsonschema", "aws_lambda_powertools")
+LOADED = {
+    "crm_registration.receive_lead": {"fastjsonschema"},
+    "crm_registration.create_client": {"requests"},
+    "crm_registration.create_partner": {"requests"},
+    "crm_registration.create_benefit": {"requests"},
+    "crm_registration.catch_errors": set(),
+    "crm_api.create_client_back": {"fastjsonschema", "pymysql"},
+    "crm_api.create_partner_back": {"fastjsonschema", "pymysql"},
+    "crm_api.create_benefit_back": {"fastjsonschema", "pymysql"},
+    "crm_api.migrate": {"pymysql"},
+    "api_keys.issue": set(),
+}
+
+
+@pytest.mark.parametrize("module", LOADED)
+def test_a_function_loads_what_it_uses_and_asks_for_nothing(module: str) -> None:
+    """It is imported without any of its variables, as nothing may be read or opened by then."""
+    script = (
+        f"import json, sys, {module}\n"
+        f"assert callable({module}.handler)\n"
+        f"print(json.dumps([name for name in {DEAR} if name in sys.modules]))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PATH": os.defpath, "PYTHONPATH": str(SOURCES)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert set(json.loads(result.stdout)) == LOADED[module]
+
+
+def test_every_function_is_listed() -> None:
+    def is_function(file: Path) -> bool:
+        text = file.read_text()
+        return "\ndef handler(" in text or "\nhandler = " in text
+
+    found = {
+        f"{file.parent.name}.{file.stem}" for file in SOURCES.glob("*/*.py") if is_function(file)
+    }
+    assert found == set(LOADED)
