@@ -302,7 +302,11 @@ class TerraformReader:
             self._plain.append(line.rstrip())
             return
         kind = message.get("type")
-        address = message.get("hook", {}).get("resource", {}).get("addr", "")
+        hook = message.get("hook", {})
+        address = hook.get("resource", {}).get("addr", "")
+        if hook.get("action") == "read":
+            # Looking something up is not among the changes that are counted.
+            return
         if kind == "change_summary":
             changes = message["changes"]
             self._total = changes["add"] + changes["change"] + changes["remove"]

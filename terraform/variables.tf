@@ -87,12 +87,12 @@ variable "network" {
 }
 
 variable "api" {
-  description = "Limits of the CRM API: requests per second, at once, and per month; raise key_rotation to have a new key."
+  description = "Limits of the CRM API: requests per second, at once, and per month; raise key_generation to have a new key."
   type = object({
     rate            = number
     burst           = number
     quota_per_month = number
-    key_rotation    = optional(number)
+    key_generation  = optional(number)
   })
 }
 
@@ -108,14 +108,9 @@ variable "retry" {
 }
 
 variable "backend_concurrency" {
-  description = "How many requests each backend function serves at a time; -1 for no limit."
+  description = "How many requests each backend function serves at a time, which bounds the database's connections; null for no limit."
   type        = number
-  default     = -1
-
-  validation {
-    condition     = var.backend_concurrency == -1 || var.backend_concurrency >= 1
-    error_message = "backend_concurrency is -1 (no limit) or 1 and more."
-  }
+  default     = null
 }
 
 variable "event_archive_days" {

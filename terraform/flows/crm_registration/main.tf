@@ -19,6 +19,7 @@ module "rule" {
   description    = "Starts the registration of each lead that arrives on the bus."
   event_bus_name = var.event_bus.name
   target_arn     = module.state_machine.arn
+  plain_http     = var.emulator_endpoint != null
   role           = var.role
   alarm_actions  = var.alarm_actions
   tags           = local.tags
@@ -105,6 +106,7 @@ module "failed_leads" {
 
   name          = "${local.name}-failed-leads"
   alarm         = { description = "Leads that could not be registered wait in ${local.name}-failed-leads. Each message says why; mend that, then send them again." }
+  plain_http    = var.emulator_endpoint != null
   alarm_actions = var.alarm_actions
   tags          = local.tags
 }
@@ -127,7 +129,7 @@ module "api" {
   api_key = {
     issuer       = module.api_key_issuer.name
     issuer_alias = module.api_key_issuer.alias
-    rotation     = var.api.key_rotation
+    generation   = var.api.key_generation
   }
 
   body = templatefile("${path.module}/openapi.yaml.tftpl", {

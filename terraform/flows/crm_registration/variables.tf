@@ -52,12 +52,12 @@ variable "event_pattern" {
 }
 
 variable "api" {
-  description = "Limits of the CRM API, and its key's generation: raise key_rotation to have a new key."
+  description = "Limits of the CRM API, and its key's generation: raise key_generation to have a new key."
   type = object({
     rate            = number
     burst           = number
     quota_per_month = number
-    key_rotation    = optional(number, 1)
+    key_generation  = optional(number, 1)
   })
 }
 
@@ -78,9 +78,9 @@ variable "retry" {
 }
 
 variable "backend_concurrency" {
-  description = "How many requests each backend function serves at a time, which bounds the database's connections; -1 for no limit."
+  description = "How many requests each backend function serves at a time, which bounds the database's connections; null for no limit."
   type        = number
-  default     = -1
+  default     = null
 }
 
 variable "logs" {

@@ -47,8 +47,9 @@ resource "aws_cloudwatch_event_target" "this" {
 module "dead_letters" {
   source = "../queue"
 
-  name = "${var.name}-dead-letters"
-  tags = var.tags
+  name       = "${var.name}-dead-letters"
+  plain_http = var.plain_http
+  tags       = var.tags
 
   senders = {
     Rule = { service = "events.amazonaws.com", source_arn = local.arn }

@@ -69,6 +69,12 @@ variable "alarm_actions" {
   default     = []
 }
 
+variable "plain_http" {
+  description = "Let callers reach the dead-letter queue without TLS; for the local emulator only."
+  type        = bool
+  default     = false
+}
+
 variable "tags" {
   description = "Tags beside the provider's default tags."
   type        = map(string)

@@ -144,7 +144,7 @@ resource "aws_lambda_invocation" "api_key" {
     name          = local.api_key_name
     usage_plan_id = aws_api_gateway_usage_plan.this.id
     secret_arn    = aws_secretsmanager_secret.api_key.arn
-    rotation      = var.api_key.rotation
+    generation    = var.api_key.generation
   })
 }
 

@@ -58,8 +58,8 @@ variable "quota_per_month" {
 }
 
 variable "api_key" {
-  description = "Name and alias of the function that issues the API key; raise `rotation` to have a new key."
-  type        = object({ issuer = string, issuer_alias = string, rotation = optional(number, 1) })
+  description = "Name and alias of the function that issues the API key; raise `generation` to have a new key."
+  type        = object({ issuer = string, issuer_alias = string, generation = optional(number, 1) })
 }
 
 variable "secret_recovery_days" {
