@@ -12,6 +12,28 @@ locals {
 
 data "aws_iam_policy_document" "queue" {
   dynamic "statement" {
+    for_each = var.plain_http ? {} : { refuse = local.arn }
+
+    content {
+      sid       = "RefusePlainHttp"
+      effect    = "Deny"
+      actions   = ["sqs:ReceiveMessage", "sqs:SendMessage"]
+      resources = [statement.value]
+
+      principals {
+        type        = "AWS"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "Bool"
+        variable = "aws:SecureTransport"
+        values   = ["false"]
+      }
+    }
+  }
+
+  dynamic "statement" {
     for_each = var.senders
 
     content {
@@ -40,7 +62,7 @@ resource "aws_sqs_queue" "this" {
   visibility_timeout_seconds = var.visibility_timeout_seconds
   receive_wait_time_seconds  = 20
   # Here and not in a resource of its own: that would wait for the queue twice.
-  policy = length(var.senders) == 0 ? null : data.aws_iam_policy_document.queue.json
+  policy = var.plain_http && length(var.senders) == 0 ? null : data.aws_iam_policy_document.queue.json
   redrive_policy = var.redrive == null ? null : jsonencode({
     deadLetterTargetArn = var.redrive.dead_letter_queue_arn
     maxReceiveCount     = var.redrive.max_receive_count
