@@ -4,10 +4,29 @@ locals {
 
   packages = {
     for name, package in local.manifest.packages : name => {
-      file          = "${dirname(var.packages_manifest)}/${package.file}"
+      bucket        = aws_s3_object.package[name].bucket
+      key           = aws_s3_object.package[name].key
       sha256_base64 = package.sha256_base64
       release       = local.manifest.release
     }
+  }
+}
+
+# --- the packages ----------------------------------------------------------------------------
+
+# Functions take their packages from S3: given as files, the provider makes one function at a time.
+resource "aws_s3_object" "package" {
+  for_each = local.manifest.packages
+
+  # The bucket that terraform/bootstrap made.
+  bucket = "${local.name_prefix}-artifacts-${var.account_id}"
+  # The digest stands for the content: what did not change is not sent again.
+  key    = "packages/${each.key}/${each.value.sha256}.zip"
+  source = "${dirname(var.packages_manifest)}/${each.value.file}"
+
+  lifecycle {
+    # A function's new version is made before the zip of the one before goes.
+    create_before_destroy = true
   }
 }
 

@@ -15,7 +15,7 @@ variable "event_bus" {
 
 variable "packages" {
   description = "Lambda packages by name, as in the manifest that 'make package' writes."
-  type        = map(object({ file = string, sha256_base64 = string, release = string }))
+  type        = map(object({ bucket = string, key = string, sha256_base64 = string, release = string }))
 
   validation {
     condition     = length(setsubtract(["crm_registration", "crm_api", "api_keys"], keys(var.packages))) == 0

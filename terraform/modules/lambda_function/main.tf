@@ -127,7 +127,8 @@ resource "aws_lambda_function" "this" {
   runtime                        = "python3.13"
   architectures                  = ["arm64"]
   handler                        = var.handler
-  filename                       = var.package.file
+  s3_bucket                      = var.package.bucket
+  s3_key                         = var.package.key
   source_code_hash               = var.package.sha256_base64
   publish                        = true
   timeout                        = var.timeout_seconds

@@ -19,8 +19,8 @@ variable "description" {
 }
 
 variable "package" {
-  description = "The zip of the function: its file, its SHA-256 in base64, and the release that it belongs to."
-  type        = object({ file = string, sha256_base64 = string, release = string })
+  description = "The zip of the function: its place in S3, its SHA-256 in base64, and the release that it belongs to."
+  type        = object({ bucket = string, key = string, sha256_base64 = string, release = string })
 
   validation {
     condition     = can(regex("^[A-Za-z0-9+/]{43}=$", var.package.sha256_base64))
