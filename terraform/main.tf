@@ -75,6 +75,7 @@ module "crm_registration" {
     port             = module.database.port
     name             = module.database.name
     secret_arn       = module.database.secret_arn
+    secret_pattern   = module.database.secret_pattern
     admin_secret_arn = module.database.admin_secret_arn
     password_version = module.database.password_version
     vpc              = module.database.vpc

@@ -170,7 +170,7 @@ module "backend_function" {
   tags                 = local.tags
 
   statements = {
-    ReadDatabaseCredentials = { actions = ["secretsmanager:GetSecretValue"], resources = [var.database.secret_arn] }
+    ReadDatabaseCredentials = { actions = ["secretsmanager:GetSecretValue"], resources = [var.database.secret_pattern] }
   }
 }
 
@@ -241,7 +241,7 @@ module "migrate" {
   statements = {
     ReadDatabaseCredentials = {
       actions   = ["secretsmanager:GetSecretValue"]
-      resources = [var.database.secret_arn, var.database.admin_secret_arn]
+      resources = [var.database.secret_pattern, var.database.admin_secret_arn]
     }
   }
 }

@@ -30,6 +30,7 @@ variable "database" {
     port             = number
     name             = string
     secret_arn       = string
+    secret_pattern   = string
     admin_secret_arn = string
     password_version = number
     vpc              = optional(object({ subnet_ids = list(string), security_group_ids = list(string) }))
