@@ -297,7 +297,7 @@ def is_built(entry: Mapping[str, Any] | None, source_digest: str, dist: Path) ->
     if entry is None or entry["source_digest"] != source_digest:
         return False
     file = dist / entry["file"]
-    return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == entry["sha256"]
+    return file.is_file() and str(entry["sha256"]) == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def build(

@@ -22,8 +22,12 @@ def definition(flow: str) -> str:
         template,
         {
             "functions": {name: f"arn:aws:lambda:::function:{name}" for name in functions},
-            "retry": json.dumps([{"ErrorEquals": ["States.Timeout"]}]),
-            "timeout_seconds": 30,
+            "retry": {
+                "interval_seconds": 1,
+                "max_attempts": 3,
+                "backoff_rate": 2,
+                "max_delay_seconds": 5,
+            },
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,13 @@ from ops.errors import OperationError
 
 HEARTBEAT_SECONDS = 5.0
 
-console = Console(highlight=False, soft_wrap=not Console().is_terminal)
+#: Columns of what goes into a file or a pipe, where there is no terminal to ask.
+FILE_WIDTH = 140
+
+console = Console(
+    highlight=False,
+    width=None if Console().is_terminal else int(os.environ.get("COLUMNS", FILE_WIDTH)),
+)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -24,6 +24,7 @@ from ops.settings import (
     REPOSITORY,
     LocalSettings,
 )
+from ops.terminal import console
 
 ROOT = REPOSITORY / "terraform"
 BOOTSTRAP_STATE_KEY = "bootstrap.tfstate"
@@ -139,6 +140,8 @@ class Terraform:
         """
         self.init(lambda _: None)
         command = ["terraform", "plan", "-input=false", "-detailed-exitcode", *self.arguments()]
+        if not console.is_terminal:
+            command.append("-no-color")
         result = subprocess.run(
             [*command, *arguments], cwd=ROOT, env=self.process_environment(), check=False
         )

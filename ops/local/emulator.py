@@ -1,8 +1,7 @@
-"""Serve the AWS emulator on loopback, with two things added that it lacks.
+"""Serve the AWS emulator on loopback, with what it lacks added.
 
-``PutRestApi`` is answered (see `openapi_import`), and the error of a Python function carries the
-name of its exception, as on AWS: without it no ``Retry`` or ``Catch`` of a state machine could
-tell one error from another. Both go as soon as the emulator can do them; its version is pinned.
+``PutRestApi`` is answered (see `openapi_import`), and other answers are made whole (see
+`emulator_answers`).
 
 Run by the local environment as a program of its own, in a Python environment that holds the
 emulator and boto3 and nothing of the project: Lambda functions inherit that environment, so a
@@ -23,6 +22,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import emulator_answers
+
 LOOPBACK = "127.0.0.1"
 ROOT_KEY = "test"
 ROOT_SECRET = "test"  # noqa: S105  the emulator's well-known root secret, good on loopback only
@@ -33,7 +34,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Execute = Callable[[Any, Any, str], dict[str, Any]]
 
 log = logging.getLogger("emulator")
 
@@ -115,36 +115,6 @@ class WithPutRestApi:
         )
 
 
-def name_errors(execute: Execute) -> Execute:
-    """Return the emulator's call of a Python function, with the exception's name in its errors.
-
-    The emulator gives every error the type ``Runtime.HandlerError`` and puts the traceback into
-    the log that goes with the answer; there the name is found.
-    """
-
-    def execute_and_name(function: Any, event: Any, request_id: str) -> dict[str, Any]:
-        result = execute(function, event, request_id)
-        body = result.get("body")
-        if result.get("error") and isinstance(body, dict):
-            name = exception_name(result.get("log", ""))
-            if name and body.get("errorType") == "Runtime.HandlerError":
-                body["errorType"] = name
-        return result
-
-    return execute_and_name
-
-
-def exception_name(log: str) -> str | None:
-    """Return the class of the exception whose traceback ends a log.
-
-    The first line of a traceback that is not indented gives it: ``package.module.Name: message``.
-    """
-    _, found, traceback = log.rpartition("Traceback (most recent call last):\n")
-    lines = (line for line in traceback.splitlines() if line and not line.startswith(" "))
-    last = next(lines, "") if found else ""
-    return last.partition(":")[0].rpartition(".")[2] or None
-
-
 async def read_body(receive: Receive) -> bytes:
     """Return the whole body of a request."""
     chunks = []
@@ -170,9 +140,8 @@ async def serve(port: int) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
     from ministack.app import app
-    from ministack.services import lambda_svc
 
-    lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)
+    emulator_answers.make_whole()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -159,7 +159,7 @@ class Platform:
         execution: Execution = wait_for(found, f"execution of event {event_id}")
         return execution
 
-    def ended(self, event_id: str, seconds: float = 90) -> tuple[Execution, dict[str, StateRun]]:
+    def ended(self, event_id: str, *, seconds: float = 90) -> tuple[Execution, dict[str, StateRun]]:
         """Return the ended execution of an event, and its states by name."""
         arn = self.execution(event_id).arn
 

@@ -115,7 +115,8 @@ def test_a_throttled_entry_is_sent_again_alone() -> None:
 
 
 def test_an_entry_that_stays_throttled_is_reported_in_the_end() -> None:
-    bus = Bus(*[["InternalFailure"]] * 10)
+    always: list[list[str | None]] = [["InternalFailure"]] * 10
+    bus = Bus(*always)
 
     [outcome] = Publisher(bus, "bus", lambda _: None).publish([event(1)])
 

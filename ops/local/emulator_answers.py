@@ -1,0 +1,149 @@
+"""Make the emulator answer in full where its answers leave something out.
+
+- The error of a Python function has one type for all exceptions, so no ``Retry`` or ``Catch`` of a
+  state machine could tell one from another.
+- ``DescribeAlarms`` gives most fields of an alarm in the newer protocols only, not in the Query
+  protocol that Terraform's provider speaks, and ``DescribeStateMachine`` does not know of tracing:
+  every plan would find differences.
+
+Each goes as soon as the emulator can do it; its version is pinned. This module runs in the
+emulator's own Python environment and imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from xml.sax.saxutils import escape
+
+Answer = tuple[int, dict[str, str], bytes]
+JsonObject = dict[str, Any]
+Execute = Callable[[Any, Any, str], JsonObject]
+
+TRACING = "tracingConfiguration"
+TIME_SUFFIX = "Timestamp"
+
+
+def make_whole() -> None:
+    """Put the functions of this module in the place of the emulator's own."""
+    from ministack.services import cloudwatch, lambda_svc, stepfunctions
+
+    lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)
+    cloudwatch._describe_alarms = describe_alarms_whole(
+        cloudwatch._describe_alarms, cloudwatch._xml
+    )
+    machines = stepfunctions._state_machines
+    for name in ("_create_state_machine", "_update_state_machine"):
+        change = getattr(stepfunctions, name)
+        setattr(stepfunctions, name, remember_tracing(change, machines))
+
+
+def name_errors(execute: Execute) -> Execute:
+    """Return the emulator's call of a Python function, with the exception's name in its errors.
+
+    The emulator gives every error the type ``Runtime.HandlerError`` and puts the traceback into
+    the log that goes with the answer; there the name is found.
+    """
+
+    def execute_and_name(function: Any, event: Any, request_id: str) -> JsonObject:
+        result = execute(function, event, request_id)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict):
+            name = exception_name(result.get("log", ""))
+            if name and body.get("errorType") == "Runtime.HandlerError":
+                body["errorType"] = name
+        return result
+
+    return execute_and_name
+
+
+def exception_name(log: str) -> str | None:
+    """Return the class of the exception whose traceback ends a log.
+
+    The first line of a traceback that is not indented gives it: ``package.module.Name: message``.
+    """
+    _, found, traceback = log.rpartition("Traceback (most recent call last):\n")
+    lines = (line for line in traceback.splitlines() if line and not line.startswith(" "))
+    last = next(lines, "") if found else ""
+    return last.partition(":")[0].rpartition(".")[2] or None
+
+
+def remember_tracing(
+    change: Callable[[JsonObject], Answer], state_machines: Mapping[str, JsonObject]
+) -> Callable[[JsonObject], Answer]:
+    """Return the emulator's creation or update of a state machine, which then keeps its tracing.
+
+    Parameters
+    ----------
+    change
+        ``CreateStateMachine`` or ``UpdateStateMachine``.
+    state_machines
+        The emulator's state machines by ARN; what they hold is what a description gives.
+    """
+
+    def change_and_remember(data: JsonObject) -> Answer:
+        answer = change(data)
+        if answer[0] == 200 and TRACING in data:
+            arn = data.get("stateMachineArn") or json.loads(answer[2])["stateMachineArn"]
+            state_machines[arn][TRACING] = data[TRACING]
+        return answer
+
+    return change_and_remember
+
+
+def describe_alarms_whole(
+    describe: Callable[..., Answer], to_xml: Callable[[int, str, str], Answer]
+) -> Callable[..., Answer]:
+    """Return the emulator's ``DescribeAlarms``, which then gives every field as XML too.
+
+    Parameters
+    ----------
+    describe
+        The emulator's own, which is asked for JSON in place of XML.
+    to_xml
+        The emulator's envelope of an XML answer: status, name of the answer, content.
+    """
+
+    def describe_whole(
+        params: Mapping[str, Any], data: JsonObject, is_cbor: bool, is_json: bool = False
+    ) -> Answer:
+        if is_cbor or is_json:
+            return describe(params, data, is_cbor, is_json)
+        answer = describe({}, members(params), False, True)
+        if answer[0] != 200:
+            return describe(params, data, is_cbor, is_json)
+        result = xml(json.loads(answer[2]))
+        return to_xml(
+            200, "DescribeAlarmsResponse", f"<DescribeAlarmsResult>{result}</DescribeAlarmsResult>"
+        )
+
+    return describe_whole
+
+
+def members(params: Mapping[str, Any]) -> JsonObject:
+    """Return the fields of a form, with ``Name.member.1``, ``.2`` and so on as one list."""
+    fields: JsonObject = {}
+    for key, values in params.items():
+        value = values[0] if isinstance(values, list) else values
+        name, _, member = key.partition(".member.")
+        if member:
+            fields.setdefault(name, []).append(value)
+        else:
+            fields[name] = value
+    return fields
+
+
+def xml(value: Any, name: str = "") -> str:
+    """Return a JSON value in the form of the query protocol."""
+    if isinstance(value, dict):
+        present = {key: item for key, item in value.items() if item is not None}
+        return "".join(f"<{key}>{xml(item, key)}</{key}>" for key, item in present.items())
+    if isinstance(value, list):
+        return "".join(f"<member>{xml(item)}</member>" for item in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if name.endswith(TIME_SUFFIX) and isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC).isoformat()
+    return escape(str(value))
