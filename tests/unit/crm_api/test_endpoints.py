@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pymysql
 import pytest
 
 from crm_api import create_benefit_back, create_client_back, create_partner_back, endpoint
@@ -319,21 +320,30 @@ class TestWhenTheDatabaseFails:
         assert personal_data_in(logged(logs)) == []
         assert post("create_client", body_of("create_client"))[0] == 201
 
-    def test_a_column_is_narrower_than_the_rules(
+    def test_a_column_does_not_take_the_value(
         self, server: CrmDatabase, logs: list[logging.LogRecord]
     ) -> None:
-        """MariaDB quotes the value in this error, and would cut it to size if not strict."""
+        """MariaDB quotes the value in this error, and would store 0 if it were not strict."""
         server.server.execute("SET GLOBAL sql_mode = ''")
-        server.server.execute("ALTER TABLE CLIENTS MODIFY mail VARCHAR(5) NOT NULL")
+        server.server.execute("ALTER TABLE CLIENTS MODIFY name INT NOT NULL")
         try:
             status, answer = post("create_client", body_of("create_client"))
         finally:
-            server.server.execute("ALTER TABLE CLIENTS MODIFY mail VARCHAR(254) NOT NULL")
+            server.server.execute("ALTER TABLE CLIENTS MODIFY name VARCHAR(100) NOT NULL")
             server.server.execute("SET GLOBAL sql_mode = DEFAULT")
 
         assert status == 500
         assert server.rows("CLIENTS") == []
+        assert "'Camila'" in logged(logs, above=0)
         assert personal_data_in(answer["message"] + logged(logs)) == []
+
+    def test_another_rule_of_the_table_is_broken(self, server: CrmDatabase) -> None:
+        """Only a row with the same key is a row that exists already."""
+        connection = server.server.connect(server.user)
+        row = CLIENTS.row(LEAD) | {"mail": None}
+        with pytest.raises(pymysql.err.IntegrityError, match="1048"):
+            register(connection.cursor(), CLIENTS, row)
+        connection.close()
 
     def test_its_password_is_rotated(self, server: CrmDatabase, secrets: dict[str, str]) -> None:
         assert post("create_client", body_of("create_client"))[0] == 201
