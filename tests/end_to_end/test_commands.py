@@ -27,7 +27,7 @@ def test_the_demo_again_is_fast_and_writes_nothing_twice(platform: Platform) -> 
 
     assert again.code == 0, again.text
     assert again.seconds < 60
-    assert "0 to add, 0 to change, 0 to destroy" in again.text
+    assert "Resources: 0 added, 0 changed, 0 destroyed" in again.text
     assert {table: len(rows) for table, rows in platform.rows("9891283-0").items()} == {
         "CLIENTS": 1,
         "PARTNERS": 1,

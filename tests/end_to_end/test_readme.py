@@ -32,7 +32,7 @@ def test_every_target_that_a_document_names_exists() -> None:
     named = {
         (document.name, target)
         for document in [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("terraform/**/*.md")]
-        for target in re.findall(r"make ([a-z][a-z-]*)", document.read_text(encoding="utf-8"))
+        for target in re.findall(r"(?:\$ |`)make ([a-z][a-z-]*)", document.read_text(encoding="utf-8"))
     }
 
     assert {(name, target) for name, target in named if target not in TARGETS} == set()
