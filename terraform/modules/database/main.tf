@@ -24,7 +24,7 @@ locals {
       host         = aws_db_instance.this["this"].address
       port         = aws_db_instance.this["this"].port
       name         = database.name
-      admin_secret = aws_db_instance.this["this"].master_user_secret[0].secret_arn
+      admin_secret = one(aws_db_instance.this["this"].master_user_secret[*].secret_arn)
     }],
   ))
 }
