@@ -41,8 +41,9 @@ FILE_NAME = re.compile(r"^(\d{3})_([a-z0-9_]+)\.sql$")
 #: may have 64 characters at most.
 LOCK = "flowbridge_migrations_{digest:.16}"
 LOCK_SECONDS = 60
-#: The longest that one change of a table may take, below the 15 minutes of a function.
-STATEMENT_SECONDS = 800
+#: The longest that one change of a table may take. With the wait for the lock it is less than the
+#: function's timeout, so that the error says what took so long.
+STATEMENT_SECONDS = 230
 #: The longest that it may wait for running requests; those that come behind it wait as well.
 TABLE_LOCK_SECONDS = 20
 RIGHTS = "SELECT, INSERT"
