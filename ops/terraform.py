@@ -112,7 +112,8 @@ class Terraform:
     def init(self, progress: Progress) -> None:
         """Initialise the working folder, unless that was done for the same files."""
         arguments = self._backend_arguments()
-        digest = _digest([*sorted(ROOT.rglob("*.tf")), ROOT / ".terraform.lock.hcl"], arguments)
+        files = [*sorted(ROOT.rglob("*.tf")), ROOT / ".terraform.lock.hcl", self._backend_file]
+        digest = _digest(files, arguments)
         stamp = self._data_folder / "initialised"
         if stamp.exists() and stamp.read_text() == digest:
             return
@@ -204,9 +205,6 @@ class Terraform:
         arguments = [f"-backend-config={self._backend_file}"]
         if key is not None:
             arguments.append(f"-backend-config=key={key}")
-        if self.environment == LOCAL:
-            endpoints = f'endpoints={{s3="{self._local.endpoint}"}}'
-            arguments.append(f"-backend-config={endpoints}")
         return arguments
 
     def _bootstrap_variables(self) -> list[str]:

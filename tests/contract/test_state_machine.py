@@ -73,10 +73,9 @@ def test_a_transient_error_that_stays_is_caught_in_the_end(
     assert ended.calls["CatchErrors"][0]["event"] == ended.calls["ReceiveLead"][0]
 
 
-def test_catching_is_repeated_too(state_machine: StateMachine) -> None:
-    ended = state_machine.run(
-        {"CreateClient": ["CrmRejected"], "CatchErrors": ["BusRejectedEvent", None]}
-    )
+@pytest.mark.parametrize("error", ["BusRejectedEvent", "ClientError"])
+def test_catching_is_repeated_whatever_stopped_it(state_machine: StateMachine, error: str) -> None:
+    ended = state_machine.run({"CreateClient": ["CrmRejected"], "CatchErrors": [error, None]})
 
     assert (ended.execution.status, ended.execution.error) == ("FAILED", "CrmRejected")
     assert len(ended.calls["CatchErrors"]) == 2
@@ -92,5 +91,7 @@ def test_every_task_repeats_with_backoff_jitter_and_a_cap(machine_definition: st
         assert retrier["JitterStrategy"] == "FULL"
         assert retrier["BackoffRate"] > 1
         assert retrier["MaxDelaySeconds"] >= retrier["IntervalSeconds"]
-        assert "States.ALL" not in retrier["ErrorEquals"]
         assert state["TimeoutSeconds"] > 0
+    # A step's permanent errors go to CatchErrors at once; CatchErrors itself has nowhere to go.
+    assert all("States.ALL" not in tasks[step]["Retry"][0]["ErrorEquals"] for step in STEPS)
+    assert tasks["CatchErrors"]["Retry"][0]["ErrorEquals"] == ["States.ALL"]

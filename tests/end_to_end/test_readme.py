@@ -29,10 +29,12 @@ def test_a_command_of_the_readme_works(platform: Platform, command: str) -> None
 
 
 def test_every_target_that_a_document_names_exists() -> None:
+    documents = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("terraform/**/*.md")]
+    command = re.compile(r"(?:\$ |`)make ([a-z][a-z-]*)")
     named = {
         (document.name, target)
-        for document in [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("terraform/**/*.md")]
-        for target in re.findall(r"(?:\$ |`)make ([a-z][a-z-]*)", document.read_text(encoding="utf-8"))
+        for document in documents
+        for target in command.findall(document.read_text(encoding="utf-8"))
     }
 
     assert {(name, target) for name, target in named if target not in TARGETS} == set()

@@ -199,9 +199,8 @@ module "api_key_issuer" {
       resources = ["${local.api_gateway}/apikeys/*"]
     }
     AddKeysToUsagePlan = {
-      actions = ["apigateway:POST"]
-      # The usage plan's identifier is not known before the API that this function serves is made.
-      resources = ["${local.api_gateway}/usageplans/*/keys"]
+      actions   = ["apigateway:POST"]
+      resources = ["${local.api_gateway}/usageplans/${module.api.usage_plan_id}/keys"]
     }
     StoreKey = {
       actions   = ["secretsmanager:PutSecretValue"]

@@ -75,8 +75,8 @@ def test_programs_run_log_and_stop(supervisor: Supervisor, programs: list[Progra
     assert not supervisor.stop(programs)
 
 
-def test_a_killed_program_comes_back_only_when_it_should(
-    supervisor: Supervisor, programs: list[Program]
+def test_what_was_killed_comes_back_or_is_ended(
+    tmp_path: Path, supervisor: Supervisor, programs: list[Program]
 ) -> None:
     lasting, mortal = programs
     before = pid(lasting)
@@ -87,17 +87,12 @@ def test_a_killed_program_comes_back_only_when_it_should(
     assert eventually(lambda: supervisor.has_died(mortal))
     assert not supervisor.has_died(lasting)
 
-
-def test_stop_ends_what_a_killed_supervisor_left_behind(
-    tmp_path: Path, supervisor: Supervisor, programs: list[Program]
-) -> None:
-    numbers = [pid(p) for p in programs]
+    last = pid(lasting)
+    # Without their supervisor too, the programs are found and ended.
     os.kill(int((tmp_path / "supervisord.pid").read_text()), signal.SIGKILL)
     assert eventually(lambda: not supervisor.is_running())
-
     assert supervisor.stop(programs)
-
-    assert eventually(lambda: not any(is_alive(number) for number in numbers))
+    assert eventually(lambda: not is_alive(last))
 
 
 def test_a_port_in_use_is_not_free() -> None:
