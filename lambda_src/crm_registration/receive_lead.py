@@ -34,7 +34,7 @@ def handler(event: Any, _context: object) -> Lead:
     try:
         validator.check(lead)
     except SchemaError as error:
-        raise InvalidLead(f"the lead {error}") from None
+        raise InvalidLead(f"the lead is not valid: {error}") from None
     if not _is_json(lead):
         raise InvalidLead("the lead holds NaN or half a character, which is no JSON")
     log.info("lead received", extra={"event_id": event.get("id")})

@@ -38,3 +38,27 @@ def test_every_target_that_a_document_names_exists() -> None:
     }
 
     assert {(name, target) for name, target in named if target not in TARGETS} == set()
+
+
+def test_the_output_in_the_readme_is_what_the_demo_prints(platform: Platform) -> None:
+    shown = re.search(r"<!-- output of make demo -->\n```text\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    assert platform.demo is not None
+    printed = {without_figures(line) for line in platform.demo.text.splitlines()}
+
+    lines = [line for line in shown[1].splitlines() if line.strip() not in ("", "...")]
+    set_up = ("✓ Check Terraform", "✓ Emulator", "✓ Python environment", "✓ MariaDB")
+    missing = [
+        line
+        for line in lines
+        # What was set up or built before is not done again.
+        if not line.startswith((*set_up, "✓ api_keys", "✓ crm_", "✓ 3 of 3 packages"))
+        and without_figures(line) not in printed
+    ]
+
+    assert missing == []
+
+
+def without_figures(line: str) -> str:
+    """Return a line without what differs from run to run: numbers, identifiers, widths."""
+    return re.sub(r"[0-9a-f-]*[0-9][0-9a-f-]*|[─━ ]+", " ", line).strip()

@@ -35,7 +35,7 @@ def test_the_examples_are_as_they_say(context: LambdaContext) -> None:
     assert handler(json.loads((EXAMPLES / "event.json").read_text()), context) == LEAD
     for line in (EXAMPLES / "leads.jsonl").read_text().splitlines():
         handler(json.loads(line), context)
-    with pytest.raises(InvalidLead, match="the lead rut: must be digits"):
+    with pytest.raises(InvalidLead, match="the lead is not valid: rut: must be digits"):
         handler(json.loads((EXAMPLES / "bad_event.json").read_text()), context)
 
 
@@ -73,7 +73,9 @@ def test_an_event_without_a_lead_is_refused(value: Any, context: LambdaContext) 
 
 
 def test_an_empty_lead_lacks_everything(context: LambdaContext) -> None:
-    message = r"^the lead lacks name, lastname, rut, phone, mail, store, wantsBenefit$"
+    message = (
+        r"^the lead is not valid: lacks name, lastname, rut, phone, mail, store, wantsBenefit$"
+    )
     with pytest.raises(InvalidLead, match=message):
         handler(event({}), context)
 
