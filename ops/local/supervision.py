@@ -61,6 +61,8 @@ class Supervisor:
             When supervisord does not start; its own words are in the message.
         """
         self._logs.mkdir(parents=True, exist_ok=True)
+        # What an earlier run wrote into it must not be taken for this one's.
+        self.log("supervisord").unlink(missing_ok=True)
         configuration = self._folder / "supervisord.conf"
         with configuration.open("w") as stream:
             self._configuration(programs).write(stream)
@@ -83,12 +85,11 @@ class Supervisor:
 
     def has_died(self, program: Program) -> bool:
         """Tell whether a program has run, runs no more, and will not be started again."""
+        if program.restart:
+            log = self.log("supervisord")
+            return log.exists() and f"gave up: {program.name} entered FATAL" in log.read_text()
         ran = program.pid_file.exists()
-        return (
-            ran
-            and not program.restart
-            and _running(program.pid_file, str(program.pid_file)) is None
-        )
+        return ran and _running(program.pid_file, str(program.pid_file)) is None
 
     def stop(self, programs: Iterable[Program]) -> bool:
         """Stop supervisord and its programs, and whatever an earlier crash left running.
@@ -135,7 +136,7 @@ class Supervisor:
                 "environment": ",".join(f'{k}="{v}"' for k, v in program.environment.items()),
                 "autorestart": "true" if program.restart else "false",
                 "startsecs": "1",
-                "startretries": "5" if program.restart else "0",
+                "startretries": "3" if program.restart else "0",
                 "stopwaitsecs": str(STOP_SECONDS - 5),
                 # The emulator's functions are processes of its group.
                 "stopasgroup": "true",
