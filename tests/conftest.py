@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,9 @@ from tests.support.platform import Platform
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Platform]:
     """The whole platform, brought up by ``make demo`` as a newcomer would, once for all tests."""
-    platform = Platform.new(REPOSITORY / ".local" / "test")
+    # A folder for each test process, should several be asked for it after all.
+    name = os.environ.get("PYTEST_XDIST_WORKER", "test")
+    platform = Platform.new(REPOSITORY / ".local" / f"test-{name}")
     try:
         platform.demo = platform.make("demo")
         assert platform.demo.code == 0, platform.demo.text
@@ -23,6 +26,7 @@ def platform() -> Iterator[Platform]:
         assert down.code == 0, down.text
 
 
+@pytest.hookimpl(tryfirst=True)  # before the tests are dealt out to processes
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that share the platform in one process when several run."""
     for item in items:
