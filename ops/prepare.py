@@ -40,6 +40,7 @@ SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/homebrew
 PROVIDER = Path("registry.terraform.io") / "hashicorp" / "aws"
 MIRROR_PREFIXES = ("/usr/share", "/usr/local/share", "/opt")
 MIRROR_DEPTH = 2
+FIRST_BEAT_SECONDS = 2.0
 HEARTBEAT_SECONDS = 5.0
 
 
@@ -373,7 +374,9 @@ class _heartbeat:  # noqa: N801  used as a function is
         self._thread.join()
 
     def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT_SECONDS):
+        wait = FIRST_BEAT_SECONDS
+        while not self._stop.wait(wait):
+            wait = HEARTBEAT_SECONDS
             if waiting := ", ".join(self._running):
                 seconds = time.monotonic() - self._started
                 print(f"  … set up {waiting} ({seconds:.0f} s)", flush=True)

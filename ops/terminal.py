@@ -14,6 +14,8 @@ from rich.text import Text
 
 from ops.errors import OperationError
 
+#: When a step first shows that it is alive, and then how often, where no live line can.
+FIRST_BEAT_SECONDS = 2.0
 HEARTBEAT_SECONDS = 5.0
 
 #: Columns of what goes into a file or a pipe, where there is no terminal to ask.
@@ -50,7 +52,7 @@ class Step:
 
 @contextmanager
 def step(title: str) -> Iterator[Step]:
-    """Show a step: a live line on a terminal, else a line whenever five seconds have passed."""
+    """Show a step: a live line on a terminal, else a line every few seconds."""
     current = Step(title)
     alive = console.status(current) if console.is_terminal else _heartbeat(current)
     try:
@@ -78,8 +80,10 @@ def _heartbeat(current: Step) -> Iterator[None]:
     stop = threading.Event()
 
     def beat() -> None:
-        while not stop.wait(HEARTBEAT_SECONDS):
+        wait = FIRST_BEAT_SECONDS
+        while not stop.wait(wait):
             console.print(f"  … {escape(str(current))}")
+            wait = HEARTBEAT_SECONDS
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
