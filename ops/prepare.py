@@ -305,10 +305,11 @@ def configuration_text(mirror: Path | None) -> str:
 
 def _users_configuration() -> Path | None:
     named = os.environ.get("TF_CLI_CONFIG_FILE")
-    if named and Path(named).is_file():
-        return Path(named)
-    own = Path.home() / ".terraformrc"
-    return own if own.is_file() else None
+    for file in ([named] if named else []) + [str(Path.home() / ".terraformrc")]:
+        # False too for what this user may not see, such as the file of another user.
+        if os.access(file, os.R_OK):
+            return Path(file)
+    return None
 
 
 # --- the whole -------------------------------------------------------------------------------
@@ -403,6 +404,9 @@ def main() -> int:
         run_all(steps(profile))
     except SetupError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"Setup failed: {error}. Mend that and type the command again.", file=sys.stderr)
         return 1
     return 0
 
