@@ -19,6 +19,8 @@ MARKS = {
     Status.CAUGHT: ("✗", "yellow"),
     Status.FAILED: ("✗", "red"),
 }
+#: The beginning of a name is enough to find an execution by, and leaves room for the rest.
+NAME_LENGTH = 13
 COLORS = {"RUNNING": "cyan", "SUCCEEDED": "green"}
 
 
@@ -30,7 +32,7 @@ def executions_table(rows: Sequence[tuple[Execution, Sequence[StateRun]]]) -> Ta
     for execution, runs in rows:
         color = COLORS.get(execution.status, "red")
         table.add_row(
-            escape(execution.name),
+            escape(execution.name[:NAME_LENGTH]),
             f"[{color}]{execution.status}[/{color}]",
             f"{execution.started:%H:%M:%S}",
             seconds(execution.seconds),
