@@ -98,4 +98,4 @@ docs: setup ## Draw the flows' pictures anew
 	@$(OPS) docs
 
 clean: ## Remove what was built and set up (stop the local environment first)
-	@rm -rf build/dist build/cache .venv .venv-emulator .local .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf build/dist build/cache .venv .venv-emulator .venv-checkov .local .mypy_cache .ruff_cache .pytest_cache

@@ -37,6 +37,31 @@ def check_terraform(folder: Path, data: Path, environment: Mapping[str, str]) ->
         _run(root, variables, mend, "validate")
 
 
+def scan_terraform(folder: Path, scanner: Path) -> str:
+    """Scan the files for insecure settings; return how many checks passed.
+
+    A finding that is meant is suppressed beside it, with the reason.
+
+    Raises
+    ------
+    OperationError
+        With the findings.
+    """
+    arguments = ["--framework", "terraform", "--quiet", "--compact", "--skip-download"]
+    result = subprocess.run(
+        [str(scanner), "--directory", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise OperationError(
+            f"checkov found in {folder}:\n{result.stdout.strip() or result.stderr.strip()}",
+            "Correct it, or put '# checkov:skip=<check>:<reason>' into its block.",
+        )
+    return next((line for line in result.stdout.splitlines() if "Passed checks" in line), "")
+
+
 def _run(folder: Path, environment: Mapping[str, str], mend: str, *arguments: str) -> None:
     result = subprocess.run(
         ["terraform", *arguments],  # noqa: S607  wherever the user has it

@@ -16,7 +16,7 @@ from ops import send as sending
 from ops import settings, terminal
 from ops import watch as watching
 from ops.aws import Aws
-from ops.checks import check_terraform
+from ops.checks import check_terraform, scan_terraform
 from ops.docs import draw
 from ops.errors import OperationError
 from ops.events import Publisher
@@ -206,11 +206,14 @@ def env(environment: EnvironmentOption = LOCAL) -> None:
 
 @app.command()
 def lint() -> None:
-    """Check Terraform's files: format and validity."""
+    """Check Terraform's files: format, validity, insecure settings."""
     context = Context(LOCAL)
     with step("Check Terraform's files"):
         data = context.local.settings.folder / "terraform" / "lint"
         check_terraform(ROOT, data, context.terraform.process_environment())
+    with step("Scan Terraform's files") as current:
+        scanner = settings.REPOSITORY / ".venv-checkov" / "bin" / "checkov"
+        current.detail = scan_terraform(ROOT, scanner)
 
 
 @app.command()

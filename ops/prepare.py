@@ -5,6 +5,7 @@ only: ``python3 ops/prepare.py [ops|dev]``. It makes
 
 - ``.venv``: the project's Python environment, from the lock file of the profile,
 - ``.venv-emulator``: the emulator's, which is also the Python of the local Lambda functions,
+- ``.venv-checkov``: the scanner's of Terraform files, for developers,
 - MariaDB's programs, installed where they are missing and it may,
 - Terraform's command-line configuration, when the provider lies in a mirror on this computer.
 """
@@ -317,17 +318,19 @@ def _users_configuration() -> Path | None:
 
 def steps(profile: str) -> dict[str, Callable[[], bool]]:
     """Return what a profile needs, by the words that are shown for it."""
-    requirements = REPOSITORY / "requirements"
-    return {
+
+    def environment(folder: str, lock: str) -> Callable[[], bool]:
+        return lambda: prepare_venv(REPOSITORY / folder, [REPOSITORY / "requirements" / lock])
+
+    todo = {
         "Check Terraform": prepare_terraform,
-        "Python environment": lambda: prepare_venv(
-            REPOSITORY / ".venv", [requirements / f"{profile}.txt"]
-        ),
-        "Emulator": lambda: prepare_venv(
-            REPOSITORY / ".venv-emulator", [requirements / "emulator.txt"]
-        ),
+        "Python environment": environment(".venv", f"{profile}.txt"),
+        "Emulator": environment(".venv-emulator", "emulator.txt"),
         "MariaDB": prepare_mariadb,
     }
+    if profile == "dev":
+        todo["Terraform scanner"] = environment(".venv-checkov", "checkov.txt")
+    return todo
 
 
 def run_all(todo: dict[str, Callable[[], bool]]) -> None:

@@ -38,6 +38,8 @@ ephemeral "aws_secretsmanager_random_password" "application" {
 }
 
 resource "aws_secretsmanager_secret" "application" {
+  # checkov:skip=CKV_AWS_149:The key that AWS manages for the account keeps other accounts out
+  # checkov:skip=CKV2_AWS_57:Raising the generation rotates it, in one apply, when the operator says so
   name                    = local.application_secret_name
   description             = "The database user of the backend functions, which may do what their statements need and no more"
   recovery_window_in_days = var.secret_recovery_days
@@ -93,6 +95,11 @@ resource "aws_db_parameter_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
+  # checkov:skip=CKV_AWS_293:On unless an environment switches it off
+  # checkov:skip=CKV_AWS_133:Seven days unless an environment says otherwise
+  # checkov:skip=CKV_AWS_157:Each environment says whether it pays for a second zone
+  # checkov:skip=CKV_AWS_353:The small classes do not have it
+  # checkov:skip=CKV_AWS_118:The metrics of each minute are enough for the alarms
   for_each = local.rds
 
   identifier                  = var.name
@@ -119,6 +126,8 @@ resource "aws_db_instance" "this" {
   final_snapshot_identifier   = each.value.deletion_protection ? "${var.name}-final" : null
   tags                        = var.tags
 
+  enabled_cloudwatch_logs_exports = ["error", "slowquery"]
+
   lifecycle {
     precondition {
       condition     = var.network != null
@@ -139,6 +148,7 @@ resource "aws_security_group" "server" {
 }
 
 resource "aws_security_group" "client" {
+  # checkov:skip=CKV2_AWS_5:The functions that use the database are attached to it, in other modules
   for_each = local.network
 
   name        = "${var.name}-client"

@@ -115,12 +115,16 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  # checkov:skip=CKV_AWS_158:CloudWatch encrypts every log group; what needs more than that is not logged
   name              = local.log_group
   retention_in_days = var.logs.retention_days
   tags              = var.tags
 }
 
 resource "aws_lambda_function" "this" {
+  # checkov:skip=CKV_AWS_272:The code is pinned by its SHA-256 from the package's build to the function
+  # checkov:skip=CKV_AWS_173:The variables hold names of secrets, never a secret
+  # checkov:skip=CKV_AWS_116:Every caller waits for the answer, so a failure is the caller's to keep
   function_name                  = local.name
   description                    = var.description
   role                           = aws_iam_role.this.arn
