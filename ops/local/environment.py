@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 import urllib.error
 import urllib.request
@@ -55,6 +56,7 @@ class LocalEnvironment:
         self._check_ports()
         credentials = self.database.prepare()
         self.settings.record_ports()
+        self._emulator_files.mkdir(exist_ok=True)
         try:
             self._supervisor.start(self._programs())
             for program in self._programs():
@@ -67,7 +69,10 @@ class LocalEnvironment:
 
     def down(self) -> bool:
         """Stop everything; return whether anything ran."""
-        return self._supervisor.stop(self._programs())
+        ran = self._supervisor.stop(self._programs())
+        # The emulator leaves its functions' unpacked code where it was when it ends.
+        shutil.rmtree(self._emulator_files, ignore_errors=True)
+        return ran
 
     def status(self) -> dict[str, bool]:
         """Return for each program whether it answers."""
@@ -86,6 +91,10 @@ class LocalEnvironment:
         for name, answers in self._probes().items():
             if not answers():
                 raise self._dead(name)
+
+    @property
+    def _emulator_files(self) -> Path:
+        return self.settings.folder / "emulator"
 
     def _probes(self) -> dict[str, Callable[[], bool]]:
         return {"database": self.database.answers, "emulator": self._emulator_answers}
@@ -108,6 +117,7 @@ class LocalEnvironment:
                     f"--pid-file={pid_file}",
                 ],
                 pid_file=pid_file,
+                environment={"TMPDIR": str(self._emulator_files)},
                 # It keeps its resources in memory: one that came back empty would only confuse.
                 restart=False,
             ),

@@ -27,7 +27,7 @@ def running_emulator(folder: Path, **variables: str) -> Iterator[LocalSettings]:
                 REPOSITORY / "ops" / "local" / "emulator.py",
                 f"--port={settings.ports.emulator}",
             ],
-            env={**os.environ, **variables},
+            env={**os.environ, "TMPDIR": str(folder), **variables},
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
