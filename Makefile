@@ -74,7 +74,7 @@ test-unit: setup ## Run the fast tests
 test-contract: setup package ## Check the state machine and the API's document against what they promise
 	@$(PYTEST) -n 2 tests/contract
 
-test-infrastructure: setup package ## Check plans, apply, empty second plan and destroy on the emulator
+test-infrastructure: setup package ## Check policies, wrong values, an empty second plan and destroy, on the emulator
 	@$(PYTEST) tests/infrastructure
 
 test-end-to-end: setup package ## Run the whole system here, faults included

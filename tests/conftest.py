@@ -28,7 +28,8 @@ def platform() -> Iterator[Platform]:
 
 @pytest.hookimpl(tryfirst=True)  # before the tests are dealt out to processes
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share the platform in one process when several run."""
+    """Keep the tests that share the platform in one process, the one that destroys it last."""
+    items.sort(key=lambda item: item.name == "test_destroy_leaves_nothing")
     for item in items:
         if "platform" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("platform"))

@@ -1,0 +1,65 @@
+"""Apply, an empty second plan, destroy: nothing to do, then nothing left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.platform import Platform
+
+
+def test_the_second_plan_is_empty(platform: Platform) -> None:
+    plan = platform.make("plan")
+
+    assert plan.code == 0, plan.text
+    assert "No changes." in plan.text
+
+
+def test_another_operator_meets_the_lock(platform: Platform) -> None:
+    s3 = platform.aws.client("s3")
+    lock = {"Bucket": "flowbridge-local-state-000000000000", "Key": "flowbridge.tfstate.tflock"}
+    info = (
+        '{"ID":"1","Operation":"OperationTypeApply","Info":"","Who":"maria@ops",'
+        '"Version":"1.11.4","Created":"2026-01-01T00:00:00Z","Path":"x"}'
+    )
+    s3.put_object(**lock, Body=info)
+    try:
+        apply = platform.make("apply")
+    finally:
+        s3.delete_object(**lock)
+
+    assert apply.code != 0
+    assert "maria@ops" in apply.text
+
+
+def test_destroy_leaves_nothing(platform: Platform) -> None:
+    """Last of all tests of the platform: what follows finds nothing."""
+    assert any(left(platform).values())
+
+    destroy = platform.make("destroy")
+
+    assert destroy.code == 0, destroy.text
+    assert {name: found for name, found in left(platform).items() if found} == {}
+
+
+def left(platform: Platform) -> dict[str, list[Any]]:
+    """Return what the account still holds of the flow, by kind."""
+    client = platform.aws.client
+    buses = client("events").list_event_buses()["EventBuses"]
+    roles = client("iam").list_roles()["Roles"]
+    secrets = client("secretsmanager").list_secrets()["SecretList"]
+    return {
+        "functions": client("lambda").list_functions()["Functions"],
+        "queues": client("sqs").list_queues().get("QueueUrls", []),
+        "buses": [bus["Name"] for bus in buses if bus["Name"] != "default"],
+        "archives": client("events").list_archives()["Archives"],
+        "state machines": client("stepfunctions").list_state_machines()["stateMachines"],
+        "APIs": client("apigateway").get_rest_apis()["items"],
+        "API keys": client("apigateway").get_api_keys()["items"],
+        "usage plans": client("apigateway").get_usage_plans()["items"],
+        # The administrator's belongs to the owners of the database.
+        "secrets": [s["Name"] for s in secrets if not s["Name"].endswith("-admin")],
+        # The bootstrap's stays with the account.
+        "roles": [r["RoleName"] for r in roles if "api-gateway-logs" not in r["RoleName"]],
+        "log groups": client("logs").describe_log_groups()["logGroups"],
+        "alarms": client("cloudwatch").describe_alarms()["MetricAlarms"],
+    }

@@ -1,0 +1,187 @@
+"""Everything that Terraform makes is guarded: rights, encryption, retention, dead letters."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tests.support.platform import FLOW, Platform
+from tests.support.resources import Resource, as_list, of_type, statements
+
+#: Statements whose resource ends in or is a wildcard, and why there is nothing narrower.
+WIDE = {
+    "WriteTraces": "X-Ray has no resources to name",
+    "DeliverLog": "log delivery has no resources to name",
+    "WriteOwnLogs": "Lambda names the streams of the function's own group as it goes",
+    "AttachToNetwork": "Lambda asks for it before the network interface exists",
+    "RemoveKeys": "API Gateway chooses a key's identifier when the key is made",
+}
+
+
+def test_no_policy_allows_a_wildcard_of_actions(found: list[Resource]) -> None:
+    wild = [
+        (statement.address, action)
+        for statement in statements(found)
+        if statement.is_allow
+        for action in statement.actions
+        if "*" in action
+    ]
+
+    assert wild == []
+
+
+def test_a_wildcard_of_resources_is_there_for_a_reason_only(found: list[Resource]) -> None:
+    wide = {
+        statement.sid
+        for statement in statements(found)
+        if statement.is_allow
+        for resource in statement.resources
+        if resource.endswith("*")
+    }
+
+    assert wide <= set(WIDE)
+    for statement in statements(found):
+        if statement.sid == "WriteOwnLogs":
+            [resource] = statement.resources
+            assert re.fullmatch(r"arn:aws:logs:[^*]+:log-group:/aws/lambda/[^*]+:\*", resource)
+
+
+def test_nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
+    found: list[Resource],
+) -> None:
+    for statement in statements(found):
+        principal = statement.content.get("Principal")
+        if not statement.is_allow or principal is None:
+            continue
+        assert set(principal) == {"Service"}, statement
+        if as_list(principal["Service"]) != ["lambda.amazonaws.com"]:
+            conditions = json.dumps(statement.content["Condition"])
+            assert "aws:SourceArn" in conditions, statement
+
+
+def test_each_function_has_a_role_of_its_own(made: list[Resource]) -> None:
+    roles = [function.values["role"] for function in of_type(made, "aws_lambda_function")]
+
+    assert len(set(roles)) == len(roles)
+
+
+def test_the_state_machine_may_call_exactly_what_it_calls(found: list[Resource]) -> None:
+    for machine in of_type(found, "aws_sfn_state_machine"):
+        called = set(re.findall(r'"FunctionName"\s*:\s*"([^"]+)"', machine.values["definition"]))
+        module = machine.address.rpartition(".aws_sfn_state_machine")[0]
+        allowed = {
+            resource
+            for statement in statements(found)
+            if statement.address.startswith(f"{module}.aws_iam_role_policy")
+            and "lambda:InvokeFunction" in statement.actions
+            for resource in statement.resources
+        }
+
+        assert called
+        assert allowed == called
+
+
+def test_queues_are_encrypted_and_keep_messages_as_long_as_they_can(
+    found: list[Resource],
+) -> None:
+    for queue in of_type(found, "aws_sqs_queue"):
+        assert queue.values["sqs_managed_sse_enabled"] is True
+        assert queue.values["message_retention_seconds"] == 14 * 24 * 3600
+
+
+def test_queues_on_aws_refuse_connections_without_tls(planned: list[Resource]) -> None:
+    for queue in of_type(planned, "aws_sqs_queue"):
+        denied = [s for s in statements([queue]) if not s.is_allow]
+
+        assert [s.content["Condition"] for s in denied] == [
+            {"Bool": {"aws:SecureTransport": "false"}}
+        ]
+
+
+def test_every_log_is_kept_for_a_time_that_was_chosen(found: list[Resource]) -> None:
+    for group in of_type(found, "aws_cloudwatch_log_group"):
+        assert group.values["retention_in_days"] > 0
+
+
+def test_an_event_that_cannot_be_delivered_has_a_place_to_go(found: list[Resource]) -> None:
+    queues = [queue.values["name"] for queue in of_type(found, "aws_sqs_queue")]
+    for target in of_type(found, "aws_cloudwatch_event_target"):
+        [dead_letters] = target.values["dead_letter_config"]
+        assert dead_letters["arn"].rpartition(":")[2] in queues
+        [retry] = target.values["retry_policy"]
+        assert retry["maximum_retry_attempts"] > 0
+
+
+def test_every_queue_has_an_alarm(found: list[Resource]) -> None:
+    watched = {
+        alarm.values["dimensions"].get("QueueName")
+        for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
+    }
+
+    assert {queue.values["name"] for queue in of_type(found, "aws_sqs_queue")} <= watched
+
+
+def test_functions_trace_log_json_and_hold_no_secret(found: list[Resource]) -> None:
+    for function in of_type(found, "aws_lambda_function"):
+        assert function.values["tracing_config"] == [{"mode": "Active"}]
+        [logging] = function.values["logging_config"]
+        assert logging["log_format"] == "JSON"
+        assert function.values["publish"] is True
+
+
+def test_state_machines_trace_and_log(found: list[Resource]) -> None:
+    for machine in of_type(found, "aws_sfn_state_machine"):
+        assert machine.values["tracing_configuration"] == [{"enabled": True}]
+        [logging] = machine.values["logging_configuration"]
+        assert logging["level"] == "ALL"
+
+
+def test_the_api_limits_logs_and_needs_its_key_on_every_path(found: list[Resource]) -> None:
+    for stage in of_type(found, "aws_api_gateway_stage"):
+        assert stage.values["access_log_settings"]
+        assert stage.values["xray_tracing_enabled"] is True
+    for plan in of_type(found, "aws_api_gateway_usage_plan"):
+        assert plan.values["quota_settings"]
+        assert plan.values["throttle_settings"]
+    for api in of_type(found, "aws_api_gateway_rest_api"):
+        document = json.loads(api.values["body"])
+        for path in document["paths"].values():
+            for operation in path.values():
+                assert operation["security"] == [{"api_key": []}]
+
+
+def test_names_and_tags_tell_what_a_thing_belongs_to(planned: list[Resource]) -> None:
+    for resource in planned:
+        tags = resource.values.get("tags_all")
+        if tags:
+            assert {"project": "flowbridge", "environment": "dev"}.items() <= tags.items()
+        name = resource.values.get("name")
+        if resource.type in ("aws_lambda_function", "aws_sqs_queue", "aws_iam_role"):
+            name = resource.values.get("function_name", name)
+            assert str(name).startswith("flowbridge-dev")
+
+
+def test_no_secret_is_in_the_state_the_plan_or_the_outputs(
+    platform: Platform, state: dict[str, Any]
+) -> None:
+    secrets = platform.aws.client("secretsmanager")
+    values = [platform.api_key()]
+    for secret in secrets.list_secrets()["SecretList"]:
+        text = secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"]
+        values += [json.loads(text)["password"]] if text.startswith("{") else [text]
+    bucket = "flowbridge-local-state-000000000000"
+    raw = platform.aws.client("s3").get_object(Bucket=bucket, Key="flowbridge.tfstate")
+    plan = platform.run("make", "plan").text
+    texts = {
+        "state": raw["Body"].read().decode(),
+        "shown state": json.dumps(state),
+        "plan": plan,
+        "outputs": json.dumps(platform.outputs),
+    }
+
+    assert len(values) >= 3
+    assert "aws_secretsmanager_secret" in texts["state"]
+    leaks = [name for name, text in texts.items() for value in values if value in text]
+    assert leaks == []
+    assert platform.outputs["api_key_secret_arns"][FLOW] in texts["state"]

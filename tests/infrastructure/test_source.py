@@ -1,0 +1,52 @@
+"""The Terraform files keep the rules of the house."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+
+from ops.terraform import ROOT
+
+FILES = sorted(file for file in ROOT.rglob("*.tf") if ".terraform" not in file.parts)
+MODULES = sorted({file.parent for file in FILES})
+OPTIONS = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False)
+
+
+def blocks(file: Path, kind: str) -> dict[str, dict[str, Any]]:
+    """Return a file's blocks of one kind with one label, such as variables, by name."""
+    with file.open() as stream:
+        content = hcl2.load(stream, serialization_options=OPTIONS)
+    return {name: body for block in content.get(kind, []) for name, body in block.items()}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(ROOT)))
+def test_a_module_has_its_four_files(module: Path) -> None:
+    names = {file.name for file in module.glob("*.tf")}
+
+    assert {"main.tf", "variables.tf", "outputs.tf", "versions.tf"} <= names
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_variables_and_outputs_say_what_they_are(file: Path) -> None:
+    for name, body in blocks(file, "variable").items():
+        assert "type" in body, f"{file}: variable {name} has no type"
+    for kind in ("variable", "output"):
+        for name, body in blocks(file, kind).items():
+            assert re.match(r"[A-Z].*\.$", body.get("description", "")), f"{file}: {kind} {name}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_no_module_configures_a_provider_and_nothing_is_counted(file: Path) -> None:
+    text = file.read_text()
+
+    if file.parent.parent.name in ("modules", "flows"):
+        assert not re.search(r'^provider "', text, re.MULTILINE)
+    assert not re.search(r"^\s*count\s*=", text, re.MULTILINE)
+
+
+def test_environments_differ_by_their_values_only() -> None:
+    assert not [file for file in FILES if file.stem in ("local", "dev", "qa", "prd")]

@@ -1,0 +1,62 @@
+"""A value that cannot work is refused when Terraform plans, with a sentence that helps."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tftest
+
+from ops.terraform import ROOT, read_hcl
+
+LOGS = {"retention_days": 7, "level": "INFO", "execution_data": False}
+
+#: Wrong values, and the sentence for each. Terraform looks at a module's inputs only when those of
+#: the root module are good, and names all that it finds, so each group takes one plan.
+GROUPS: list[dict[str, tuple[Any, str]]] = [
+    {
+        "account_id": ("12", "account_id has 12 digits"),
+        "project": ("Flow Bridge", "project has 2 to 15 lower-case letters"),
+        "region": ("here", "region is the name of an AWS region"),
+        "emulator_endpoint": ("http://127.0.0.1:4566", "for the environment local only"),
+        "logs": ({**LOGS, "retention_days": 2}, "CloudWatch keeps logs for"),
+        "alarm_actions": (["me@example.com"], "alarm_actions are ARNs"),
+    },
+    {
+        "environment": ("test", "environment is local, dev, qa or prd"),
+    },
+    {
+        "environment": ("prd", ""),
+        "logs": ({**LOGS, "execution_data": True}, "Personal data stays out of prd's logs"),
+    },
+    {
+        "logs": ({**LOGS, "level": "LOUD"}, "log level is DEBUG, INFO, WARN, ERROR"),
+        "secret_recovery_days": (3, "secret_recovery_days is 0, or 7 to 30"),
+        "retry": ({"interval_seconds": 0}, "retry takes a first wait of 1 s or more"),
+        "database": ({"mode": "cloud"}, "database's mode is"),
+        "api": (
+            {"rate": 0, "burst": 1, "quota_per_month": 1},
+            "throttle.rate is above 0",
+        ),
+    },
+]
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: "-".join(group))
+def test_wrong_values_are_refused_by_name(
+    terraform_of_dev: tftest.TerraformTest, tmp_path: Path, group: dict[str, tuple[Any, str]]
+) -> None:
+    values = read_hcl(ROOT / "envs" / "dev.tfvars")
+    values |= {name: value for name, (value, _) in group.items()}
+    file = tmp_path / "wrong.tfvars.json"
+    file.write_text(json.dumps(values))
+
+    with pytest.raises(tftest.TerraformTestError) as caught:
+        terraform_of_dev.plan(tf_var_file=str(file))
+
+    # Terraform breaks its lines where the terminal ends.
+    words = " ".join(re.sub(r"\x1b\[[0-9]*m|[│╷╵]", " ", str(caught.value.cmd_error)).split())
+    assert [sentence for _, sentence in group.values() if sentence not in words] == []

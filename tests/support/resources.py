@@ -1,0 +1,78 @@
+"""What Terraform plans or has made, as tests look at it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A managed resource: its address, type and values (those that are known)."""
+
+    address: str
+    type: str
+    values: JsonObject
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of an IAM or resource policy, and where it stands."""
+
+    address: str
+    content: JsonObject
+
+    @property
+    def sid(self) -> str:
+        """Its name."""
+        return str(self.content.get("Sid", ""))
+
+    @property
+    def is_allow(self) -> bool:
+        """Whether it allows something."""
+        return bool(self.content["Effect"] == "Allow")
+
+    @property
+    def actions(self) -> list[str]:
+        """What it is about."""
+        return as_list(self.content.get("Action", []))
+
+    @property
+    def resources(self) -> list[str]:
+        """What it is about; nothing for a trust policy."""
+        return as_list(self.content.get("Resource", []))
+
+
+def as_list(value: Any) -> list[str]:
+    """Return a policy's element, which may be one text or a list, as a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def resources(module: JsonObject) -> Iterator[Resource]:
+    """Yield the managed resources of a module of ``terraform show -json``, and of its children."""
+    for resource in module.get("resources", []):
+        if resource["mode"] == "managed":
+            yield Resource(resource["address"], resource["type"], resource["values"])
+    for child in module.get("child_modules", []):
+        yield from resources(child)
+
+
+def of_type(found: Iterable[Resource], kind: str) -> list[Resource]:
+    """Return the resources of one type; there must be some."""
+    result = [resource for resource in found if resource.type == kind]
+    assert result, f"there is no {kind}"
+    return result
+
+
+def statements(found: Iterable[Resource]) -> Iterator[Statement]:
+    """Yield every statement of every policy that is known."""
+    for resource in found:
+        for name in ("policy", "assume_role_policy", "access_policy"):
+            text = resource.values.get(name)
+            if isinstance(text, str) and text:
+                for content in json.loads(text)["Statement"]:
+                    yield Statement(f"{resource.address} {name}", content)
