@@ -31,6 +31,10 @@ STATE_FOLDER = REPOSITORY / ".local"
 LOCK_FILE = REPOSITORY / "terraform" / ".terraform.lock.hcl"
 
 PYTHON_VERSIONS = ("3.11", "3.12", "3.13")
+#: The marks in an environment's folder.
+MADE, LOCKED = "made", "locked"
+#: What a new environment holds by itself.
+OF_VENV = {"pip", "setuptools"}
 TERRAFORM_MINIMUM = (1, 11)
 MARIADB_PROGRAMS = ("mariadbd", "mariadb-install-db")
 #: The server and the scripts of its data folder, without the service that `mariadb-server` starts.
@@ -41,6 +45,7 @@ SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/homebrew
 PROVIDER = Path("registry.terraform.io") / "hashicorp" / "aws"
 MIRROR_PREFIXES = ("/usr/share", "/usr/local/share", "/opt")
 MIRROR_DEPTH = 2
+APT_LOCK_SECONDS = 120
 FIRST_BEAT_SECONDS = 2.0
 HEARTBEAT_SECONDS = 5.0
 
@@ -52,34 +57,47 @@ class SetupError(Exception):
 # --- Python environments ---------------------------------------------------------------------
 
 
-def prepare_venv(folder: Path, lock_files: list[Path]) -> bool:
-    """Make a virtual environment hold what the lock files name; return whether work was done.
+def prepare_venv(folder: Path, lock: Path) -> bool:
+    """Make a virtual environment hold just what a lock file names; return whether work was done.
 
-    A stamp with the digest of the lock files and of the interpreter is written last, so an
-    interrupted installation is done again.
+    Two marks are written, each when its part is complete, so what was interrupted is done again:
+    `made` names the folder and its Python, since an environment that was moved, or whose Python
+    was replaced below it, starts programs that are not there; `locked` names the lock file.
+
+    Raises
+    ------
+    SetupError
+        When there is no Python to make it with, or the libraries cannot be installed.
     """
-    wanted = _digest(lock_files)
-    stamp = folder / "locked"
-    if stamp.exists() and stamp.read_text() == wanted and _runs(folder / "bin" / "python"):
+    python = str(folder / "bin" / "python")
+    wanted = _lock_mark(lock)
+    is_made = _read(folder / MADE) == _made_mark(folder)
+    if is_made and _read(folder / LOCKED) == wanted:
         return False
-    stamp.unlink(missing_ok=True)
-    if not _runs(folder / "bin" / "python"):
+    (folder / LOCKED).unlink(missing_ok=True)
+    if not is_made:
         shutil.rmtree(folder, ignore_errors=True)
-        _run([find_python(), "-m", "venv", str(folder)], "install Python's venv module")
-    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    command += ["--disable-pip-version-check", "--no-input", "--require-hashes"]
-    for file in lock_files:
-        command += ["-r", str(file)]
-    _run(command, "see that a Python package index can be reached (pip's own settings apply)")
-    stamp.write_text(wanted)
+        _run([find_python(), "-m", "venv", str(folder)], "see why Python makes no environment")
+        (folder / MADE).write_text(_made_mark(folder))
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+    _run(
+        [*pip, "install", "--require-hashes", "-r", str(lock)],
+        "see that a Python package index can be reached (pip's own settings apply)",
+    )
+    # A library that the lock file names no more could hide that something still needs it.
+    installed = _run([*pip, "list", "--format=freeze"], "remove the folder and set up again")
+    if spare := sorted(_library_names(installed) - _library_names(lock.read_text()) - OF_VENV):
+        _run([*pip, "uninstall", "--yes", *spare], "remove the folder and set up again")
+    (folder / LOCKED).write_text(wanted)
     return True
 
 
 def find_python() -> str:
-    """Return an interpreter of a supported version that really runs.
+    """Return an interpreter of a supported version that really runs and can make environments.
 
     A name on the PATH is not enough: version managers leave launchers of versions that are not
-    switched on.
+    switched on. Debian's Python makes no environments until a package more is installed; when
+    there is no other, that package is installed here.
 
     Raises
     ------
@@ -87,33 +105,111 @@ def find_python() -> str:
         When there is none.
     """
     names = [sys.executable, "python3", *(f"python{version}" for version in PYTHON_VERSIONS)]
-    for name in names:
-        found = shutil.which(name)
-        if found and _python_version(found) in PYTHON_VERSIONS:
-            return found
-    raise SetupError(
-        f"No Python {PYTHON_VERSIONS[0]} to {PYTHON_VERSIONS[-1]} was found. "
-        f"Install one of them and put it on the PATH."
-    )
+    incomplete = None
+    # The environments are made side by side; one of them looks, and installs, at a time.
+    with _finding_python:
+        for name in names:
+            found = shutil.which(name)
+            version = _python_version(found) if found else None
+            if found is None or version not in PYTHON_VERSIONS:
+                continue
+            if _makes_environments(found):
+                return found
+            incomplete = incomplete or (found, version)
+        if incomplete is None:
+            raise SetupError(
+                f"No Python {PYTHON_VERSIONS[0]} to {PYTHON_VERSIONS[-1]} was found. "
+                f"Install one of them and put it on the PATH."
+            )
+        found, version = incomplete
+        _install(f"The venv module of {found}", [f"python{version}-venv"], f"Python {version}")
+        if not _makes_environments(found):
+            raise SetupError(
+                f"{found} has no venv module, even after the installation of "
+                f"python{version}-venv. Put another Python first on the PATH."
+            )
+        return found
+
+
+_finding_python = threading.Lock()
 
 
 def _python_version(program: str) -> str | None:
-    code = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+    """Return the version of an interpreter, None when it does not run."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
     result = subprocess.run([program, "-c", code], capture_output=True, text=True, check=False)
     return result.stdout.strip() if result.returncode == 0 else None
 
 
-def _runs(program: Path) -> bool:
-    if not program.exists():
-        return False
-    return subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode == 0
+def _makes_environments(program: str) -> bool:
+    code = "import ensurepip, venv"
+    return subprocess.run([program, "-c", code], capture_output=True, check=False).returncode == 0
 
 
-def _digest(files: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+def _made_mark(folder: Path) -> str:
+    python = folder / "bin" / "python"
+    version = _python_version(str(python)) if python.exists() else None
+    return f"{folder} with Python {version}\n"
+
+
+def _lock_mark(lock: Path) -> str:
+    return f"{lock.stem} {hashlib.sha256(lock.read_bytes()).hexdigest()}\n"
+
+
+def _library_names(pinned: str) -> set[str]:
+    """Return the libraries of `name==version` lines, written as PyPA's names specification does."""
+    found = re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in found}
+
+
+def _read(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+# --- what the system's package manager installs ----------------------------------------------
+
+
+def _install(what: str, packages: Iterable[str], elsewhere: str) -> None:
+    """Install Debian packages, when this is such a system and this user may.
+
+    Parameters
+    ----------
+    what
+        What is missing, as an error names it.
+    packages
+        The packages that bring it.
+    elsewhere
+        What to install where there is no apt-get.
+
+    Raises
+    ------
+    SetupError
+        When it cannot be installed from here.
+    """
+    if shutil.which("apt-get") is None:
+        raise SetupError(f"{what} is missing. Install {elsewhere} with your package manager.")
+    words = ["install", "-y", "--no-install-recommends", *packages]
+    typed = f"sudo apt-get {' '.join(words)}"
+    may = _rights_to_install()
+    if may is None:
+        raise SetupError(f"{what} is missing and this user may not install it. Type: {typed}")
+    # A machine that was just started often updates itself, and holds the lock meanwhile.
+    apt = [*may, "/usr/bin/env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    apt += ["-o", f"DPkg::Lock::Timeout={APT_LOCK_SECONDS}"]
+    if subprocess.run([*apt, *words], capture_output=True, check=False).returncode:
+        # The package lists may be missing or old.
+        _run([*apt, "update"], "see that the package lists can be reached")
+        _run([*apt, *words], f"type: {typed}")
+
+
+def _rights_to_install() -> list[str] | None:
+    """Return the words before a command that installs; None when this user may not."""
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None:
+        return None
+    asked = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)  # noqa: S607
+    return ["sudo", "-n"] if asked.returncode == 0 else None
 
 
 # --- MariaDB ---------------------------------------------------------------------------------
@@ -129,40 +225,18 @@ def prepare_mariadb() -> bool:
     """
     if not _missing_mariadb_programs():
         return False
-    command = ["apt-get", "install", "-y", "--no-install-recommends", *MARIADB_PACKAGES]
-    typed = f"sudo {' '.join(command)}"
-    may = _rights_to_install()
-    if may is None:
-        raise SetupError(
-            f"MariaDB is not installed and cannot be installed from here. Type: {typed}"
-        )
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    if subprocess.run(
-        [*may, *command], env=environment, capture_output=True, check=False
-    ).returncode:
-        # The package lists may be missing or old.
-        _run([*may, "apt-get", "update"], "see that the package lists can be reached")
-        _run([*may, *command], f"type: {typed}", environment)
+    _install("MariaDB", MARIADB_PACKAGES, "MariaDB's server (mariadb-server, or mariadb)")
     if missing := _missing_mariadb_programs():
-        raise SetupError(f"{', '.join(missing)} is missing after the installation. Type: {typed}")
+        raise SetupError(
+            f"{', '.join(missing)} is missing after MariaDB was installed. "
+            f"Put the folder that holds it on the PATH."
+        )
     return True
 
 
 def _missing_mariadb_programs() -> list[str]:
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS])
     return [name for name in MARIADB_PROGRAMS if shutil.which(name, path=path) is None]
-
-
-def _rights_to_install() -> list[str] | None:
-    """Return the words before a command that installs; None when this user may not."""
-    if shutil.which("apt-get") is None:
-        return None
-    if os.geteuid() == 0:
-        return []
-    if shutil.which("sudo") is None:
-        return None
-    asked = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)  # noqa: S607
-    return ["sudo", "-n"] if asked.returncode == 0 else None
 
 
 # --- Terraform -------------------------------------------------------------------------------
@@ -185,21 +259,25 @@ def prepare_terraform() -> bool:
     if _users_configuration() is not None:
         return False
     text = configuration_text(find_mirror(mirror_candidates()))
-    file = STATE_FOLDER / "terraform.rc"
-    if file.exists() and file.read_text() == text:
-        return False
+    file = own_configuration()
     STATE_FOLDER.mkdir(exist_ok=True, mode=0o700)
     plugin_cache().mkdir(exist_ok=True)
+    if _read(file) == text:
+        return False
     file.write_text(text)
     return True
 
 
 def terraform_cli_config() -> Path | None:
     """Return the configuration that Terraform is to use, None for its own choice."""
-    if (own := _users_configuration()) is not None:
-        return own
-    file = STATE_FOLDER / "terraform.rc"
-    return file if file.exists() else None
+    if (users := _users_configuration()) is not None:
+        return users
+    return own_configuration() if own_configuration().exists() else None
+
+
+def own_configuration() -> Path:
+    """Return where the configuration that this module writes is kept."""
+    return STATE_FOLDER / "terraform.rc"
 
 
 def check_terraform() -> None:
@@ -308,7 +386,8 @@ def _users_configuration() -> Path | None:
     named = os.environ.get("TF_CLI_CONFIG_FILE")
     for file in ([named] if named else []) + [str(Path.home() / ".terraformrc")]:
         # False too for what this user may not see, such as the file of another user.
-        if os.access(file, os.R_OK):
+        # And ours is not the user's, though `make env` gives its name to their shell.
+        if os.access(file, os.R_OK) and Path(file) != own_configuration():
             return Path(file)
     return None
 
@@ -320,7 +399,7 @@ def steps(profile: str) -> dict[str, Callable[[], bool]]:
     """Return what a profile needs, by the words that are shown for it."""
 
     def environment(folder: str, lock: str) -> Callable[[], bool]:
-        return lambda: prepare_venv(REPOSITORY / folder, [REPOSITORY / "requirements" / lock])
+        return lambda: prepare_venv(REPOSITORY / folder, REPOSITORY / "requirements" / lock)
 
     todo = {
         "Check Terraform": prepare_terraform,
@@ -339,7 +418,7 @@ def run_all(todo: dict[str, Callable[[], bool]]) -> None:
     Raises
     ------
     SetupError
-        The first that failed, when all have ended.
+        When all have ended, with what each that failed said.
     """
     started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor() as pool, _heartbeat(started) as running:
@@ -356,8 +435,8 @@ def run_all(todo: dict[str, Callable[[], bool]]) -> None:
                 failures.append(error)
             elif future.result():
                 print(f"✓ {title} ({time.monotonic() - started:.1f} s)", flush=True)
-    for failure in failures:
-        raise failure
+    if failures:
+        raise SetupError("\n".join(map(str, failures))) from failures[0]
 
 
 class _heartbeat:  # noqa: N801  used as a function is
@@ -386,11 +465,12 @@ class _heartbeat:  # noqa: N801  used as a function is
                 print(f"  … set up {waiting} ({seconds:.0f} s)", flush=True)
 
 
-def _run(command: list[str], mend: str, environment: dict[str, str] | None = None) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+def _run(command: list[str], mend: str) -> str:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         words = (result.stderr.strip() or result.stdout.strip())[-800:]
         raise SetupError(f"'{' '.join(command)}' failed: {words}\nTo mend it: {mend}.")
+    return result.stdout
 
 
 def main() -> int:
@@ -399,9 +479,7 @@ def main() -> int:
     parser.add_argument("profile", choices=("ops", "dev"), nargs="?", default="dev")
     profile = parser.parse_args().profile
     # Whoever tests has what operators need, so a development environment serves both.
-    stamp = REPOSITORY / ".venv" / "locked"
-    development = [REPOSITORY / "requirements" / "dev.txt"]
-    if stamp.exists() and stamp.read_text() == _digest(development):
+    if _read(REPOSITORY / ".venv" / LOCKED).startswith("dev "):
         profile = "dev"
     try:
         run_all(steps(profile))
@@ -411,6 +489,9 @@ def main() -> int:
     except OSError as error:
         print(f"Setup failed: {error}. Mend that and type the command again.", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Setup was interrupted. Type the command again to go on.", file=sys.stderr)
+        return 130
     return 0
 
 

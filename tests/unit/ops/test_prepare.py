@@ -73,6 +73,48 @@ def test_a_launcher_that_does_not_run_is_no_python(
     assert prepare.find_python() == str(good)
 
 
+def debian_python(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a Python on the PATH that makes environments only after its package is installed."""
+    python = program(
+        path,
+        "python3",
+        f'case "$2" in *ensurepip*) [ -e {path}/installed ];; *) echo 3.11;; esac',
+    )
+    monkeypatch.setattr(sys, "executable", str(python))
+    program(
+        path, "apt-get", f"case \"$*\" in *python3.11-venv) printf '' > {path}/installed;; esac"
+    )
+    return python
+
+
+def test_a_python_without_its_venv_module_gets_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = debian_python(path, monkeypatch)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    assert prepare.find_python() == str(python)
+
+
+def test_a_python_without_its_venv_module_is_told_with_the_command(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debian_python(path, monkeypatch)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    with pytest.raises(SetupError, match=r"Type: sudo apt-get install .*python3\.11-venv$"):
+        prepare.find_python()
+
+
+def test_a_python_that_is_whole_is_taken_before_one_that_is_not(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debian_python(path, monkeypatch)
+    whole = program(path, "python3.12", "echo 3.12")
+
+    assert prepare.find_python() == str(whole)
+
+
 def test_no_python_at_all_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(program(path, "python3", "echo 3.10")))
 
@@ -87,10 +129,23 @@ def test_mariadb_that_is_there_is_left_alone(path: Path) -> None:
     assert prepare.prepare_mariadb() is False
 
 
-@pytest.mark.usefixtures("path")
-def test_without_the_right_to_install_mariadb_the_command_is_told() -> None:
+def test_without_the_right_to_install_mariadb_the_command_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(path, "apt-get", "exit 0")
+    program(path, "sudo", "exit 1")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
     with pytest.raises(SetupError, match=r"Type: sudo apt-get install .*mariadb-server-core"):
         prepare.prepare_mariadb()
+
+
+@pytest.mark.usefixtures("path")
+def test_on_a_system_of_another_kind_no_command_of_debian_is_told() -> None:
+    with pytest.raises(SetupError, match="Install MariaDB's server") as caught:
+        prepare.prepare_mariadb()
+
+    assert "apt-get" not in str(caught.value)
 
 
 def test_mariadb_is_installed_after_new_package_lists_when_the_old_ones_do_not_do(
@@ -105,6 +160,7 @@ def test_mariadb_is_installed_after_new_package_lists_when_the_old_ones_do_not_d
     program(
         path,
         "apt-get",
+        "shift 2\n"  # how long to wait for the lock
         f"if [ $1 = update ]; then printf '' > {lists}; exit 0; fi\n"
         f"[ -e {lists} ] || exit 100\n{programs}",
     )
@@ -149,6 +205,20 @@ def test_the_users_own_configuration_of_terraform_is_kept(
 
 
 @pytest.mark.usefixtures("path")
+def test_our_own_configuration_is_not_taken_for_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "STATE_FOLDER", tmp_path)
+    monkeypatch.setattr(prepare, "check_terraform", lambda: None)
+    monkeypatch.setattr(prepare, "find_mirror", lambda _: None)
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(prepare.own_configuration()))
+    prepare.own_configuration().write_text("of an older mirror")
+
+    assert prepare.prepare_terraform() is True
+    assert "plugin_cache_dir" in prepare.own_configuration().read_text()
+
+
+@pytest.mark.usefixtures("path")
 def test_a_named_configuration_that_does_not_exist_is_no_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,54 +228,149 @@ def test_a_named_configuration_that_does_not_exist_is_no_configuration(
     assert prepare.terraform_cli_config() is None
 
 
-def test_an_environment_is_made_once_and_again_when_the_lock_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[list[str]] = []
+class Commands:
+    """Plays Python's venv and pip: notes the commands, makes the folder that they would make."""
 
-    def run(command: list[str], *_: object) -> None:
-        calls.append(command)
-        if command[1:3] == ["-m", "venv"]:
-            folder = Path(command[3]) / "bin"
-            folder.mkdir(parents=True)
-            (folder / "python").symlink_to(sys.executable)
+    def __init__(self, installed: str = "") -> None:
+        self.seen: list[str] = []
+        self._installed = installed
 
-    monkeypatch.setattr(prepare, "_run", run)
-    lock, folder = tmp_path / "lock.txt", tmp_path / "venv"
-    lock.write_text("one")
-
-    assert prepare.prepare_venv(folder, [lock]) is True
-    assert prepare.prepare_venv(folder, [lock]) is False
-    lock.write_text("two")
-    assert prepare.prepare_venv(folder, [lock]) is True
-    assert [command[2] for command in calls] == ["venv", "pip", "pip"]
-    assert all("--require-hashes" in command for command in calls if command[2] == "pip")
+    def __call__(self, command: list[str], _: str) -> str:
+        if command[2] == "venv":
+            self.seen.append("venv")
+            folder = Path(command[3])
+            assert not folder.exists(), "what was there is cleared away first"
+            make_python(folder)
+            return ""
+        assert Path(command[0]).exists(), "pip is the environment's own"
+        words = [word for word in command[3:] if not word.startswith("--")]
+        self.seen.append(" ".join(words))
+        return self._installed if words == ["list"] else ""
 
 
-def test_a_broken_environment_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def run(command: list[str], *_: object) -> None:
-        # The broken one was cleared away before a new one is made in its place.
-        assert command[2] == "pip" or not folder.exists()
-        folder.mkdir(exist_ok=True)
-
-    monkeypatch.setattr(prepare, "_run", run)
-    lock, folder = tmp_path / "lock.txt", tmp_path / "venv"
-    lock.write_text("one")
+def make_python(folder: Path) -> None:
     (folder / "bin").mkdir(parents=True)
-    (folder / "bin" / "python").symlink_to(tmp_path / "gone")
-    (folder / "locked").write_text(prepare._digest([lock]))
+    (folder / "bin" / "python").symlink_to(sys.executable)
 
-    assert prepare.prepare_venv(folder, [lock]) is True
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
+    played = Commands()
+    monkeypatch.setattr(prepare, "_run", played)
+    return played
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    file = tmp_path / "ops.txt"
+    file.write_text("library==1.0 --hash=sha256:0\n")
+    return file
+
+
+def test_an_environment_is_made_once_and_filled_again_when_the_lock_changes(
+    tmp_path: Path, lock: Path, commands: Commands
+) -> None:
+    folder = tmp_path / "venv"
+
+    assert prepare.prepare_venv(folder, lock) is True
+    assert commands.seen == ["venv", f"install -r {lock}", "list"]
+    assert prepare.prepare_venv(folder, lock) is False
+    assert len(commands.seen) == 3
+    lock.write_text("library==2.0 --hash=sha256:1\n")
+    assert prepare.prepare_venv(folder, lock) is True
+    assert commands.seen[3:] == [f"install -r {lock}", "list"]
+
+
+def test_a_library_that_the_lock_names_no_more_is_removed(
+    tmp_path: Path, lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock.write_text("kept-library==1.0 --hash=sha256:0\n")
+    commands = Commands("pip==24.0\nsetuptools==65.5\nKept_Library==1.0\nGone==3.1\n")
+    monkeypatch.setattr(prepare, "_run", commands)
+
+    prepare.prepare_venv(tmp_path / "venv", lock)
+
+    assert commands.seen[-1] == "uninstall gone"
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(
+    tmp_path: Path, lock: Path, commands: Commands
+) -> None:
+    folder = tmp_path / "venv"
+    prepare.prepare_venv(folder, lock)
+    python = folder / "bin" / "python"
+    python.unlink()
+    python.symlink_to(tmp_path / "gone")
+
+    assert prepare.prepare_venv(folder, lock) is True
+    assert commands.seen[3] == "venv"
+
+
+def test_an_environment_of_another_version_of_python_is_made_again(
+    tmp_path: Path, lock: Path, commands: Commands
+) -> None:
+    folder = tmp_path / "venv"
+    prepare.prepare_venv(folder, lock)
+    (folder / "bin" / "python").unlink()
+    program(folder / "bin", "python", "echo 3.99")
+
+    assert prepare.prepare_venv(folder, lock) is True
+    assert commands.seen[3] == "venv"
+
+
+def test_an_environment_that_was_moved_is_made_again(
+    tmp_path: Path, lock: Path, commands: Commands
+) -> None:
+    prepare.prepare_venv(tmp_path / "here", lock)
+    (tmp_path / "here").rename(tmp_path / "there")
+
+    assert prepare.prepare_venv(tmp_path / "there", lock) is True
+    assert commands.seen[3] == "venv"
+
+
+def test_an_environment_that_was_half_made_is_made_again(
+    tmp_path: Path, lock: Path, commands: Commands
+) -> None:
+    # Its Python runs already, its pip is not there yet.
+    make_python(tmp_path / "venv")
+
+    assert prepare.prepare_venv(tmp_path / "venv", lock) is True
+    assert commands.seen[0] == "venv"
+
+
+def test_an_interrupted_installation_is_done_again(
+    tmp_path: Path, lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "venv"
+    commands = Commands()
+
+    def run(command: list[str], mend: str) -> str:
+        if "install" in command:
+            raise SetupError("the line went dead")
+        return commands(command, mend)
+
+    monkeypatch.setattr(prepare, "_run", run)
+    with pytest.raises(SetupError, match="went dead"):
+        prepare.prepare_venv(folder, lock)
+    monkeypatch.setattr(prepare, "_run", commands)
+
+    assert prepare.prepare_venv(folder, lock) is True
+    assert commands.seen == ["venv", f"install -r {lock}", "list"]
 
 
 def test_every_failure_is_told_when_all_have_ended(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> bool:
         raise SetupError("broken")
 
-    with pytest.raises(SetupError, match="broken"):
-        prepare.run_all({"bad": fail, "good": lambda: True, "idle": lambda: False})
+    def fail_too() -> bool:
+        raise SetupError("missing")
+
+    with pytest.raises(SetupError) as caught:
+        prepare.run_all(
+            {"bad": fail, "worse": fail_too, "good": lambda: True, "idle": lambda: False}
+        )
+
+    assert sorted(str(caught.value).splitlines()) == ["broken", "missing"]
 
     output = capsys.readouterr().out
     assert "✓ good" in output
