@@ -8,6 +8,10 @@ OPS    := $(PYTHON) -m ops
 PYTEST := $(PYTHON) -m pytest
 
 export PYTHONDONTWRITEBYTECODE := 1
+# EMULATED=yes rehearses dev, qa or prd on this computer's emulator instead of on AWS.
+ifdef EMULATED
+export FLOWBRIDGE_EMULATED := $(EMULATED)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-ops package up down status demo send watch env bootstrap plan apply \

@@ -1,4 +1,4 @@
-"""AWS clients for an environment: the emulator for ``local``, the caller's account for others."""
+"""AWS clients for an environment: on the emulator, or in the account of the caller."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from ops.environments import Environment
 from ops.settings import LOCAL, LocalSettings
 
 if TYPE_CHECKING:
     from boto3.session import Session
 
-LOCAL_REGION = "us-east-1"
-LOCAL_ACCOUNT = "000000000000"
-LOCAL_KEY = "test"
-LOCAL_SECRET = "test"  # noqa: S105  the emulator's well-known root secret
+#: The emulator's root user: an account is chosen by its number as the key.
+EMULATOR_SECRET = "test"  # noqa: S105  well known, good on loopback only
 
 #: Calls are repeated by boto3 itself; no call of an operator's command may hang.
 CLIENT_CONFIG = Config(
@@ -31,11 +30,12 @@ class Aws:
     environment
         ``local``, ``dev``, ``qa`` or ``prd``.
     local
-        Where the emulator answers, used for ``local`` only.
+        Where the emulator answers, and whether other environments than ``local`` are on it.
     """
 
     def __init__(self, environment: str, local: LocalSettings) -> None:
         self.environment = environment
+        self.emulated = environment == LOCAL or local.emulated
         self._local = local
         self._clients: dict[str, Any] = {}
         self._session = self._new_session()
@@ -43,32 +43,33 @@ class Aws:
     def client(self, service: str) -> Any:
         """Return the client of a service, such as ``stepfunctions``."""
         if service not in self._clients:
-            endpoint = self._local.endpoint if self.environment == LOCAL else None
             self._clients[service] = self._session.client(
                 service,  # type: ignore[call-overload]
-                endpoint_url=endpoint,
+                endpoint_url=self._local.endpoint if self.emulated else None,
                 config=CLIENT_CONFIG,
             )
         return self._clients[service]
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make other AWS tools reach this environment."""
-        if self.environment != LOCAL:
+        if not self.emulated:
             return {}
+        environment = Environment.named(self.environment)
         return {
-            "AWS_ACCESS_KEY_ID": LOCAL_KEY,
-            "AWS_SECRET_ACCESS_KEY": LOCAL_SECRET,
-            "AWS_REGION": LOCAL_REGION,
-            "AWS_DEFAULT_REGION": LOCAL_REGION,
+            "AWS_ACCESS_KEY_ID": environment.account_id,
+            "AWS_SECRET_ACCESS_KEY": EMULATOR_SECRET,
+            "AWS_REGION": environment.region,
+            "AWS_DEFAULT_REGION": environment.region,
             "AWS_ENDPOINT_URL": self._local.endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def _new_session(self) -> Session:
-        if self.environment != LOCAL:
-            return boto3.Session()
+        environment = Environment.named(self.environment)
+        if not self.emulated:
+            return boto3.Session(region_name=environment.region)
         return boto3.Session(
-            aws_access_key_id=LOCAL_KEY,
-            aws_secret_access_key=LOCAL_SECRET,
-            region_name=LOCAL_REGION,
+            aws_access_key_id=environment.account_id,
+            aws_secret_access_key=EMULATOR_SECRET,
+            region_name=environment.region,
         )

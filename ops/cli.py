@@ -64,8 +64,8 @@ class Context:
         return Terraform(self.environment, self.local.settings, self.aws)
 
     def require_reachable(self) -> None:
-        """Refuse to go on when the local environment is meant and does not run."""
-        if self.environment == LOCAL:
+        """Refuse to go on when the emulator is meant and does not run."""
+        if self.aws.emulated:
             self.local.require_up()
 
     def flow(self, name: str) -> Flow:

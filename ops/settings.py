@@ -26,6 +26,7 @@ DEFAULT_DATABASE_PORT = 33306
 FOLDER_VARIABLE = "FLOWBRIDGE_FOLDER"
 EMULATOR_PORT_VARIABLE = "FLOWBRIDGE_EMULATOR_PORT"
 DATABASE_PORT_VARIABLE = "FLOWBRIDGE_DATABASE_PORT"
+EMULATED_VARIABLE = "FLOWBRIDGE_EMULATED"
 PORTS_FILE = "ports.json"
 
 
@@ -39,10 +40,15 @@ class Ports:
 
 @dataclass(frozen=True)
 class LocalSettings:
-    """The folder and ports of one local environment."""
+    """The folder and ports of one local environment.
+
+    `emulated` tells whether the environments dev, qa and prd, too, are meant to be on its
+    emulator, which keeps their accounts apart, and not on AWS.
+    """
 
     folder: Path
     ports: Ports
+    emulated: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -66,7 +72,8 @@ def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
     Raises
     ------
     OperationError
-        When a port is no number between 1024 and 65535, or both are the same.
+        When a port is no number between 1024 and 65535, or both are the same; when it is not
+        clear whether AWS is meant.
     """
     folder = (REPOSITORY / environment.get(FOLDER_VARIABLE, DEFAULT_FOLDER)).resolve()
     recorded = _recorded_ports(folder / PORTS_FILE)
@@ -79,7 +86,7 @@ def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
             f"The emulator and the database cannot both use port {ports.emulator}.",
             f"Set {EMULATOR_PORT_VARIABLE} or {DATABASE_PORT_VARIABLE} to another port.",
         )
-    return LocalSettings(folder=folder, ports=ports)
+    return LocalSettings(folder, ports, emulated=_yes(environment, EMULATED_VARIABLE))
 
 
 def _recorded_ports(file: Path) -> Ports:
@@ -98,3 +105,10 @@ def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
             f"{variable} is '{text}', which is no port.", "Use a number from 1024 to 65535."
         )
     return int(text)
+
+
+def _yes(environment: Mapping[str, str], variable: str) -> bool:
+    text = environment.get(variable) or "no"
+    if text not in ("yes", "no"):
+        raise OperationError(f"{variable} is '{text}'.", "Use yes or no.")
+    return text == "yes"

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hcl2
-
 from ops.aws import Aws
+from ops.environments import Environment
 from ops.errors import OperationError
 from ops.prepare import terraform_cli_config
 from ops.settings import (
     DEFAULT_DATABASE_PORT,
-    DEFAULT_EMULATOR_PORT,
     LOCAL,
     REPOSITORY,
     LocalSettings,
@@ -55,23 +53,15 @@ class Terraform:
     environment
         Names ``envs/<environment>.tfvars`` and ``envs/<environment>.s3.tfbackend``.
     local
-        The local environment; its endpoint and ports are used for ``local`` only.
+        Where the emulator answers, for an environment that is on it.
     aws
         The environment's AWS clients.
     """
 
     def __init__(self, environment: str, local: LocalSettings, aws: Aws) -> None:
-        self.environment = environment
+        self.environment = Environment.named(environment)
         self._local = local
         self._aws = aws
-        self._variables_file = ROOT / "envs" / f"{environment}.tfvars"
-        self._backend_file = ROOT / "envs" / f"{environment}.s3.tfbackend"
-        for file in (self._variables_file, self._backend_file):
-            if not file.exists():
-                raise OperationError(
-                    f"There is no environment '{environment}': {file} is missing.",
-                    f"Choose one of: {', '.join(environments())}.",
-                )
 
     def bootstrap(self, progress: Progress) -> bool:
         """Make the account's state bucket, unless it is there; return whether it was made.
@@ -80,7 +70,7 @@ class Terraform:
         """
         if self._bootstrap_state_exists():
             return False
-        work = self._local.folder / "terraform" / self.environment / "bootstrap"
+        work = self._folder / "bootstrap"
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(ROOT / "bootstrap", work, ignore=shutil.ignore_patterns(".terraform"))
         # Terraform reads a file of this name over the block of versions.tf.
@@ -112,7 +102,11 @@ class Terraform:
     def init(self, progress: Progress) -> None:
         """Initialise the working folder, unless that was done for the same files."""
         arguments = self._backend_arguments()
-        files = [*sorted(ROOT.rglob("*.tf")), ROOT / ".terraform.lock.hcl", self._backend_file]
+        files = [
+            *sorted(ROOT.rglob("*.tf")),
+            ROOT / ".terraform.lock.hcl",
+            self.environment.backend_file,
+        ]
         digest = _digest(files, arguments)
         stamp = self._data_folder / "initialised"
         if stamp.exists() and stamp.read_text() == digest:
@@ -162,19 +156,21 @@ class Terraform:
         outputs = json.loads(self._run(ROOT, "output", "-json"))
         if not outputs:
             raise OperationError(
-                f"The environment '{self.environment}' has no resources yet.",
-                "Type 'make demo'." if self.environment == LOCAL else "Apply Terraform first.",
+                f"The environment '{self.environment.name}' has no resources yet.",
+                "Type 'make demo'."
+                if self.environment.name == LOCAL
+                else f"Type 'make apply ENV={self.environment.name}'.",
             )
         return {name: output["value"] for name, output in outputs.items()}
 
     def arguments(self) -> list[str]:
         """Return the variables of plan, apply and destroy."""
-        arguments = [f"-var-file={self._variables_file}"]
+        arguments = [f"-var-file={self.environment.variables_file}"]
         ports = self._local.ports
-        if self.environment == LOCAL and ports.emulator != DEFAULT_EMULATOR_PORT:
+        if self._aws.emulated and self._local.endpoint != self._written("emulator_endpoint"):
             arguments.append(f"-var=emulator_endpoint={self._local.endpoint}")
-        if self.environment == LOCAL and ports.database != DEFAULT_DATABASE_PORT:
-            database = read_hcl(self._variables_file)["database"]
+        if self.environment.name == LOCAL and ports.database != DEFAULT_DATABASE_PORT:
+            database = self._written("database")
             database["on_premises"]["port"] = ports.database
             arguments.append(f"-var=database={json.dumps(database)}")
         return arguments
@@ -185,7 +181,7 @@ class Terraform:
             name: value
             for name, value in os.environ.items()
             # An operator's own profile must not reach the emulator.
-            if self.environment != LOCAL or not name.startswith("AWS_")
+            if not (self._aws.emulated and name.startswith("AWS_"))
         }
         variables |= self._aws.variables()
         variables |= {
@@ -198,25 +194,35 @@ class Terraform:
         return variables
 
     @property
+    def _folder(self) -> Path:
+        rehearsed = self._aws.emulated and self.environment.name != LOCAL
+        name = f"{self.environment.name}-emulated" if rehearsed else self.environment.name
+        return self._local.folder / "terraform" / name
+
+    @property
     def _data_folder(self) -> Path:
-        return self._local.folder / "terraform" / self.environment / "root"
+        return self._folder / "root"
+
+    def _written(self, variable: str) -> Any:
+        return self.environment.variables.get(variable)
 
     def _backend_arguments(self, key: str | None = None) -> list[str]:
-        arguments = [f"-backend-config={self._backend_file}"]
+        arguments = [f"-backend-config={self.environment.backend_file}"]
         if key is not None:
             arguments.append(f"-backend-config=key={key}")
         return arguments
 
     def _bootstrap_variables(self) -> list[str]:
-        values = read_hcl(self._variables_file)
+        values = dict(self.environment.variables)
+        if self._aws.emulated:
+            values["emulator_endpoint"] = self._local.endpoint
         names = ("project", "environment", "region", "account_id", "emulator_endpoint")
         return [f"-var={name}={values[name]}" for name in names if name in values]
 
     def _bootstrap_state_exists(self) -> bool:
-        bucket = read_hcl(self._backend_file)["bucket"]
         client = self._aws.client("s3")
         try:
-            client.head_object(Bucket=bucket, Key=BOOTSTRAP_STATE_KEY)
+            client.head_object(Bucket=self.environment.state_bucket, Key=BOOTSTRAP_STATE_KEY)
         except client.exceptions.ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NoSuchBucket"):
                 return False
@@ -332,19 +338,6 @@ class TerraformReader:
             # The one that has been under way longest is the one waited for.
             return f"{self._done} of {self._total}, {next(iter(self._under_way))}"
         return f"{self._done} of {self._total}" if self._total else f"read {address}"
-
-
-def environments() -> list[str]:
-    """Return the names of the environments that have a variables file."""
-    return sorted(file.stem for file in (ROOT / "envs").glob("*.tfvars"))
-
-
-def read_hcl(file: Path) -> dict[str, Any]:
-    """Return the values of a ``.tfvars`` or ``.tfbackend`` file."""
-    options = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False)
-    with file.open() as stream:
-        values: dict[str, Any] = hcl2.load(stream, serialization_options=options)
-    return values
 
 
 def _digest(files: Iterable[Path], words: Iterable[str]) -> str:

@@ -45,8 +45,8 @@ variable "emulator_endpoint" {
   default     = null
 
   validation {
-    condition     = var.emulator_endpoint == null || (var.environment == "local" && can(regex("^http://127\\.0\\.0\\.1:[0-9]+$", var.emulator_endpoint)))
-    error_message = "emulator_endpoint is http://127.0.0.1:<port>, for the environment local only."
+    condition     = var.emulator_endpoint == null || can(regex("^http://127\\.0\\.0\\.1:[0-9]+$", var.emulator_endpoint))
+    error_message = "emulator_endpoint is http://127.0.0.1:<port>."
   }
 }
 

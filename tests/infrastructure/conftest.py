@@ -14,9 +14,10 @@ import boto3
 import pytest
 import tftest
 
+from ops.environments import read_hcl
 from ops.prepare import terraform_cli_config
 from ops.settings import REPOSITORY
-from ops.terraform import ROOT, read_hcl
+from ops.terraform import ROOT
 from tests.support.emulator import running_emulator
 from tests.support.platform import Platform
 from tests.support.resources import Resource, resources

@@ -9,6 +9,7 @@ from typing import Any
 import hcl2
 import pytest
 
+from ops.environments import Environment, names
 from ops.terraform import ROOT
 
 FILES = sorted(file for file in ROOT.rglob("*.tf") if ".terraform" not in file.parts)
@@ -50,3 +51,10 @@ def test_no_module_configures_a_provider_and_nothing_is_counted(file: Path) -> N
 
 def test_environments_differ_by_their_values_only() -> None:
     assert not [file for file in FILES if file.stem in ("local", "dev", "qa", "prd")]
+
+
+def test_only_the_local_environment_is_written_down_to_be_on_an_emulator() -> None:
+    """The endpoint takes away the demand for TLS, which no environment on AWS may lose."""
+    on_emulator = [name for name in names() if "emulator_endpoint" in Environment(name).variables]
+
+    assert on_emulator == ["local"]

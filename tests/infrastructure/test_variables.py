@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import tftest
 
-from ops.terraform import ROOT, read_hcl
+from ops.environments import read_hcl
+from ops.terraform import ROOT
 
 LOGS = {"retention_days": 7, "level": "INFO", "execution_data": False}
 
@@ -21,7 +22,7 @@ GROUPS: list[dict[str, tuple[Any, str]]] = [
         "account_id": ("12", "account_id has 12 digits"),
         "project": ("Flow Bridge", "project has 2 to 15 lower-case letters"),
         "region": ("here", "region is the name of an AWS region"),
-        "emulator_endpoint": ("http://127.0.0.1:4566", "for the environment local only"),
+        "emulator_endpoint": ("http://example.com", "emulator_endpoint is http://127.0.0.1"),
         "logs": ({**LOGS, "retention_days": 2}, "CloudWatch keeps logs for"),
         "alarm_actions": (["me@example.com"], "alarm_actions are ARNs"),
     },

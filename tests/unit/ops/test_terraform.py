@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ops.aws import Aws
+from ops.environments import names, read_hcl
 from ops.settings import LocalSettings, Ports
-from ops.terraform import Terraform, TerraformReader, environments, read_hcl
+from ops.terraform import Terraform, TerraformReader
 
 
 def line(kind: str, **fields: object) -> str:
@@ -92,4 +93,4 @@ def test_an_operators_own_credentials_do_not_reach_the_emulator(
 
 
 def test_the_environments_are_those_that_have_files() -> None:
-    assert {"local", "dev"} <= set(environments())
+    assert {"local", "dev"} <= set(names())
