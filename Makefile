@@ -14,8 +14,8 @@ export FLOWBRIDGE_EMULATED := $(EMULATED)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-ops package up down status demo send watch env bootstrap plan apply \
-  destroy test test-unit test-contract test-infrastructure test-end-to-end lint format lock docs clean
+.PHONY: help setup setup-ops package up down status demo send watch env bootstrap release plan \
+  apply smoke promote rollback drift destroy test test-unit test-contract test-infrastructure test-end-to-end lint format lock docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  \033[1m%-20s\033[0m %s\n' "$$t" "$$d"; done
@@ -54,14 +54,29 @@ setup-ops: # What is needed to run, without the test tools
 package: setup-ops ## Build the Lambda packages into build/dist
 	@$(PYTHON) build/package.py
 
-bootstrap: setup-ops ## Make an account's state bucket, once: make bootstrap ENV=dev
+bootstrap: setup-ops ## Make an account's buckets, once: make bootstrap ENV=dev
 	@$(OPS) bootstrap --env $(ENV)
 
+release: setup-ops package ## Put the packages into an environment's artifact bucket: make release ENV=dev
+	@$(OPS) release --env $(ENV)
+
 plan: setup-ops package ## Show what Terraform would change (exit code 2 when anything)
-	@$(OPS) plan --env $(ENV)
+	@$(OPS) plan --env $(ENV) --release "$(RELEASE)"
 
 apply: setup-ops package ## Apply Terraform: make apply ENV=dev
-	@$(OPS) apply --env $(ENV)
+	@$(OPS) apply --env $(ENV) --release "$(RELEASE)"
+
+smoke: setup-ops ## Send a synthetic lead the whole way and take it out again: make smoke ENV=dev
+	@$(OPS) smoke --env $(ENV)
+
+promote: setup-ops ## Bring a release to the next environment: make promote FROM=dev TO=qa [CONFIRM=yes]
+	@$(OPS) promote --from "$(FROM)" --to "$(TO)" --confirm "$(CONFIRM)"
+
+rollback: setup-ops ## Return to the release before: make rollback ENV=prd [RELEASE=digest] [CONFIRM=yes]
+	@$(OPS) rollback --env $(ENV) --release "$(RELEASE)" --confirm "$(CONFIRM)"
+
+drift: setup-ops ## Name what differs between code and cloud (exit code 2 when anything)
+	@$(OPS) drift --env $(ENV)
 
 destroy: setup-ops package ## Destroy everything that Terraform made, but the bootstrap's buckets
 	@$(OPS) destroy --env $(ENV)

@@ -285,11 +285,15 @@ def describe(file: Path, source_digest: str) -> dict[str, Any]:
 
 def manifest(packages: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the manifest; its ``release`` names this set of packages."""
-    text = json.dumps({name: entry["sha256"] for name, entry in packages.items()}, sort_keys=True)
     return {
-        "release": hashlib.sha256(text.encode()).hexdigest(),
+        "release": release_digest({name: entry["sha256"] for name, entry in packages.items()}),
         "packages": dict(sorted(packages.items())),
     }
+
+
+def release_digest(digests: Mapping[str, str]) -> str:
+    """Return the name of a release: a digest of its packages' names and SHA-256."""
+    return hashlib.sha256(json.dumps(dict(digests), sort_keys=True).encode()).hexdigest()
 
 
 def is_built(entry: Mapping[str, Any] | None, source_digest: str, dist: Path) -> bool:

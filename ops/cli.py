@@ -10,19 +10,23 @@ from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.markup import escape
 
 from ops import demo as demonstration
+from ops import deploy as deploying
 from ops import send as sending
 from ops import settings, terminal
 from ops import watch as watching
 from ops.aws import Aws
 from ops.checks import check_terraform, scan_terraform
 from ops.docs import draw
+from ops.environments import Environment
 from ops.errors import OperationError
 from ops.events import Publisher
 from ops.executions import Executions
 from ops.flow import Flow
 from ops.local.environment import LocalEnvironment
+from ops.releases import STAGES, Deployment
 from ops.settings import LOCAL
 from ops.terminal import console, step
 from ops.terraform import ROOT, Terraform
@@ -39,6 +43,10 @@ EnvironmentOption = Annotated[
     str, typer.Option("--env", help="The environment: local, dev, qa or prd.")
 ]
 FlowOption = Annotated[str, typer.Option("--flow", help="The flow.")]
+ReleaseOption = Annotated[
+    str, typer.Option(help="A release's digest, instead of the one that was built or runs.")
+]
+ConfirmOption = Annotated[str, typer.Option(help="'yes' agrees without being asked.")]
 DEFAULT_FLOW = "crm_registration"
 
 
@@ -62,6 +70,11 @@ class Context:
     def terraform(self) -> Terraform:
         """The environment's Terraform."""
         return Terraform(self.environment, self.local.settings, self.aws)
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The environment's releases."""
+        return Deployment(Environment.named(self.environment), self.aws, self.terraform)
 
     def require_reachable(self) -> None:
         """Refuse to go on when the emulator is meant and does not run."""
@@ -109,35 +122,68 @@ def status() -> None:
 @app.command()
 def bootstrap(environment: EnvironmentOption = LOCAL) -> None:
     """Make the account's state and artifact buckets, once."""
-    context = Context(environment)
-    context.require_reachable()
-    _bootstrap(context)
+    deploying.bootstrap(_reachable(environment).deployment)
 
 
 @app.command()
-def plan(environment: EnvironmentOption = LOCAL) -> None:
+def release(environment: EnvironmentOption = STAGES[0]) -> None:
+    """Put the packages that were built into the environment's artifact bucket."""
+    deploying.release(_reachable(environment).deployment)
+
+
+@app.command()
+def plan(environment: EnvironmentOption = LOCAL, release: ReleaseOption = "") -> None:
     """Show what Terraform would change; exit code 2 when it would change anything."""
-    context = Context(environment)
-    context.require_reachable()
-    raise typer.Exit(context.terraform.plan())
+    changes = deploying.plan(_reachable(environment).deployment, release or None)
+    raise typer.Exit(2 if changes else 0)
 
 
 @app.command()
-def apply(environment: EnvironmentOption = LOCAL) -> None:
+def apply(environment: EnvironmentOption = LOCAL, release: ReleaseOption = "") -> None:
     """Apply Terraform."""
-    context = Context(environment)
-    context.require_reachable()
-    _apply(context)
+    deploying.apply(_reachable(environment).deployment, release or None)
 
 
 @app.command()
 def destroy(environment: EnvironmentOption = LOCAL) -> None:
-    """Destroy everything that Terraform made, but the buckets of the bootstrap."""
-    context = Context(environment)
-    context.require_reachable()
-    with step(f"Destroy '{environment}'") as current:
-        summary = context.terraform.destroy(lambda text: setattr(current, "detail", text))
-        current.detail = summary
+    """Destroy everything that Terraform made, but what the bootstrap made."""
+    deploying.destroy(_reachable(environment).deployment)
+
+
+@app.command()
+def smoke(environment: EnvironmentOption = LOCAL) -> None:
+    """Send a synthetic lead the whole way, and take it out again."""
+    deploying.smoke(_reachable(environment).deployment)
+
+
+@app.command()
+def promote(
+    source: Annotated[str, typer.Option("--from", help="The environment that runs it.")],
+    target: Annotated[str, typer.Option("--to", help="The environment that comes next.")],
+    confirm: ConfirmOption = "",
+) -> None:
+    """Bring the release of one environment to the next; take it back if it fails there."""
+    deploying.promote(
+        _reachable(source).deployment, _reachable(target).deployment, _ask_unless(confirm)
+    )
+
+
+@app.command()
+def rollback(
+    environment: EnvironmentOption, release: ReleaseOption = "", confirm: ConfirmOption = ""
+) -> None:
+    """Return to the release before, in one apply and without a build."""
+    deployment = _reachable(environment).deployment
+    deploying.rollback(deployment, _ask_unless(confirm), release or None)
+
+
+@app.command()
+def drift(environment: EnvironmentOption = LOCAL) -> None:
+    """Name what differs between the code and the cloud; exit code 2 when anything does."""
+    found = deploying.drift(_reachable(environment).deployment)
+    for line in found:
+        console.print(f"  [red]✗[/red] {escape(line)}")
+    raise typer.Exit(2 if found else 0)
 
 
 @app.command()
@@ -182,8 +228,8 @@ def demo() -> None:
     """Run the main job: start, apply, send a good and a bad lead, show where they ended."""
     context = Context(LOCAL)
     up()
-    _bootstrap(context)
-    _apply(context)
+    deploying.bootstrap(context.deployment)
+    deploying.apply(context.deployment)
     outputs = context.terraform.outputs()
     flow = Flow.from_outputs(outputs, DEFAULT_FLOW)
     demonstration.good_lead(context.aws, flow, outputs)
@@ -224,16 +270,30 @@ def docs() -> None:
         current.detail = ", ".join(changed) or "nothing changed"
 
 
-def _bootstrap(context: Context) -> None:
-    with step("Make the state bucket") as current:
-        made = context.terraform.bootstrap(lambda text: setattr(current, "detail", text))
-        current.detail = "" if made else "it exists"
+def _reachable(environment: str) -> Context:
+    context = Context(environment)
+    context.require_reachable()
+    return context
 
 
-def _apply(context: Context) -> None:
-    with step(f"Apply Terraform to '{context.environment}'") as current:
-        summary = context.terraform.apply(lambda text: setattr(current, "detail", text))
-        current.detail = summary
+def _ask_unless(confirm: str) -> deploying.Confirm:
+    """Return what asks an operator, or takes the answer that was given beforehand."""
+
+    def ask(environment: str) -> None:
+        if confirm == "yes":
+            return
+        # What runs in production is changed by nobody's mere habit of typing 'yes'.
+        wanted = environment if environment == STAGES[-1] else "yes"
+        if not sys.stdin.isatty():
+            raise OperationError(
+                f"Nobody can be asked whether '{environment}' is to be changed; it was not.",
+                "Type CONFIRM=yes beside the command.",
+            )
+        given = console.input(f"\nChange '{environment}'? Type [bold]{wanted}[/bold]: ")
+        if given.strip() != wanted:
+            raise OperationError(f"'{environment}' was not changed.", f"It takes '{wanted}'.")
+
+    return ask
 
 
 def main() -> None:

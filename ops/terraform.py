@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,18 +116,23 @@ class Terraform:
         self._run(ROOT, "init", "-input=false", "-lockfile=readonly", "-reconfigure", *arguments)
         stamp.write_text(digest)
 
-    def apply(self, progress: Progress) -> str:
-        """Apply, and return Terraform's summary of what changed."""
-        self.init(progress)
-        return self._run_json(ROOT, progress, "apply", "-auto-approve", *self.arguments())
+    def apply(self, progress: Progress, release: str | None = None) -> str:
+        """Apply, and return Terraform's summary of what changed.
 
-    def destroy(self, progress: Progress) -> str:
-        """Destroy everything of the environment but its state bucket."""
+        Without a `release`, the functions run the packages that were built here last.
+        """
         self.init(progress)
-        return self._run_json(ROOT, progress, "destroy", "-auto-approve", *self.arguments())
+        arguments = self.arguments(release)
+        return self._run_json(ROOT, progress, "apply", "-auto-approve", *arguments)
 
-    def plan(self, *arguments: str) -> int:
-        """Show the plan; return 0 when nothing would change, 2 when something would.
+    def destroy(self, progress: Progress, release: str | None = None) -> str:
+        """Destroy everything of the environment but what the bootstrap made."""
+        self.init(progress)
+        arguments = self.arguments(release)
+        return self._run_json(ROOT, progress, "destroy", "-auto-approve", *arguments)
+
+    def plan(self, release: str | None = None, file: Path | None = None) -> bool:
+        """Show the plan, and keep it in a file if one is given; tell whether it changes anything.
 
         Raises
         ------
@@ -134,15 +140,31 @@ class Terraform:
             When there is no plan because of an error, which Terraform has printed.
         """
         self.init(lambda _: None)
-        command = ["terraform", "plan", "-input=false", "-detailed-exitcode", *self.arguments()]
+        command = ["terraform", "plan", "-input=false", "-detailed-exitcode"]
+        command += [f"-parallelism={PARALLELISM}", *self.arguments(release)]
+        if file is not None:
+            command.append(f"-out={file}")
         if not console.is_terminal:
             command.append("-no-color")
-        result = subprocess.run(
-            [*command, *arguments], cwd=ROOT, env=self.process_environment(), check=False
-        )
+        result = subprocess.run(command, cwd=ROOT, env=self.process_environment(), check=False)
         if result.returncode not in (0, 2):
             raise OperationError("Terraform could not plan.", "Mend what it says above.")
-        return result.returncode
+        return result.returncode == 2
+
+    def apply_plan(self, file: Path, progress: Progress) -> str:
+        """Apply a plan that was kept in a file, and return the summary of what changed."""
+        return self._run_json(ROOT, progress, "apply", str(file))
+
+    def differences(self, release: str | None, progress: Progress) -> list[str]:
+        """Return what an apply would change, a line for each resource."""
+        self.init(progress)
+        self._data_folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._data_folder) as folder:
+            file = Path(folder) / "plan"
+            arguments = self.arguments(release)
+            self._run_json(ROOT, progress, "plan", f"-out={file}", *arguments)
+            plan = json.loads(self._run(ROOT, "show", "-json", str(file)))
+        return differences(plan)
 
     def outputs(self) -> dict[str, Any]:
         """Return the values of the root module's outputs.
@@ -163,9 +185,11 @@ class Terraform:
             )
         return {name: output["value"] for name, output in outputs.items()}
 
-    def arguments(self) -> list[str]:
+    def arguments(self, release: str | None = None) -> list[str]:
         """Return the variables of plan, apply and destroy."""
         arguments = [f"-var-file={self.environment.variables_file}"]
+        if release is not None:
+            arguments.append(f"-var=release={release}")
         ports = self._local.ports
         if self._aws.emulated and self._local.endpoint != self._written("emulator_endpoint"):
             arguments.append(f"-var=emulator_endpoint={self._local.endpoint}")
@@ -338,6 +362,40 @@ class TerraformReader:
             # The one that has been under way longest is the one waited for.
             return f"{self._done} of {self._total}, {next(iter(self._under_way))}"
         return f"{self._done} of {self._total}" if self._total else f"read {address}"
+
+
+def differences(plan: Mapping[str, Any]) -> list[str]:
+    """Return what a plan would change, a line for each resource or output.
+
+    Parameters
+    ----------
+    plan
+        What ``terraform show -json`` gives:
+        https://developer.hashicorp.com/terraform/internals/json-format
+    """
+    lines = []
+    for change in plan.get("resource_changes", []):
+        actions = change["change"]["actions"]
+        if change["mode"] == "managed" and actions != ["no-op"]:
+            named = _changed_attributes(change["change"]) if actions == ["update"] else []
+            what = f": {', '.join(named)}" if named else ""
+            lines.append(f"{change['address']} would be {_done(actions)}{what}")
+    for name, change in plan.get("output_changes", {}).items():
+        if change["actions"] != ["no-op"]:
+            lines.append(f"output {name} would be {_done(change['actions'])}")
+    return lines
+
+
+def _changed_attributes(change: Mapping[str, Any]) -> list[str]:
+    before, after = change.get("before") or {}, change.get("after") or {}
+    unknown = change.get("after_unknown") or {}
+    names = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return sorted(names | {name for name, value in unknown.items() if value is True})
+
+
+def _done(actions: list[str]) -> str:
+    words = {"create": "made", "update": "changed", "delete": "removed", "forget": "forgotten"}
+    return "replaced" if len(actions) == 2 else words.get(actions[0], actions[0])
 
 
 def _digest(files: Iterable[Path], words: Iterable[str]) -> str:

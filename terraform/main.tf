@@ -1,33 +1,50 @@
 locals {
   name_prefix = "${var.project}-${var.environment}"
-  manifest    = jsondecode(file(var.packages_manifest))
+
+  # What terraform/bootstrap named it.
+  artifact_bucket = "${local.name_prefix}-artifacts-${var.account_id}"
+  # Unless a release is named, it is the one that was built here last.
+  named_release = var.release == null ? {} : { (var.release) = "releases/${var.release}.json" }
+  manifest      = jsondecode(var.release == null ? file(var.packages_manifest) : data.aws_s3_object.release[var.release].body)
 
   packages = {
     for name, package in local.manifest.packages : name => {
-      bucket        = aws_s3_object.package[name].bucket
-      key           = aws_s3_object.package[name].key
+      name   = name
+      bucket = local.artifact_bucket
+      # The digest stands for the content, which nobody can replace.
+      key           = "packages/${name}/${package.sha256}.zip"
       sha256_base64 = package.sha256_base64
-      release       = local.manifest.release
     }
   }
 }
 
-# --- the packages ----------------------------------------------------------------------------
+# --- the release: which packages run ---------------------------------------------------------
 
-# Functions take their packages from S3: given as files, the provider makes one function at a time.
-resource "aws_s3_object" "package" {
-  for_each = local.manifest.packages
+# 'make release' puts the packages and their manifest there. Functions take their code from S3 in
+# every environment: the same bytes go from one to the next, and those of before stay for a rollback.
+data "aws_s3_object" "release" {
+  for_each = local.named_release
 
-  # The bucket that terraform/bootstrap made.
-  bucket = "${local.name_prefix}-artifacts-${var.account_id}"
-  # The digest stands for the content: what did not change is not sent again.
-  key    = "packages/${each.key}/${each.value.sha256}.zip"
-  source = "${dirname(var.packages_manifest)}/${each.value.file}"
+  bucket = local.artifact_bucket
+  key    = each.value
 
   lifecycle {
-    # A function's new version is made before the zip of the one before goes.
-    create_before_destroy = true
+    postcondition {
+      condition     = jsondecode(self.body).release == each.key
+      error_message = "${each.value} in ${local.artifact_bucket} is the manifest of another release. Release it again: 'make release'."
+    }
   }
+}
+
+# Says which release runs, once all of it does; its history says which ran before.
+resource "aws_ssm_parameter" "release" {
+  # checkov:skip=CKV2_AWS_34:A digest is no secret
+  name        = "/${var.project}/${var.environment}/release"
+  description = "The release that runs in ${local.name_prefix}"
+  type        = "String"
+  value       = local.manifest.release
+
+  depends_on = [module.crm_registration]
 }
 
 # --- the platform: what an environment has once ----------------------------------------------

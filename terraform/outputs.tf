@@ -1,3 +1,8 @@
+output "release" {
+  description = "Release that runs."
+  value       = local.manifest.release
+}
+
 output "event_bus_name" {
   description = "Bus on which events arrive."
   value       = module.event_bus.name
@@ -43,7 +48,7 @@ output "undelivered_queue_urls" {
   value       = { crm_registration = module.crm_registration.undelivered_queue_url }
 }
 
-output "function_names" {
-  description = "Names of the functions, by flow and by state or endpoint."
-  value       = { crm_registration = module.crm_registration.function_names }
+output "functions" {
+  description = "Functions by flow and by state, endpoint or task: the name of each and the package that it runs."
+  value       = { crm_registration = module.crm_registration.functions }
 }

@@ -50,8 +50,24 @@ variable "emulator_endpoint" {
   }
 }
 
+variable "release" {
+  description = "Release to run, by the digest of its manifest; null for the one that was built here last."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.release == null || can(regex("^[0-9a-f]{64}$", var.release))
+    error_message = "release is the digest in a release's manifest: 64 characters of 0 to 9 and a to f."
+  }
+
+  validation {
+    condition     = var.release != null || !contains(["qa", "prd"], var.environment)
+    error_message = "qa and prd run releases that were promoted: type 'make promote', or name one with -var=release=<digest>."
+  }
+}
+
 variable "packages_manifest" {
-  description = "Path of the manifest that 'make package' writes."
+  description = "Path of the manifest that 'make package' writes; it says which release was built here last."
   type        = string
   default     = "../build/dist/manifest.json"
 }

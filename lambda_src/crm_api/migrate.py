@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import pymysql
 
-from crm_api.registration import BENEFIT, CLIENTS, PARTNERS
+from crm_api.registration import BENEFIT, CLIENTS, PARTNERS, SYNTHETIC_VIEWS
 from flowbridge import config
 from flowbridge.database import Database, Location, is_transient
 from flowbridge.errors import ConfigurationError
@@ -46,7 +46,9 @@ LOCK_SECONDS = 60
 STATEMENT_SECONDS = 230
 #: The longest that it may wait for running requests; those that come behind it wait as well.
 TABLE_LOCK_SECONDS = 20
-RIGHTS = "SELECT, INSERT"
+#: What the functions' user may do, by table and view.
+RIGHTS = dict.fromkeys((table.name for table in (CLIENTS, PARTNERS, BENEFIT)), "SELECT, INSERT")
+RIGHTS |= dict.fromkeys(SYNTHETIC_VIEWS.values(), "SELECT, DELETE")
 GRANT = re.compile(r"^GRANT (?P<rights>.+?) ON (?P<object>\S+) TO (?P<rest>.+)$")
 HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -196,15 +198,14 @@ def _apply(cursor: Cursor, migration: Migration) -> None:
 
 
 def _grant(cursor: Cursor, database: str, username: str) -> None:
-    for table in (CLIENTS, PARTNERS, BENEFIT):
+    for name, rights in RIGHTS.items():
         # Identifiers cannot be parameters; these are Terraform's and the code's own.
-        grant = f"GRANT {RIGHTS} ON `{database}`.`{table.name}` TO %s@'%%'"
-        cursor.execute(grant, (username,))
+        cursor.execute(f"GRANT {rights} ON `{database}`.`{name}` TO %s@'%%'", (username,))
 
 
 def _spare_rights(cursor: Cursor, database: str) -> dict[str, str]:
     """Return the rights of the connection's own user that no endpoint needs, by their object."""
-    needed = {f"`{database}`.`{table.name}`": RIGHTS for table in (CLIENTS, PARTNERS, BENEFIT)}
+    needed = {f"`{database}`.`{name}`": rights for name, rights in RIGHTS.items()}
     # Every user has this line; it gives the right to connect.
     needed["*.*"] = "USAGE"
     cursor.execute("SHOW GRANTS")

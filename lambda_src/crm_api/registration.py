@@ -100,3 +100,6 @@ BENEFIT = Table(
     key=("rut",),
     row=lambda body: {"rut": body["rut"], "wantsBenefit": int(body["wantsBenefit"])},
 )
+
+#: Views of the tables that show the rows of smoke tests only: their RUT begins with 000.
+SYNTHETIC_VIEWS = {table.name: f"SYNTHETIC_{table.name}" for table in (CLIENTS, PARTNERS, BENEFIT)}

@@ -127,7 +127,7 @@ class Platform:
 
     def function(self, key: str) -> str:
         """Return a function's name by its state or endpoint."""
-        name: str = self.outputs["function_names"][FLOW][key]
+        name: str = self.outputs["functions"][FLOW][key]["name"]
         return name
 
     def api_key(self) -> str:

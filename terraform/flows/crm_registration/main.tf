@@ -18,7 +18,7 @@ module "rule" {
   name           = local.name
   description    = "Starts the registration of each lead that arrives on the bus."
   event_bus_name = var.event_bus.name
-  target_arn     = module.state_machine.arn
+  target_arn     = module.state_machine.alias_arn
   plain_http     = var.emulator_endpoint != null
   role           = var.role
   alarm_actions  = var.alarm_actions
@@ -174,6 +174,27 @@ module "backend_function" {
   }
 }
 
+# Takes a smoke test's lead out of the database again; what it may delete, the database decides.
+module "remove_synthetic" {
+  source = "../../modules/lambda_function"
+
+  name            = "${local.api_name}-remove-synthetic"
+  description     = "Removes what a smoke test's lead wrote, and tells what that was."
+  package         = var.packages["crm_api"]
+  handler         = "crm_api.remove_synthetic.handler"
+  environment     = local.database_environment
+  vpc             = var.database.vpc
+  timeout_seconds = 25
+  logs            = var.logs
+  role            = var.role
+  alarm_actions   = var.alarm_actions
+  tags            = local.tags
+
+  statements = {
+    ReadDatabaseCredentials = { actions = ["secretsmanager:GetSecretValue"], resources = [var.database.secret_pattern] }
+  }
+}
+
 # It alone may write the key to its secret, and nobody may read it there but the step functions.
 module "api_key_issuer" {
   source = "../../modules/lambda_function"
@@ -249,9 +270,9 @@ resource "aws_lambda_invocation" "migrate" {
   function_name = module.migrate.name
   qualifier     = module.migrate.alias
 
-  # The function reads the files of its own package; a change of these values has it run again.
+  # The migrations are in the package; a change of these values has the function run again.
   input = jsonencode({
-    migrations       = sha256(join("", [for file in sort(fileset("${local.sources}/crm_api/migrations", "*.sql")) : filesha256("${local.sources}/crm_api/migrations/${file}")]))
+    package          = var.packages["crm_api"].sha256_base64
     host             = var.database.host
     port             = var.database.port
     name             = var.database.name

@@ -23,11 +23,13 @@ output "undelivered_queue_url" {
   value       = module.rule.dead_letter_queue_url
 }
 
-output "function_names" {
-  description = "Names of the functions, by state or endpoint."
-  value = merge(
-    { for state, function in module.step_function : state => function.name },
-    { for endpoint, function in module.backend_function : endpoint => function.name },
-    { migrate = module.migrate.name, api_key_issuer = module.api_key_issuer.name },
-  )
+output "functions" {
+  description = "Functions by state, endpoint or task: the name of each and the package that it runs."
+  value = {
+    for key, function in merge(module.step_function, module.backend_function, {
+      migrate          = module.migrate
+      remove_synthetic = module.remove_synthetic
+      api_key_issuer   = module.api_key_issuer
+    }) : key => { name = function.name, package = function.package }
+  }
 }

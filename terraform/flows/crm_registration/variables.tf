@@ -14,8 +14,8 @@ variable "event_bus" {
 }
 
 variable "packages" {
-  description = "Lambda packages by name, as in the manifest that 'make package' writes."
-  type        = map(object({ bucket = string, key = string, sha256_base64 = string, release = string }))
+  description = "Lambda packages of the release by name: the place of each in S3, and its SHA-256."
+  type        = map(object({ name = string, bucket = string, key = string, sha256_base64 = string }))
 
   validation {
     condition     = length(setsubtract(["crm_registration", "crm_api", "api_keys"], keys(var.packages))) == 0

@@ -138,7 +138,7 @@ resource "aws_lambda_function" "this" {
   timeout                        = var.timeout_seconds
   memory_size                    = var.memory_mb
   reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
-  tags                           = merge(var.tags, { release = var.package.release })
+  tags                           = merge(var.tags, { package = var.package.name })
 
   environment {
     variables = merge({ LOG_LEVEL = var.logs.level }, var.environment)
@@ -176,19 +176,45 @@ resource "aws_lambda_alias" "live" {
   function_version = aws_lambda_function.this.version
 }
 
-resource "aws_cloudwatch_metric_alarm" "errors" {
-  alarm_name          = "${local.name}-errors"
-  alarm_description   = "The function ${local.name} failed. Its log group ${local.log_group} says why."
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = {
+    errors = {
+      metric    = "Errors"
+      statistic = "Sum"
+      threshold = var.alarm.errors
+      text      = "failed. Its log group ${local.log_group} says why."
+    }
+    throttles = {
+      metric    = "Throttles"
+      statistic = "Sum"
+      threshold = var.alarm.throttles
+      text      = "was refused invocations: more came at once than its concurrency, or the account's, allows."
+    }
+    duration = {
+      metric    = "Duration"
+      statistic = "Maximum"
+      threshold = var.timeout_seconds * 1000 * var.alarm.timeout_share
+      text      = "came near its timeout of ${var.timeout_seconds} s, at which it is ended. Its traces say what it waited for."
+    }
+  }
+
+  alarm_name          = "${local.name}-${each.key}"
+  alarm_description   = "The function ${local.name} ${each.value.text}"
   namespace           = "AWS/Lambda"
-  metric_name         = "Errors"
+  metric_name         = each.value.metric
   dimensions          = { FunctionName = local.name }
-  statistic           = "Sum"
+  statistic           = each.value.statistic
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.alarm_errors
+  threshold           = each.value.threshold
   period              = 300
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
   tags                = var.tags
+}
+
+moved {
+  from = aws_cloudwatch_metric_alarm.errors
+  to   = aws_cloudwatch_metric_alarm.this["errors"]
 }

@@ -15,6 +15,11 @@ output "alias_arn" {
   depends_on  = [aws_lambda_alias.live]
 }
 
+output "package" {
+  description = "Name of the package that the function runs."
+  value       = var.package.name
+}
+
 output "version" {
   description = "Published version that the alias points to."
   value       = aws_lambda_function.this.version
@@ -28,4 +33,14 @@ output "log_group_name" {
 output "role_name" {
   description = "Name of the function's role."
   value       = aws_iam_role.this.name
+}
+
+output "timeout_seconds" {
+  description = "Seconds after which an invocation is ended."
+  value       = var.timeout_seconds
+}
+
+output "alarm_names" {
+  description = "Names of the function's alarms."
+  value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
 }

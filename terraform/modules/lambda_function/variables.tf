@@ -19,8 +19,8 @@ variable "description" {
 }
 
 variable "package" {
-  description = "The zip of the function: its place in S3, its SHA-256 in base64, and the release that it belongs to."
-  type        = object({ bucket = string, key = string, sha256_base64 = string, release = string })
+  description = "The zip of the function: its name, its place in S3, and its SHA-256 in base64."
+  type        = object({ name = string, bucket = string, key = string, sha256_base64 = string })
 
   validation {
     condition     = can(regex("^[A-Za-z0-9+/]{43}=$", var.package.sha256_base64))
@@ -135,19 +135,28 @@ variable "role" {
   default     = {}
 }
 
-variable "alarm_errors" {
-  description = "Raise the alarm when more than this many invocations fail within 5 minutes."
-  type        = number
-  default     = 0
+variable "alarm" {
+  description = "Raise an alarm when more than this many invocations fail or are throttled within 5 minutes, or one takes more than this share of the timeout."
+  type = object({
+    errors        = optional(number, 0)
+    throttles     = optional(number, 0)
+    timeout_share = optional(number, 0.8)
+  })
+  default = {}
 
   validation {
-    condition     = var.alarm_errors >= 0
-    error_message = "alarm_errors is a number of errors, 0 or more."
+    condition     = var.alarm.errors >= 0 && var.alarm.throttles >= 0
+    error_message = "alarm.errors and alarm.throttles are numbers of invocations, 0 or more."
+  }
+
+  validation {
+    condition     = var.alarm.timeout_share > 0 && var.alarm.timeout_share < 1
+    error_message = "alarm.timeout_share is above 0 and below 1; an invocation never takes longer than its timeout."
   }
 }
 
 variable "alarm_actions" {
-  description = "ARNs that are told when the function fails."
+  description = "ARNs that hear of the function's alarms, and of their end."
   type        = list(string)
   default     = []
 }

@@ -6,7 +6,8 @@ locals {
   partition = data.aws_partition.current.partition
   place     = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
   # Composed of names, so that policies that hold it are known when Terraform plans.
-  arn = "arn:${local.partition}:states:${local.place}:stateMachine:${var.name}"
+  arn   = "arn:${local.partition}:states:${local.place}:stateMachine:${var.name}"
+  alias = "live"
 
   # The states of the definition, and of Parallel branches and Map processors down to three levels.
   states_0 = values(jsondecode(var.definition).States)
@@ -42,7 +43,9 @@ resource "aws_sfn_state_machine" "this" {
   name       = var.name
   role_arn   = aws_iam_role.this.arn
   definition = var.definition
-  tags       = var.tags
+  # Each change is a version of its own, which executions that run already keep to.
+  publish = true
+  tags    = var.tags
 
   logging_configuration {
     level                  = "ALL"
@@ -73,6 +76,16 @@ resource "aws_sfn_state_machine" "this" {
 
   # Step Functions checks the log rights when it creates the state machine.
   depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_sfn_alias" "live" {
+  name        = local.alias
+  description = "The version that rules start"
+
+  routing_configuration {
+    state_machine_version_arn = aws_sfn_state_machine.this.state_machine_version_arn
+    weight                    = 100
+  }
 }
 
 resource "aws_cloudwatch_log_group" "this" {

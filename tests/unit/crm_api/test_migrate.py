@@ -23,7 +23,7 @@ from tests.support.mariadb import MariaDB
 
 NAME = "crm_migrated"
 USER = Credentials("crm_migrated_user", "one-password")
-ALL = ["001", "002", "003"]
+ALL = ["001", "002", "003", "004", "005", "006"]
 FIRST = Migration("001", "one", "CREATE TABLE IF NOT EXISTS ONE (id INT)")
 SECOND = Migration("002", "two", "CREATE TABLE IF NOT EXISTS TWO (id INT)")
 THIRD = Migration("003", "three", "CREATE TABLE IF NOT EXISTS THREE (id INT)")
@@ -66,9 +66,11 @@ def apply(database: CrmDatabase, *files: Migration) -> dict[str, Any]:
 
 
 def tables(database: CrmDatabase) -> set[str]:
-    """Return the names of the database's tables."""
+    """Return the names of the database's tables, views not among them."""
     rows = database.server.execute(
-        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = %s", NAME
+        "SELECT table_name AS name FROM information_schema.tables "
+        "WHERE table_schema = %s AND table_type = 'BASE TABLE'",
+        NAME,
     )
     return {row["name"] for row in rows}
 
@@ -84,6 +86,9 @@ def expected_grants() -> set[str]:
     user = f"`{USER.username}`@`%`"
     needed = {
         f"GRANT SELECT, INSERT ON `{NAME}`.`{table}` TO {user}"
+        for table in ("CLIENTS", "PARTNERS", "BENEFIT")
+    } | {
+        f"GRANT SELECT, DELETE ON `{NAME}`.`SYNTHETIC_{table}` TO {user}"
         for table in ("CLIENTS", "PARTNERS", "BENEFIT")
     }
     return needed | {f"GRANT USAGE ON *.* TO {user}"}
@@ -253,7 +258,7 @@ class TestTheFunction:
     ) -> None:
         run()
         monkeypatch.setattr(migrations, "TABLE_LOCK_SECONDS", 1)
-        monkeypatch.setattr(migrations, "FOLDER", copied(tmp_path, with_fourth=True))
+        monkeypatch.setattr(migrations, "FOLDER", copied(tmp_path, with_one_more=True))
         user = empty_database.server.connect(USER, NAME)
         try:
             user.begin()
@@ -264,7 +269,7 @@ class TestTheFunction:
             assert time.monotonic() - begin < 3
         finally:
             user.close()
-        assert run() == {"applied": ["004"], "present": ALL}
+        assert run() == {"applied": ["007"], "present": ALL}
 
 
 class TestTheHistory:
@@ -300,7 +305,7 @@ class TestTheHistory:
     def test_an_older_release_runs_on_a_newer_schema(self, empty_database: CrmDatabase) -> None:
         apply(empty_database, FIRST, SECOND, THIRD)
 
-        assert apply(empty_database, FIRST) == {"applied": [], "present": ALL}
+        assert apply(empty_database, FIRST) == {"applied": [], "present": ["001", "002", "003"]}
 
     def test_a_file_out_of_order_is_refused(self, empty_database: CrmDatabase) -> None:
         apply(empty_database, FIRST, THIRD)
@@ -346,6 +351,9 @@ class TestTheFiles:
             "create_clients",
             "create_partners",
             "create_benefit",
+            "create_synthetic_clients",
+            "create_synthetic_partners",
+            "create_synthetic_benefit",
         ]
 
     def test_each_may_be_repeated(self, empty_database: CrmDatabase) -> None:
@@ -356,7 +364,7 @@ class TestTheFiles:
 
         assert tables(empty_database) == {"CLIENTS", "PARTNERS", "BENEFIT"}
 
-    @pytest.mark.parametrize("name", ["1_short.sql", "004-dash.sql", "004_x.txt", "notes.md"])
+    @pytest.mark.parametrize("name", ["1_short.sql", "004-dash.sql", "007_x.txt", "notes.md"])
     def test_a_strange_name_is_refused(self, name: str, tmp_path: Path) -> None:
         (copied(tmp_path) / name).write_text("SELECT 1")
 
@@ -375,11 +383,11 @@ class TestTheFiles:
         assert read_migrations(tmp_path)[0].sha256 == FIRST.sha256
 
 
-def copied(folder: Path, with_fourth: bool = False) -> Path:
+def copied(folder: Path, with_one_more: bool = False) -> Path:
     """Copy the migrations into a folder, with one more if wanted."""
     for file in migrations.FOLDER.iterdir():
         (folder / file.name).write_text(file.read_text())
-    if with_fourth:
+    if with_one_more:
         statement = "ALTER TABLE CLIENTS ADD COLUMN IF NOT EXISTS note VARCHAR(10) NULL"
-        (folder / "004_add_note.sql").write_text(statement)
+        (folder / "007_add_note.sql").write_text(statement)
     return folder

@@ -1,0 +1,217 @@
+"""Releases in an environment's artifact bucket: packages under their digest, never replaced.
+
+- ``packages/<name>/<sha256>.zip``: a package
+- ``releases/<release>.json``: a release's manifest, as ``make package`` wrote it
+- ``smoke-tests/<release>.json``: the last smoke test of the release in this environment
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from build.package import release_digest
+from ops.errors import OperationError
+
+Read = Callable[["Package"], bytes]
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package of a release, by its digest."""
+
+    name: str
+    sha256: str
+    sha256_base64: str
+
+    @property
+    def key(self) -> str:
+        """Its place in an artifact bucket."""
+        return f"packages/{self.name}/{self.sha256}.zip"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A set of packages, named by the digest of their digests."""
+
+    digest: str
+    packages: Mapping[str, Package]
+    manifest: bytes
+
+    @classmethod
+    def parse(cls, manifest: bytes, origin: str) -> Release:
+        """Read a manifest.
+
+        Raises
+        ------
+        OperationError
+            When it is none, or names another set of packages than it lists.
+        """
+        try:
+            content = json.loads(manifest)
+            packages = {
+                name: Package(name, entry["sha256"], entry["sha256_base64"])
+                for name, entry in content["packages"].items()
+            }
+            digest = str(content["release"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise OperationError(
+                f"{origin} is no manifest of a release ({error!r}).", "Type 'make package'."
+            ) from error
+        if digest != release_digest({name: p.sha256 for name, p in packages.items()}):
+            raise OperationError(
+                f"{origin} was changed: its packages are not those of release {digest[:12]}.",
+                "Build and release again: 'make release'.",
+            )
+        return cls(digest, packages, manifest)
+
+    @property
+    def short(self) -> str:
+        """The beginning of its digest, for people."""
+        return self.digest[:12]
+
+
+def built(dist: Path) -> tuple[Release, Read]:
+    """Return the release that ``make package`` built last, and how to read its packages.
+
+    Raises
+    ------
+    OperationError
+        When nothing was built.
+    """
+    file = dist / "manifest.json"
+    if not file.exists():
+        raise OperationError(f"There is no {file}.", "Type 'make package'.")
+    release = Release.parse(file.read_bytes(), str(file))
+    files = {n: entry["file"] for n, entry in json.loads(release.manifest)["packages"].items()}
+    return release, lambda package: (dist / files[package.name]).read_bytes()
+
+
+class Artifacts:
+    """The artifact bucket of one environment.
+
+    Parameters
+    ----------
+    client
+        A boto3 ``s3`` client.
+    bucket
+        The bucket that ``terraform/bootstrap`` made.
+    """
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    def put(self, release: Release, read: Read) -> int:
+        """Keep a release; return how many of its packages were new here.
+
+        Every package is read and compared with its digest first, so a release is whole or not
+        there at all: its manifest comes last.
+
+        Raises
+        ------
+        OperationError
+            When a package's bytes are not those of its digest, here or where they come from.
+        """
+        packages = [release.packages[name] for name in sorted(release.packages)]
+        contents = {package: self._checked(package, read(package)) for package in packages}
+        new = sum(self._put_once(package.key, data) for package, data in contents.items())
+        for package in contents:
+            self.read(package)
+        self._put_once(f"releases/{release.digest}.json", release.manifest, "application/json")
+        return new
+
+    def release(self, digest: str) -> Release:
+        """Return a release by its digest.
+
+        Raises
+        ------
+        OperationError
+            When it is not there.
+        """
+        key = f"releases/{digest}.json"
+        manifest = self._get(key)
+        if manifest is None:
+            raise OperationError(
+                f"{self.bucket} does not hold release {digest[:12]}.",
+                "See that the environment and the digest are the right ones.",
+            )
+        return Release.parse(manifest, f"s3://{self.bucket}/{key}")
+
+    def read(self, package: Package) -> bytes:
+        """Return a package's bytes.
+
+        Raises
+        ------
+        OperationError
+            When they are missing, or not those of its digest.
+        """
+        data = self._get(package.key)
+        if data is None:
+            raise OperationError(
+                f"s3://{self.bucket}/{package.key} is missing.", "Release it again: 'make release'."
+            )
+        return self._checked(package, data)
+
+    def record_smoke_test(self, release: str, passed: bool, detail: str) -> None:
+        """Keep how the last smoke test of a release ended."""
+        record = {
+            "release": release,
+            "passed": passed,
+            "detail": detail,
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        self._client.put_object(
+            Bucket=self.bucket,
+            Key=f"smoke-tests/{release}.json",
+            Body=json.dumps(record).encode(),
+            ContentType="application/json",
+        )
+
+    def smoke_test(self, release: str) -> dict[str, Any] | None:
+        """Return how the last smoke test of a release ended: release, passed, detail, at."""
+        record = self._get(f"smoke-tests/{release}.json")
+        if record is None:
+            return None
+        result: dict[str, Any] = json.loads(record)
+        return result
+
+    def _checked(self, package: Package, data: bytes) -> bytes:
+        found = hashlib.sha256(data).hexdigest()
+        if found != package.sha256:
+            raise OperationError(
+                f"The package {package.name} was changed: its SHA-256 is {found[:12]}…, "
+                f"the manifest says {package.sha256[:12]}….",
+                "Find out who changed it; build anew with 'build/package.py --clean'.",
+            )
+        return data
+
+    def _put_once(self, key: str, data: bytes, kind: str = "application/zip") -> bool:
+        try:
+            self._client.put_object(
+                Bucket=self.bucket, Key=key, Body=data, ContentType=kind, IfNoneMatch="*"
+            )
+        except self._client.exceptions.ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "NoSuchBucket":
+                raise OperationError(
+                    f"There is no bucket {self.bucket}.", "Type 'make bootstrap ENV=…' first."
+                ) from error
+            if code not in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
+                raise
+            return False
+        return True
+
+    def _get(self, key: str) -> bytes | None:
+        try:
+            body: bytes = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except self._client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise
+        return body

@@ -1,0 +1,192 @@
+"""Apply, try, promote, take back: what changes an environment, shown step by step."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from ops.artifacts import Release, built
+from ops.errors import OperationError
+from ops.releases import FOLLOW_THE_BUILD, Deployment, check_stages, promotable
+from ops.settings import REPOSITORY
+from ops.smoke import SmokeTestFailed, smoke_test
+from ops.terminal import console, heading, step
+
+DIST = REPOSITORY / "build" / "dist"
+
+#: Called with an environment's name; raises unless its operator agrees to what was shown.
+Confirm = Callable[[str], None]
+
+
+def bootstrap(deployment: Deployment) -> None:
+    """Make what an account has once, unless it is there."""
+    with step("Make the state bucket") as current:
+        made = deployment.terraform.bootstrap(lambda text: setattr(current, "detail", text))
+        current.detail = "" if made else "it exists"
+
+
+def release(deployment: Deployment) -> Release:
+    """Put what was built here into the environment's artifact bucket."""
+    with step(f"Release to '{deployment.name}'") as current:
+        packages, read = built(DIST)
+        new = deployment.artifacts.put(packages, read)
+        current.detail = f"{packages.short}, {new} new of {len(packages.packages)} packages"
+    return packages
+
+
+def apply(deployment: Deployment, digest: str | None = None) -> None:
+    """Apply Terraform with a release.
+
+    Without a digest it is what was built here, where an environment follows that, else the release
+    that runs there already.
+    """
+    digest = digest or _kept(deployment)
+    if digest is None:
+        release(deployment)
+    else:
+        deployment.artifacts.release(digest)
+    _apply(deployment, digest)
+
+
+def plan(deployment: Deployment, digest: str | None = None) -> bool:
+    """Show what `apply` would change; tell whether it is anything."""
+    return deployment.terraform.plan(digest or _kept(deployment))
+
+
+def destroy(deployment: Deployment) -> None:
+    """Destroy everything of an environment but what the bootstrap made."""
+    with step(f"Destroy '{deployment.name}'") as current:
+        current.detail = deployment.terraform.destroy(
+            lambda text: setattr(current, "detail", text), deployment.release()
+        )
+
+
+def smoke(deployment: Deployment) -> None:
+    """Try the release that runs, and keep what came of it beside the release.
+
+    Raises
+    ------
+    SmokeTestFailed
+        When the release does not do its work.
+    """
+    running = deployment.running()
+    outputs = deployment.terraform.outputs()
+    heading(f"A synthetic lead tries release {running.short} in '{deployment.name}'")
+    try:
+        detail = smoke_test(deployment.aws, outputs)
+    except SmokeTestFailed as error:
+        deployment.artifacts.record_smoke_test(running.digest, passed=False, detail=error.problem)
+        raise
+    deployment.artifacts.record_smoke_test(running.digest, passed=True, detail=detail)
+    console.print(f"[green]✓[/green] Smoke test passed: {detail}")
+
+
+def promote(source: Deployment, target: Deployment, confirm: Confirm) -> None:
+    """Bring the release that runs in one environment to the next; take it back if it fails there.
+
+    Raises
+    ------
+    OperationError
+        When the release may not go on, or failed in the next environment.
+    """
+    check_stages(source.name, target.name)
+    with step(f"Check the release of '{source.name}'") as current:
+        packages = promotable(source)
+        current.detail = f"{packages.short}, its bytes run there, its smoke test passed"
+    before = target.release()
+    with step(f"Copy the release from '{source.name}' to '{target.name}'") as current:
+        new = target.artifacts.put(packages, source.artifacts.read)
+        current.detail = f"{packages.short}, {new} new of {len(packages.packages)} packages"
+    with tempfile.TemporaryDirectory(prefix="flowbridge-") as folder:
+        file = Path(folder) / "plan"
+        heading(f"What changes in '{target.name}'")
+        target.terraform.plan(packages.digest, file)
+        confirm(target.name)
+        try:
+            with step(f"Apply Terraform to '{target.name}'") as current:
+                current.detail = target.terraform.apply_plan(
+                    file, lambda text: setattr(current, "detail", text)
+                )
+            _check_code(target, packages)
+            smoke(target)
+        except OperationError as error:
+            raise _taken_back(target, packages, before, error) from error
+    console.print(f"\n[green]✓[/green] '{target.name}' runs release {packages.short}")
+
+
+def rollback(deployment: Deployment, confirm: Confirm, digest: str | None = None) -> None:
+    """Return to the release before, or to a named one, in one apply and without a build.
+
+    Raises
+    ------
+    OperationError
+        When there is none, or it does not do its work either.
+    """
+    back_to = deployment.artifacts.release(digest or deployment.previous())
+    running = deployment.release() or ""
+    console.print(f"'{deployment.name}' goes back from {running[:12]} to {back_to.short}")
+    confirm(deployment.name)
+    _apply(deployment, back_to.digest)
+    _check_code(deployment, back_to)
+    smoke(deployment)
+
+
+def drift(deployment: Deployment) -> list[str]:
+    """Return what differs between the code and the cloud, a line each."""
+    with step(f"Compare '{deployment.name}' with its code") as current:
+        running = deployment.running()
+        found = deployment.terraform.differences(
+            running.digest, lambda text: setattr(current, "detail", text)
+        )
+        found += deployment.foreign_code(running, deployment.terraform.outputs())
+        current.detail = f"release {running.short}, {len(found) or 'no'} differences"
+    return found
+
+
+def _kept(deployment: Deployment) -> str | None:
+    """Return the release that an environment keeps until another is promoted to it.
+
+    Raises
+    ------
+    OperationError
+        When there is none yet.
+    """
+    if deployment.name in FOLLOW_THE_BUILD:
+        return None
+    return deployment.running().digest
+
+
+def _apply(deployment: Deployment, digest: str | None) -> None:
+    with step(f"Apply Terraform to '{deployment.name}'") as current:
+        current.detail = deployment.terraform.apply(
+            lambda text: setattr(current, "detail", text), digest
+        )
+
+
+def _check_code(deployment: Deployment, packages: Release) -> None:
+    with step("Check that every function runs the release's bytes"):
+        deployment.check_code(packages, deployment.terraform.outputs())
+
+
+def _taken_back(
+    deployment: Deployment, packages: Release, before: str | None, error: OperationError
+) -> OperationError:
+    """Go back to the release before, and return the error that says so."""
+    failed = f"Release {packages.short} failed in '{deployment.name}'. {error.problem}"
+    if before is None or before == packages.digest:
+        return OperationError(f"{failed} There is no other release to go back to.", error.mend)
+    console.print(f"[red]✗[/red] {error.problem}")
+    heading(f"'{deployment.name}' goes back to release {before[:12]}")
+    try:
+        _apply(deployment, before)
+        _check_code(deployment, deployment.artifacts.release(before))
+        smoke(deployment)
+    except OperationError as second:
+        return OperationError(
+            f"{failed} Going back to {before[:12]} failed too: {second.problem}", second.mend
+        )
+    return OperationError(
+        f"{failed} It was taken back; '{deployment.name}' runs release {before[:12]} again.",
+        error.mend,
+    )
