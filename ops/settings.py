@@ -60,6 +60,11 @@ class LocalSettings:
         """The folder of the logs of everything that runs in the background."""
         return self.folder / "logs"
 
+    @property
+    def certificates(self) -> Path:
+        """The folder of the local authority's certificate, and of the one that it gave out."""
+        return self.folder / "certificates"
+
     def record_ports(self) -> None:
         """Keep the ports for the commands that come later."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -55,6 +57,7 @@ BUSY = frozenset(
         1969,  # statement took longer than the server allows
         2002,  # no connection
         2003,  # no connection
+        2026,  # no TLS, although a certificate is expected
     }
 )
 
@@ -71,15 +74,23 @@ class DatabaseUnavailable(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Location:
-    """Where the database is."""
+    """Where the database is, and how its server is known.
+
+    `ca` holds the PEM text of the authority's certificate by which the server is verified. Without
+    it TLS is used where the server offers it, and nothing is verified: it keeps out who listens,
+    not who answers in the server's place.
+    """
 
     host: str
     port: int
     name: str
+    ca: str | None = None
 
     @classmethod
     def from_environment(cls) -> Location:
-        """Read the environment variables ``DATABASE_HOST``, ``_PORT`` and ``_NAME``.
+        """Read the environment variables ``DATABASE_HOST``, ``_PORT``, ``_NAME`` and ``_CA``.
+
+        The last one may be missing or empty, for a server on premises that has no TLS.
 
         Raises
         ------
@@ -95,6 +106,7 @@ class Location:
             host=config.required("DATABASE_HOST"),
             port=int(port),
             name=config.required("DATABASE_NAME"),
+            ca=os.environ.get("DATABASE_CA") or None,
         )
 
 
@@ -129,6 +141,7 @@ class Database:
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
             f"innodb_lock_wait_timeout = {lock_seconds}, lock_wait_timeout = {lock_seconds}"
         )
+        self._tls: ssl.SSLContext | None = None
         self._connection: Connection[Cursor] | None = None
 
     def transaction(self, work: Callable[[Cursor], Result]) -> Result:
@@ -187,6 +200,8 @@ class Database:
             raise
 
     def _connect(self) -> Connection[Cursor]:
+        if self._tls is None and self._location.ca is not None:
+            self._tls = tls_context(self._location.ca)
         credentials = self._secret.fields("username", "password")
         return pymysql.connect(
             host=self._location.host,
@@ -199,7 +214,34 @@ class Database:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=self._statement_seconds,
             write_timeout=self._statement_seconds,
+            # Given a context, PyMySQL insists on TLS.
+            ssl=self._tls,
         )
+
+
+def tls_context(ca: str) -> ssl.SSLContext:
+    """Return a context that verifies the server's chain and its name.
+
+    Parameters
+    ----------
+    ca
+        PEM text of one authority's certificate or more; no other authority is trusted.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no PEM text.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(cadata=ca)
+    except (ssl.SSLError, ValueError) as error:
+        raise ConfigurationError(
+            f"the environment variable DATABASE_CA holds no certificate ({error}); "
+            "give the authority's in PEM form"
+        ) from None
+    return context
 
 
 def is_transient(error: pymysql.MySQLError) -> bool:
@@ -216,6 +258,14 @@ def _code(error: pymysql.MySQLError) -> int:
 
 
 def _translated(error: pymysql.MySQLError) -> Exception:
+    cause = getattr(error, "original_exception", None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        # Nothing was sent to that server. Certificates are renewed, and a wrong authority is
+        # mended by an apply; the same work is good then, so it waits as for a server that is away.
+        return DatabaseUnavailable(
+            f"the server's certificate is not trusted: {cause.verify_message}; "
+            "compare its authority with DATABASE_CA"
+        )
     # A refused password is one that is being rotated: the user gets it a moment after the secret.
     if is_transient(error) or _code(error) == ACCESS_DENIED:
         return DatabaseUnavailable(f"database error {_code(error)}")

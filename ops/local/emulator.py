@@ -1,7 +1,7 @@
 """Serve the AWS emulator on loopback, with what it lacks added.
 
-``PutRestApi`` is answered (see `openapi_import`), and other answers are made whole (see
-`emulator_answers`).
+``PutRestApi`` is answered (see `openapi_import`), RDS instances are real MariaDB servers (see
+`emulator_rds`), and other answers are made whole (see `emulator_answers`).
 
 Run by the local environment as a program of its own, in a Python environment that holds the
 emulator and boto3 and nothing of the project: Lambda functions inherit that environment, so a
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import emulator_answers
+import emulator_rds
 
 LOOPBACK = "127.0.0.1"
 ROOT_KEY = "test"
@@ -163,6 +164,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--pid-file", type=Path, help="where to write the process's number")
+    parser.add_argument("--databases", type=Path, help="folder of the RDS instances' servers")
+    parser.add_argument("--certificates", type=Path, help="folder of those servers' certificate")
     arguments = parser.parse_args()
     port = arguments.port
     if arguments.pid_file:
@@ -182,7 +185,16 @@ def main() -> None:
             "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}",
         }
     )
-    asyncio.run(serve(port))
+    databases = (
+        emulator_rds.make_real(arguments.databases, arguments.certificates)
+        if arguments.databases and arguments.certificates
+        else None
+    )
+    try:
+        asyncio.run(serve(port))
+    finally:
+        if databases:
+            databases.end_all()
 
 
 if __name__ == "__main__":

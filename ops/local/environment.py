@@ -12,8 +12,9 @@ from pathlib import Path
 
 from ops.aws import Aws
 from ops.errors import OperationError
+from ops.local import certificates
 from ops.local.database import Credentials, DatabaseServer
-from ops.local.supervision import Program, Supervisor, port_is_free
+from ops.local.supervision import Program, Supervisor, end, port_is_free
 from ops.settings import (
     DATABASE_PORT_VARIABLE,
     EMULATOR_PORT_VARIABLE,
@@ -53,8 +54,10 @@ class LocalEnvironment:
             if all(answers() for answers in self._probes().values()):
                 return False
             self.down()
+        self._clear()
         self._check_ports()
         credentials = self.database.prepare()
+        certificates.make(self.settings.certificates)
         self.settings.record_ports()
         self._emulator_files.mkdir(exist_ok=True)
         try:
@@ -70,8 +73,7 @@ class LocalEnvironment:
     def down(self) -> bool:
         """Stop everything; return whether anything ran."""
         ran = self._supervisor.stop(self._programs())
-        # The emulator leaves its functions' unpacked code where it was when it ends.
-        shutil.rmtree(self._emulator_files, ignore_errors=True)
+        self._clear()
         return ran
 
     def status(self) -> dict[str, bool]:
@@ -92,9 +94,20 @@ class LocalEnvironment:
             if not answers():
                 raise self._dead(name)
 
+    def _clear(self) -> None:
+        """Clear away what the emulator left: unpacked code, and servers when it was killed."""
+        for pid_file in self._rds_servers.glob("*/mariadb.pid"):
+            end(pid_file, str(pid_file))
+        for folder in (self._rds_servers, self._emulator_files):
+            shutil.rmtree(folder, ignore_errors=True)
+
     @property
     def _emulator_files(self) -> Path:
         return self.settings.folder / "emulator"
+
+    @property
+    def _rds_servers(self) -> Path:
+        return self.settings.folder / "rds"
 
     def _probes(self) -> dict[str, Callable[[], bool]]:
         return {"database": self.database.answers, "emulator": self._emulator_answers}
@@ -115,6 +128,8 @@ class LocalEnvironment:
                     str(Path(__file__).with_name("emulator.py")),
                     f"--port={self.settings.ports.emulator}",
                     f"--pid-file={pid_file}",
+                    f"--databases={self._rds_servers}",
+                    f"--certificates={self.settings.certificates}",
                 ],
                 pid_file=pid_file,
                 environment={"TMPDIR": str(self._emulator_files)},

@@ -104,8 +104,8 @@ class Supervisor:
         OperationError
             When a process does not end.
         """
-        ended = [_end(self._pid_file, "supervisord")]
-        ended += [_end(program.pid_file, str(program.pid_file)) for program in programs]
+        ended = [end(self._pid_file, "supervisord")]
+        ended += [end(program.pid_file, str(program.pid_file)) for program in programs]
         return any(ended)
 
     def log(self, name: str) -> Path:
@@ -178,7 +178,19 @@ def _running(pid_file: Path, word: str) -> psutil.Process | None:
     return process if running else None
 
 
-def _end(pid_file: Path, word: str) -> bool:
+def end(pid_file: Path, word: str) -> bool:
+    """End the process that a file names, when its command line holds `word`, and wait for it.
+
+    Returns
+    -------
+    bool
+        Whether it ran.
+
+    Raises
+    ------
+    OperationError
+        When it does not end.
+    """
     process = _running(pid_file, word)
     if process is not None:
         process.terminate()

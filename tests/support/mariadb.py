@@ -57,8 +57,8 @@ class MariaDB:
         self.root = Credentials("test_root", secrets.token_urlsafe(16))
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start the server, and wait until it answers.
+    def start(self, *options: str) -> None:
+        """Start the server, with more options if need be, and wait until it answers.
 
         Raises
         ------
@@ -67,12 +67,12 @@ class MariaDB:
         """
         script = self._folder / "test.sql"
         script.write_text(
-            start_script(self.administrator)
-            + f"CREATE OR REPLACE USER '{self.root.username}'@'%' "
+            "\n".join(start_script(self.administrator))
+            + f"\nCREATE OR REPLACE USER '{self.root.username}'@'%' "
             + f"IDENTIFIED BY '{self.root.password}';\n"
             + f"GRANT ALL PRIVILEGES ON *.* TO '{self.root.username}'@'%' WITH GRANT OPTION;\n"
         )
-        command = [*self._server.command(), f"--init-file={script}", *FAST]
+        command = [*self._server.command(), f"--init-file={script}", *FAST, *options]
         log = self._folder / "server.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output)

@@ -94,9 +94,13 @@ def fresh_functions() -> Iterator[None]:
 def mariadb() -> Iterator[MariaDB]:
     """A private MariaDB server, one for each process of the test run."""
     # PyMySQL prepares TLS for each connection, which takes 20 ms, and this server has none.
-    tls = ssl.create_default_context()
+    unused = ssl.create_default_context()
+
+    def given_or_unused(_: object, given: object) -> object:
+        return given or unused
+
     with running_mariadb() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pymysql.connections.Connection._create_ssl_ctx", lambda *_: tls)
+        patch.setattr("pymysql.connections.Connection._create_ssl_ctx", given_or_unused)
         yield server
 
 

@@ -1,0 +1,310 @@
+"""Put a real MariaDB server behind each RDS instance of engine ``mariadb`` on the emulator.
+
+The emulator keeps the records of its instances; this module wraps the calls that make, change and
+delete one, and starts or ends a server with them. A server listens on a loopback port of its own,
+has the options of its parameter group, and a certificate of the local authority, so that TLS is
+demanded and verified as on AWS. Its data goes with its instance, as the emulator's memory goes with
+the emulator. Parameters that change later reach the next instance only, and snapshots hold no data.
+
+This module runs in the emulator's own Python environment and imports nothing of the project but its
+neighbour `mariadb_server`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mariadb_server import LOCK_SPARE_ACCOUNTS, LOOPBACK, MariaDBError, MariaDBServer
+
+Parameters = dict[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
+Action = Callable[[Parameters], Answer]
+Instance = dict[str, Any]
+
+START_SECONDS = 30.0
+ENGINE = "mariadb"
+IDENTIFIER = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
+#: What the master user of RDS for MariaDB may do.
+MASTER_RIGHTS = (
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, "
+    "SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION SLAVE, "
+    "REPLICATION CLIENT, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, CREATE USER, "
+    "EVENT, TRIGGER"
+)
+#: Nothing of a server outlives the emulator, a power cut least of all.
+EPHEMERAL = (
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-doublewrite=0",
+    "--innodb-buffer-pool-size=16M",
+)
+
+
+class Databases:
+    """The servers of the emulator's instances.
+
+    Parameters
+    ----------
+    rds
+        The emulator's RDS: its records, its helpers, its table of actions.
+    secrets_manager
+        The emulator's Secrets Manager, where master passwords are kept.
+    folder
+        Below it, each server has a folder.
+    certificates
+        Holds ``server.pem`` and ``server.key``, good for the loopback address.
+    """
+
+    def __init__(self, rds: Any, secrets_manager: Any, folder: Path, certificates: Path) -> None:
+        self._rds = rds
+        self._secrets_manager = secrets_manager
+        self._folder = folder
+        self._certificates = certificates
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._lock = threading.Lock()
+
+    def take_over(self) -> None:
+        """Put the wrapped calls in the place of the emulator's own."""
+        actions = self._rds._ACTION_MAP
+        actions["CreateDBInstance"] = self.creation(actions["CreateDBInstance"])
+        actions["ModifyDBInstance"] = self.modification(actions["ModifyDBInstance"])
+        actions["DeleteDBInstance"] = self.deletion(actions["DeleteDBInstance"])
+        self._rds._instance_xml = whole(self._rds._instance_xml)
+
+    def creation(self, create: Action) -> Action:
+        """Return ``CreateDBInstance``, which then starts a server for MariaDB."""
+
+        def create_with_server(params: Parameters) -> Answer:
+            field = field_of(params)
+            if field("Engine") != ENGINE:
+                return create(params)
+            user, database = field("MasterUsername"), field("DBName")
+            if not all(IDENTIFIER.match(name) for name in (user, database)):
+                message = "MasterUsername and DBName are a letter, then letters, digits or _."
+                return self._refusal("InvalidParameterValue", message)
+            managed = field("ManageMasterUserPassword") == "true"
+            password = secrets.token_urlsafe(24) if managed else field("MasterUserPassword")
+            port = free_port()
+            answer = create({**params, "Port": [str(port)], "MasterUserPassword": [password]})
+            if answer[0] != 200:
+                return answer
+            instance = self._rds._instances[field("DBInstanceIdentifier")]
+            statements = start_script(database, user, password)
+            options = [*self._tls(), *self._parameters(instance)]
+            try:
+                self._start(instance, port, statements, options)
+            except MariaDBError as error:
+                del self._rds._instances[instance["DBInstanceIdentifier"]]
+                return self._refusal("InsufficientDBInstanceCapacity", str(error))
+            if managed:
+                instance["MasterUserSecret"] = self._keep(
+                    instance, {"username": user, "password": password}, field
+                )
+            self._remember(instance, params)
+            return self._answer("CreateDBInstance", instance)
+
+        return create_with_server
+
+    def modification(self, modify: Action) -> Action:
+        """Return ``ModifyDBInstance``, which then keeps what the emulator leaves out."""
+
+        def modify_and_remember(params: Parameters) -> Answer:
+            answer = modify(params)
+            instance = self._rds._resolve_instance(field_of(params)("DBInstanceIdentifier"))
+            if answer[0] != 200 or instance is None:
+                return answer
+            self._remember(instance, params)
+            return self._answer("ModifyDBInstance", instance)
+
+        return modify_and_remember
+
+    def deletion(self, delete: Action) -> Action:
+        """Return ``DeleteDBInstance``, which then ends the server and deletes its secret."""
+
+        def delete_with_server(params: Parameters) -> Answer:
+            instance = self._rds._resolve_instance(field_of(params)("DBInstanceIdentifier"))
+            answer = delete(params)
+            if answer[0] == 200 and instance is not None:
+                with self._lock:
+                    self._end(instance["DBInstanceArn"])
+                if secret := instance.get("MasterUserSecret"):
+                    self._secrets_manager.delete_secret_in_process(secret["SecretArn"])
+            return answer
+
+        return delete_with_server
+
+    def end_all(self) -> None:
+        """End every server."""
+        with self._lock:
+            for arn in list(self._processes):
+                self._end(arn)
+
+    def _start(
+        self, instance: Instance, port: int, statements: Iterable[str], options: Iterable[str]
+    ) -> None:
+        arn = instance["DBInstanceArn"]
+        server = MariaDBServer(self._server_folder(arn), port)
+        shutil.rmtree(server.folder, ignore_errors=True)
+        server.prepare(statements)
+        log = server.folder / "server.log"
+        command = server.command(*EPHEMERAL, *options)
+        with self._lock, log.open("wb") as output:
+            # In the emulator's own group of processes, which the supervisor ends as one.
+            process = subprocess.Popen(command, stdout=output, stderr=output)
+            self._processes[arn] = process
+        deadline = time.monotonic() + START_SECONDS
+        while not greets(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                end = log.read_text(errors="replace")[-1000:]
+                with self._lock:
+                    self._end(arn)
+                raise MariaDBError(f"MariaDB did not start: {end}", "Mend that and apply again.")
+            time.sleep(0.05)
+
+    def _end(self, arn: str) -> None:
+        """End a server; the caller holds the lock."""
+        process = self._processes.pop(arn, None)
+        if process is not None:
+            # Its data goes at once, so there is nothing that it would have to write.
+            process.kill()
+            process.wait()
+        shutil.rmtree(self._server_folder(arn), ignore_errors=True)
+
+    def _server_folder(self, arn: str) -> Path:
+        _, _, _, region, account, _, name = arn.split(":")
+        return self._folder / f"{account}-{region}-{name}"
+
+    def _tls(self) -> list[str]:
+        certificate, key = (self._certificates / f"server.{end}" for end in ("pem", "key"))
+        return [f"--ssl-cert={certificate}", f"--ssl-key={key}"]
+
+    def _parameters(self, instance: Instance) -> list[str]:
+        groups = [group["DBParameterGroupName"] for group in instance["DBParameterGroups"]]
+        found = [self._rds._param_groups.get(name) or {} for name in groups]
+        return [
+            f"--{name.replace('_', '-')}={value['ParameterValue']}"
+            for group in found
+            for name, value in group.get("Parameters", {}).items()
+        ]
+
+    def _keep(
+        self, instance: Instance, credentials: Mapping[str, str], field: Callable[[str], str]
+    ) -> dict[str, str]:
+        """Keep the master user's credentials in the caller's account, as RDS does."""
+        _, _, _, region, account, _, name = instance["DBInstanceArn"].split(":")
+        arn = self._secrets_manager.create_secret_in_process(
+            f"rds!{instance['DbiResourceId'].lower()}",
+            json.dumps(credentials),
+            description=f"Master user of the DB instance {name}",
+        )
+        default_key = f"arn:aws:kms:{region}:{account}:alias/aws/secretsmanager"
+        return {
+            "SecretArn": arn,
+            "SecretStatus": "active",
+            "KmsKeyId": field("MasterUserSecretKmsKeyId") or default_key,
+        }
+
+    def _remember(self, instance: Instance, params: Parameters) -> None:
+        """Keep the fields that the emulator leaves out."""
+        field = field_of(params)
+        change = "CloudwatchLogsExportConfiguration"
+        exports = set(instance.get("EnabledCloudwatchLogsExports", []))
+        exports |= {*self._list(params, "EnableCloudwatchLogsExports")}
+        exports |= {*self._list(params, f"{change}.EnableLogTypes")}
+        exports -= {*self._list(params, f"{change}.DisableLogTypes")}
+        instance["EnabledCloudwatchLogsExports"] = sorted(exports)
+        if key := field("PerformanceInsightsKMSKeyId"):
+            instance["PerformanceInsightsKMSKeyId"] = key
+        if enabled := field("EnablePerformanceInsights"):
+            instance["PerformanceInsightsEnabled"] = enabled == "true"
+
+    def _list(self, params: Parameters, name: str) -> list[str]:
+        found: list[str] = self._rds._parse_member_list(params, name)
+        return found
+
+    def _answer(self, action: str, instance: Instance) -> Answer:
+        answer: Answer = self._rds._single_instance_response(
+            f"{action}Response", f"{action}Result", instance
+        )
+        return answer
+
+    def _refusal(self, code: str, message: str) -> Answer:
+        answer: Answer = self._rds._error(code, message, 400)
+        return answer
+
+
+def make_real(folder: Path, certificates: Path) -> Databases:
+    """Put real servers behind the emulator's instances; return them, for their end."""
+    from ministack.services import rds, secretsmanager
+
+    databases = Databases(rds, secretsmanager, folder, certificates)
+    databases.take_over()
+    return databases
+
+
+def whole(render: Callable[[Instance], str]) -> Callable[[Instance], str]:
+    """Return the emulator's XML of an instance, which then has every field that a plan compares."""
+
+    def render_whole(instance: Instance) -> str:
+        members = "".join(
+            f"<member>{name}</member>" for name in instance.get("EnabledCloudwatchLogsExports", [])
+        )
+        text = render(instance).replace(
+            "<EnabledCloudwatchLogsExports/>",
+            f"<EnabledCloudwatchLogsExports>{members}</EnabledCloudwatchLogsExports>",
+        )
+        if key := instance.get("PerformanceInsightsKMSKeyId"):
+            text += f"<PerformanceInsightsKMSKeyId>{key}</PerformanceInsightsKMSKeyId>"
+        if secret := instance.get("MasterUserSecret"):
+            fields = "".join(f"<{name}>{value}</{name}>" for name, value in secret.items())
+            text += f"<MasterUserSecret>{fields}</MasterUserSecret>"
+        return text
+
+    return render_whole
+
+
+def start_script(database: str, user: str, password: str) -> list[str]:
+    """Return the SQL that makes an instance's database and its master user."""
+    quoted = password.replace("\\", "\\\\").replace("'", "''")
+    return [
+        f"CREATE DATABASE IF NOT EXISTS `{database}`;",
+        f"CREATE USER IF NOT EXISTS '{user}'@'%' IDENTIFIED BY '{quoted}';",
+        f"GRANT {MASTER_RIGHTS} ON *.* TO '{user}'@'%' WITH GRANT OPTION;",
+        *LOCK_SPARE_ACCOUNTS,
+    ]
+
+
+def greets(port: int) -> bool:
+    """Tell whether a server greets who connects, which it does once its start-up script has run."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
+            return bool(connection.recv(1))
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def field_of(params: Parameters) -> Callable[[str], str]:
+    """Return what gives a field of a form, the empty text when it is missing."""
+
+    def field(name: str) -> str:
+        value = params.get(name, "")
+        return str(value[0] if isinstance(value, list) else value)
+
+    return field
