@@ -65,6 +65,17 @@ module "database" {
   secret_recovery_days = var.secret_recovery_days
 }
 
+module "observability" {
+  source = "./modules/observability"
+
+  name            = local.name_prefix
+  alarm_receivers = var.alarm_receivers
+  plain_http      = var.emulator_endpoint != null
+  # What RDS calls the instance that module.database makes.
+  database = var.database.mode == "rds" ? { identifier = "${local.name_prefix}-database" } : null
+  flows    = { crm_registration = module.crm_registration.observed }
+}
+
 # --- the flows -------------------------------------------------------------------------------
 
 module "crm_registration" {
@@ -80,7 +91,7 @@ module "crm_registration" {
   secret_recovery_days = var.secret_recovery_days
   emulator_endpoint    = var.emulator_endpoint
   role                 = var.role
-  alarm_actions        = var.alarm_actions
+  alarm_actions        = [module.observability.topic_arn]
 
   event_bus = {
     name = module.event_bus.name

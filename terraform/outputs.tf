@@ -52,3 +52,13 @@ output "functions" {
   description = "Functions by flow and by state, endpoint or task: the name of each and the package that it runs."
   value       = { crm_registration = module.crm_registration.functions }
 }
+
+output "dashboard_name" {
+  description = "CloudWatch dashboard of the environment."
+  value       = module.observability.dashboard_name
+}
+
+output "alarm_topic_arn" {
+  description = "SNS topic to which every alarm goes."
+  value       = module.observability.topic_arn
+}

@@ -151,6 +151,11 @@ variable "logs" {
     condition     = !(var.environment == "prd" && var.logs.execution_data)
     error_message = "Personal data stays out of prd's logs: set logs.execution_data = false."
   }
+
+  validation {
+    condition     = !(var.environment == "prd" && var.logs.level == "DEBUG")
+    error_message = "Personal data stays out of prd's logs, and functions log it at DEBUG: set logs.level = \"INFO\" or above."
+  }
 }
 
 variable "secret_recovery_days" {
@@ -165,13 +170,8 @@ variable "role" {
   default     = {}
 }
 
-variable "alarm_actions" {
-  description = "ARNs that hear of alarms, such as an SNS topic."
-  type        = list(string)
+variable "alarm_receivers" {
+  description = "Who hears of alarms: e-mail addresses and https URLs; each confirms once."
+  type        = set(string)
   default     = []
-
-  validation {
-    condition     = alltrue([for arn in var.alarm_actions : startswith(arn, "arn:")])
-    error_message = "alarm_actions are ARNs."
-  }
 }

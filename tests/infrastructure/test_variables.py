@@ -24,20 +24,24 @@ GROUPS: list[dict[str, tuple[Any, str]]] = [
         "region": ("here", "region is the name of an AWS region"),
         "emulator_endpoint": ("http://example.com", "emulator_endpoint is http://127.0.0.1"),
         "logs": ({**LOGS, "retention_days": 2}, "CloudWatch keeps logs for"),
-        "alarm_actions": (["me@example.com"], "alarm_actions are ARNs"),
     },
     {
         "environment": ("test", "environment is local, dev, qa or prd"),
     },
     {
         "environment": ("prd", ""),
-        "logs": ({**LOGS, "execution_data": True}, "Personal data stays out of prd's logs"),
+        "logs": ({**LOGS, "execution_data": True}, "set logs.execution_data = false"),
+    },
+    {
+        "environment": ("prd", ""),
+        "logs": ({**LOGS, "level": "DEBUG"}, "Personal data stays out of prd's logs"),
     },
     {
         "logs": ({**LOGS, "level": "LOUD"}, "log level is DEBUG, INFO, WARN, ERROR"),
         "secret_recovery_days": (3, "secret_recovery_days is 0, or 7 to 30"),
         "retry": ({"interval_seconds": 0}, "retry takes a first wait of 1 s or more"),
         "database": ({"mode": "cloud"}, "database's mode is"),
+        "alarm_receivers": (["http://example.com"], "alarm_receivers are e-mail addresses"),
         "api": (
             {"rate": 0, "burst": 1, "quota_per_month": 1},
             "throttle.rate is above 0",

@@ -279,3 +279,13 @@ resource "aws_lambda_invocation" "migrate" {
     password_version = var.database.password_version
   })
 }
+
+# --- what the outputs tell of ----------------------------------------------------------------
+
+locals {
+  functions = merge(module.step_function, module.backend_function, {
+    migrate          = module.migrate
+    remove_synthetic = module.remove_synthetic
+    api_key_issuer   = module.api_key_issuer
+  })
+}

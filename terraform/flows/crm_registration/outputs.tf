@@ -26,10 +26,28 @@ output "undelivered_queue_url" {
 output "functions" {
   description = "Functions by state, endpoint or task: the name of each and the package that it runs."
   value = {
-    for key, function in merge(module.step_function, module.backend_function, {
-      migrate          = module.migrate
-      remove_synthetic = module.remove_synthetic
-      api_key_issuer   = module.api_key_issuer
-    }) : key => { name = function.name, package = function.package }
+    for key, function in local.functions : key => { name = function.name, package = function.package }
+  }
+}
+
+output "observed" {
+  description = "What the environment's dashboard shows of the flow."
+  value = {
+    state_machines = { this = { name = local.name, arn = module.state_machine.arn } }
+    apis           = { crm = { name = local.api_name, stage = module.api.stage } }
+    rules          = { this = { name = module.rule.name, event_bus_name = var.event_bus.name } }
+    queues         = [module.failed_leads.name, module.rule.dead_letter_queue_name]
+
+    functions = {
+      for key, function in local.functions : key => { name = function.name, timeout_seconds = function.timeout_seconds }
+    }
+
+    alarm_names = concat(
+      module.state_machine.alarm_names,
+      module.api.alarm_names,
+      flatten([for function in local.functions : function.alarm_names]),
+      module.rule.alarm_names,
+      module.failed_leads.alarm_names,
+    )
   }
 }

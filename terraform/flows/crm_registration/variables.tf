@@ -107,7 +107,7 @@ variable "role" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that are told of the flow's alarms."
+  description = "ARNs that hear of the flow's alarms, and of their end."
   type        = list(string)
   default     = []
 }

@@ -120,3 +120,39 @@ resource "aws_lambda_permission" "this" {
   principal     = "events.amazonaws.com"
   source_arn    = local.arn
 }
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = {
+    failed = {
+      metric = "FailedInvocations"
+      text   = "could not deliver an event to its target, which refused it. Its dead-letter queue has the event: mend the target, then send it again."
+    }
+    lost = {
+      metric = "InvocationsFailedToBeSentToDlq"
+      text   = "could neither deliver an event nor put it into its dead-letter queue. The bus's archive has the event: mend the queue, then replay."
+    }
+    throttled = {
+      metric = "ThrottledRules"
+      text   = "was held back: the account delivers more events at once than its quota allows. The events come later; ask for a higher quota."
+    }
+  }
+
+  alarm_name        = "${var.name}-delivery-${each.key}"
+  alarm_description = "The rule ${var.name} ${each.value.text}"
+  namespace         = "AWS/Events"
+  metric_name       = each.value.metric
+  # A rule of the default bus is counted without the bus's name.
+  dimensions = merge(
+    { RuleName = var.name },
+    var.event_bus_name == "default" ? {} : { EventBusName = var.event_bus_name },
+  )
+  statistic           = "Sum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  period              = 60
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = var.tags
+}

@@ -13,3 +13,13 @@ output "dead_letter_queue_url" {
   description = "URL of the queue of the events that could not be delivered."
   value       = module.dead_letters.url
 }
+
+output "dead_letter_queue_name" {
+  description = "Name of that queue."
+  value       = module.dead_letters.name
+}
+
+output "alarm_names" {
+  description = "Names of the alarms of the rule and of its dead-letter queue."
+  value       = concat([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name], module.dead_letters.alarm_names)
+}

@@ -64,7 +64,7 @@ variable "role" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that are told when an event could not be delivered."
+  description = "ARNs that hear of the alarms of the rule and its dead-letter queue, and of their end."
   type        = list(string)
   default     = []
 }

@@ -70,19 +70,37 @@ resource "aws_sqs_queue" "this" {
   tags = var.tags
 }
 
-resource "aws_cloudwatch_metric_alarm" "depth" {
-  alarm_name          = "${var.name}-depth"
-  alarm_description   = var.alarm.description
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = {
+    depth = {
+      metric    = "ApproximateNumberOfMessagesVisible"
+      threshold = var.alarm.more_than
+      text      = var.alarm.description
+    }
+    age = {
+      metric    = "ApproximateAgeOfOldestMessage"
+      threshold = var.alarm.older_than_hours * 60 * 60
+      text      = "A message has waited in ${var.name} for more than ${var.alarm.older_than_hours} hours; after ${var.retention_days} days it is lost. ${var.alarm.description}"
+    }
+  }
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.text
   namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
+  metric_name         = each.value.metric
   dimensions          = { QueueName = var.name }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.alarm.more_than
+  threshold           = each.value.threshold
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
   tags                = var.tags
+}
+
+moved {
+  from = aws_cloudwatch_metric_alarm.depth
+  to   = aws_cloudwatch_metric_alarm.this["depth"]
 }

@@ -13,3 +13,8 @@ output "url" {
   description = "URL of the queue."
   value       = aws_sqs_queue.this.url
 }
+
+output "alarm_names" {
+  description = "Names of the queue's alarms."
+  value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+}

@@ -53,17 +53,26 @@ variable "redrive" {
 }
 
 variable "alarm" {
-  description = "Raise the alarm when more than this many messages wait; the description tells the operator what to do."
-  type        = object({ more_than = optional(number, 0), description = string })
+  description = "Raise an alarm when more than this many messages wait, and when one waits longer than this; the description tells the operator what to do."
+  type = object({
+    more_than        = optional(number, 0)
+    older_than_hours = optional(number, 72)
+    description      = string
+  })
 
   validation {
     condition     = var.alarm.more_than >= 0
-    error_message = "more_than is a number of messages, 0 or more."
+    error_message = "alarm.more_than is a number of messages, 0 or more."
+  }
+
+  validation {
+    condition     = var.alarm.older_than_hours > 0 && var.alarm.older_than_hours < var.retention_days * 24
+    error_message = "alarm.older_than_hours is above 0 and shorter than retention_days, after which the message is gone."
   }
 }
 
 variable "alarm_actions" {
-  description = "ARNs that are told when the alarm is raised and when it is over."
+  description = "ARNs that hear of the queue's alarms, and of their end."
   type        = list(string)
   default     = []
 }

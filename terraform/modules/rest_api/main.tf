@@ -157,19 +157,53 @@ resource "aws_lambda_invocation" "api_key" {
   })
 }
 
-resource "aws_cloudwatch_metric_alarm" "server_errors" {
-  alarm_name          = "${var.name}-server-errors"
-  alarm_description   = "The API ${var.name} answered with 5XX. Its access log ${aws_cloudwatch_log_group.access.name} says which path."
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = {
+    server-errors = {
+      metric    = "5XXError"
+      statistic = "Sum"
+      threshold = 0
+      period    = 60
+      periods   = 1
+      text      = "answered with 5XX. Its access log ${aws_cloudwatch_log_group.access.name} says which path."
+    }
+    client-errors = {
+      # The average of this metric is the share of the calls.
+      metric    = "4XXError"
+      statistic = "Average"
+      threshold = var.alarm.client_error_share
+      period    = 300
+      periods   = 3
+      text      = "has refused more than ${var.alarm.client_error_share * 100} % of its calls for 15 minutes: 403 is the key, 429 the limits of the usage plan, 400 the body. Its access log ${aws_cloudwatch_log_group.access.name} counts them."
+    }
+    latency = {
+      metric    = "Latency"
+      statistic = "p95"
+      threshold = var.alarm.latency_seconds * 1000
+      period    = 300
+      periods   = 3
+      text      = "has answered one call of twenty later than after ${var.alarm.latency_seconds} s for 15 minutes. At 29 s API Gateway gives up."
+    }
+  }
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = "The API ${var.name} ${each.value.text}"
   namespace           = "AWS/ApiGateway"
-  metric_name         = "5XXError"
+  metric_name         = each.value.metric
   dimensions          = { ApiName = var.name, Stage = var.stage }
-  statistic           = "Sum"
+  statistic           = startswith(each.value.statistic, "p") ? null : each.value.statistic
+  extended_statistic  = startswith(each.value.statistic, "p") ? each.value.statistic : null
   comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  period              = 60
-  evaluation_periods  = 1
+  threshold           = each.value.threshold
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
   tags                = var.tags
+}
+
+moved {
+  from = aws_cloudwatch_metric_alarm.server_errors
+  to   = aws_cloudwatch_metric_alarm.this["server-errors"]
 }

@@ -36,3 +36,13 @@ output "api_key_id" {
   description = "Identifier of the API key that was issued last."
   value       = jsondecode(aws_lambda_invocation.api_key.result).api_key_id
 }
+
+output "name" {
+  description = "Name of the API."
+  value       = aws_api_gateway_rest_api.this.name
+}
+
+output "alarm_names" {
+  description = "Names of the API's alarms."
+  value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+}

@@ -83,8 +83,27 @@ variable "logs" {
   type        = object({ retention_days = number })
 }
 
+variable "alarm" {
+  description = "Raise an alarm when more than this share of the calls is refused with 4XX, or the 95th percentile of the latency is above this, for 15 minutes; each 5XX raises one at once."
+  type = object({
+    client_error_share = optional(number, 0.1)
+    latency_seconds    = optional(number, 10)
+  })
+  default = {}
+
+  validation {
+    condition     = var.alarm.client_error_share > 0 && var.alarm.client_error_share < 1
+    error_message = "alarm.client_error_share is above 0 and below 1: 0.1 is one call of ten."
+  }
+
+  validation {
+    condition     = var.alarm.latency_seconds > 0 && var.alarm.latency_seconds < 29
+    error_message = "alarm.latency_seconds is above 0 and below 29, after which API Gateway gives up."
+  }
+}
+
 variable "alarm_actions" {
-  description = "ARNs that are told when the API answers with 5XX."
+  description = "ARNs that hear of the API's alarms, and of their end."
   type        = list(string)
   default     = []
 }

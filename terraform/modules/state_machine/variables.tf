@@ -33,7 +33,7 @@ variable "role" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that hear of executions that fail, time out or are throttled."
+  description = "ARNs that hear of the state machine's alarms, and of their end."
   type        = list(string)
   default     = []
 }

@@ -1,0 +1,223 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.name
+
+  topic_name = "${var.name}-alarms"
+  # Composed, so that the alarms that go to the topic are known when Terraform plans.
+  topic_arn        = "arn:${local.partition}:sns:${local.region}:${local.account}:${local.topic_name}"
+  alarm_arn_prefix = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:"
+}
+
+# --- the topic to which every alarm goes -----------------------------------------------------
+
+data "aws_iam_policy_document" "key" {
+  # checkov:skip=CKV_AWS_109:This is a key's policy, in which "*" is the key itself
+  # checkov:skip=CKV_AWS_111:This is a key's policy, in which "*" is the key itself
+  # checkov:skip=CKV_AWS_356:This is a key's policy, in which "*" is the key itself
+  statement {
+    # Hands the decision to the account's own policies; without it nobody could mend this one.
+    # Neither encrypts nor decrypts.
+    sid = "AdministerKey"
+    actions = [
+      "kms:CancelKeyDeletion",
+      "kms:CreateAlias",
+      "kms:DeleteAlias",
+      "kms:DescribeKey",
+      "kms:DisableKey",
+      "kms:DisableKeyRotation",
+      "kms:EnableKey",
+      "kms:EnableKeyRotation",
+      "kms:GetKeyPolicy",
+      "kms:GetKeyRotationStatus",
+      "kms:ListKeyPolicies",
+      "kms:ListResourceTags",
+      "kms:PutKeyPolicy",
+      "kms:ScheduleKeyDeletion",
+      "kms:TagResource",
+      "kms:UntagResource",
+      "kms:UpdateAlias",
+      "kms:UpdateKeyDescription",
+    ]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${local.partition}:iam::${local.account}:root"]
+    }
+  }
+
+  statement {
+    # The key that AWS manages for SNS lets no service in, so alarms would be dropped without a word.
+    sid       = "EncryptAlarms"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = ["${local.alarm_arn_prefix}${var.name}-*"]
+    }
+  }
+}
+
+resource "aws_kms_key" "alarms" {
+  description             = "Encrypts the alarms of ${var.name} on their way to who hears them"
+  enable_key_rotation     = true
+  deletion_window_in_days = 7
+  policy                  = data.aws_iam_policy_document.key.json
+  tags                    = var.tags
+}
+
+resource "aws_kms_alias" "alarms" {
+  name          = "alias/${local.topic_name}"
+  target_key_id = aws_kms_key.alarms.key_id
+}
+
+data "aws_iam_policy_document" "topic" {
+  statement {
+    sid       = "PublishAlarms"
+    actions   = ["sns:Publish"]
+    resources = [local.topic_arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = ["${local.alarm_arn_prefix}${var.name}-*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.plain_http ? {} : { refuse = local.topic_arn }
+
+    content {
+      sid       = "RefusePlainHttp"
+      effect    = "Deny"
+      actions   = ["sns:Publish"]
+      resources = [statement.value]
+
+      principals {
+        type        = "AWS"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "Bool"
+        variable = "aws:SecureTransport"
+        values   = ["false"]
+      }
+    }
+  }
+}
+
+resource "aws_sns_topic" "alarms" {
+  name              = local.topic_name
+  display_name      = var.name
+  kms_master_key_id = aws_kms_key.alarms.arn
+  policy            = data.aws_iam_policy_document.topic.json
+  tags              = var.tags
+}
+
+# Each receiver confirms once, by the link that it gets.
+resource "aws_sns_topic_subscription" "receiver" {
+  for_each = var.alarm_receivers
+
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = startswith(each.value, "https://") ? "https" : "email"
+  endpoint  = each.value
+}
+
+resource "aws_cloudwatch_metric_alarm" "unheard" {
+  alarm_name          = "${local.topic_name}-unheard"
+  alarm_description   = "An alarm did not reach one of the receivers of ${local.topic_name}; the others have this one. Look at the receiver's subscription."
+  namespace           = "AWS/SNS"
+  metric_name         = "NumberOfNotificationsFailed"
+  dimensions          = { TopicName = local.topic_name }
+  statistic           = "Sum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  period              = 300
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+  tags                = var.tags
+
+  depends_on = [aws_sns_topic.alarms]
+}
+
+# --- the database's alarms -------------------------------------------------------------------
+
+locals {
+  databases = var.database == null ? {} : { this = var.database }
+
+  database_alarms = merge([
+    for key, database in local.databases : {
+      connections = {
+        metric     = "DatabaseConnections"
+        comparison = "GreaterThanThreshold"
+        threshold  = database.alarm.connections
+        text       = "has more than ${database.alarm.connections} connections. Beyond what its instance class takes, it refuses more."
+      }
+      cpu = {
+        metric     = "CPUUtilization"
+        comparison = "GreaterThanThreshold"
+        threshold  = database.alarm.cpu_percent
+        text       = "has been busy for more than ${database.alarm.cpu_percent} % of 15 minutes. Performance Insights says with what."
+      }
+      storage = {
+        metric     = "FreeStorageSpace"
+        comparison = "LessThanThreshold"
+        threshold  = database.alarm.free_storage_gib * 1024 * 1024 * 1024
+        text       = "has less than ${database.alarm.free_storage_gib} GiB left; when it is full, it stops. Raise storage_gb."
+      }
+    }
+  ]...)
+}
+
+resource "aws_cloudwatch_metric_alarm" "database" {
+  for_each = local.database_alarms
+
+  alarm_name          = "${var.database.identifier}-${each.key}"
+  alarm_description   = "The database ${var.database.identifier} ${each.value.text}"
+  namespace           = "AWS/RDS"
+  metric_name         = each.value.metric
+  dimensions          = { DBInstanceIdentifier = var.database.identifier }
+  statistic           = "Average"
+  comparison_operator = each.value.comparison
+  threshold           = each.value.threshold
+  period              = 300
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+  tags                = var.tags
+
+  depends_on = [aws_sns_topic.alarms]
+}
