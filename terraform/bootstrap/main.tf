@@ -15,6 +15,11 @@ data "aws_partition" "current" {}
 
 locals {
   name_prefix = "${var.project}-${var.environment}"
+  partition   = data.aws_partition.current.partition
+
+  # Roles and policies of the bootstrap have a path of their own, so that what the pipeline may do
+  # to the platform's roles, which it names as role/<prefix>-*, never reaches them.
+  path = "/bootstrap/"
 
   buckets = {
     # Terraform's state of the environment; old versions can be restored.
@@ -33,6 +38,11 @@ resource "aws_s3_bucket" "this" {
   for_each = local.buckets
 
   bucket = each.value
+
+  lifecycle {
+    # Without its state an environment cannot be changed, without its packages not be rolled back.
+    prevent_destroy = true
+  }
 }
 
 resource "aws_s3_bucket_versioning" "this" {
@@ -72,19 +82,29 @@ resource "aws_s3_bucket_policy" "this" {
 
   bucket = each.value.id
   policy = data.aws_iam_policy_document.bucket[each.key].json
+
+  # While public access is being blocked, S3 refuses to take a policy at the same time.
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}
+
+locals {
+  bucket_arns = { for name, bucket in local.buckets : name => "arn:${local.partition}:s3:::${bucket}" }
+
+  # What is named by its digest keeps its content for ever. The results of smoke tests, beside it,
+  # are written again by each test.
+  immutable = {
+    artifacts = [for folder in ["packages", "releases"] : "${local.bucket_arns.artifacts}/${folder}/*"]
+  }
 }
 
 data "aws_iam_policy_document" "bucket" {
   for_each = local.buckets
 
   statement {
-    sid     = "OnlyEncryptedConnections"
-    effect  = "Deny"
-    actions = ["s3:*"]
-    resources = [
-      "arn:${data.aws_partition.current.partition}:s3:::${each.value}",
-      "arn:${data.aws_partition.current.partition}:s3:::${each.value}/*",
-    ]
+    sid       = "OnlyEncryptedConnections"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [local.bucket_arns[each.key], "${local.bucket_arns[each.key]}/*"]
 
     principals {
       type        = "AWS"
@@ -96,6 +116,52 @@ data "aws_iam_policy_document" "bucket" {
       variable = "aws:SecureTransport"
       # The emulator speaks plain HTTP, on loopback.
       values = [var.emulator_endpoint == null ? "false" : "emulator"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = { for name, objects in local.immutable : name => objects if name == each.key }
+
+    content {
+      # With If-None-Match, S3 writes an object only where there is none.
+      sid       = "WriteOnce"
+      effect    = "Deny"
+      actions   = ["s3:PutObject"]
+      resources = statement.value
+
+      principals {
+        type        = "AWS"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "Null"
+        variable = "s3:if-none-match"
+        values   = ["true"]
+      }
+
+      condition {
+        # The parts of a large upload know no such header; the call that joins them does.
+        test     = "Bool"
+        variable = "s3:ObjectCreationOperation"
+        values   = ["true"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = { for name, objects in local.immutable : name => objects if name == each.key }
+
+    content {
+      sid       = "KeepForEver"
+      effect    = "Deny"
+      actions   = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+      resources = statement.value
+
+      principals {
+        type        = "AWS"
+        identifiers = ["*"]
+      }
     }
   }
 }
@@ -127,5 +193,5 @@ data "aws_iam_policy_document" "api_gateway" {
 resource "aws_iam_role_policy_attachment" "api_gateway_logs" {
   role = aws_iam_role.api_gateway_logs.name
   # API Gateway refuses a role without this policy's rights, on every log group.
-  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 }

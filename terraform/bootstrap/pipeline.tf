@@ -1,0 +1,93 @@
+# The roles that GitHub's workflows take on, without a password: GitHub signs a token that says which
+# repository and environment a job belongs to, and IAM gives the role to that job only.
+
+locals {
+  github        = "token.actions.githubusercontent.com"
+  repository    = var.github_repository == null ? {} : { this = var.github_repository }
+  make_provider = var.github_oidc_provider_arn == null ? local.repository : {}
+  # Composed, so that trust does not wait for the provider to be made.
+  github_provider_arn = coalesce(var.github_oidc_provider_arn, "arn:${local.partition}:iam::${var.account_id}:oidc-provider/${local.github}")
+
+  pipeline = {
+    # Whatever approvals the environment asks for on GitHub come before the role.
+    deploy = {
+      description = "Deploys ${local.name_prefix}, for jobs of the environment ${var.environment} on GitHub"
+      subjects    = ["environment:${var.environment}"]
+      policies    = local.deploy_policies
+    }
+    plan = {
+      description = "Reads what is deployed in ${local.name_prefix} and changes nothing"
+      subjects    = var.github_readers
+      policies    = local.plan_policies
+    }
+  }
+  pipeline_roles = { for name, role in local.pipeline : name => role if var.github_repository != null && length(role.subjects) > 0 }
+
+  pipeline_policies = merge([
+    for role, settings in local.pipeline_roles : {
+      for policy, document in settings.policies : "${role}-${policy}" => { role = role, document = document }
+    }
+  ]...)
+}
+
+resource "aws_iam_openid_connect_provider" "github" {
+  for_each = local.make_provider
+
+  url            = "https://${local.github}"
+  client_id_list = ["sts.amazonaws.com"]
+  # No thumbprints: AWS checks GitHub's certificate against the authorities that it trusts.
+}
+
+resource "aws_iam_role" "pipeline" {
+  for_each = local.pipeline_roles
+
+  name                 = "${local.name_prefix}-${each.key}"
+  path                 = local.path
+  description          = each.value.description
+  assume_role_policy   = data.aws_iam_policy_document.github[each.key].json
+  max_session_duration = 3600
+}
+
+data "aws_iam_policy_document" "github" {
+  # checkov:skip=CKV_AWS_358:The subject begins with the repository, which its variable takes without a wildcard; the scanner does not see values
+  for_each = local.pipeline_roles
+
+  statement {
+    sid     = "AssumedByJobsOfTheRepository"
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+
+    principals {
+      type        = "Federated"
+      identifiers = [local.github_provider_arn]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "${local.github}:aud"
+      values   = ["sts.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "${local.github}:sub"
+      values   = [for subject in each.value.subjects : "repo:${var.github_repository}:${subject}"]
+    }
+  }
+}
+
+# Policies of their own rather than inside the role: together they are longer than a role holds.
+resource "aws_iam_policy" "pipeline" {
+  for_each = local.pipeline_policies
+
+  name        = "${local.name_prefix}-${each.key}"
+  path        = local.path
+  description = "Part of the rights of ${local.name_prefix}-${each.value.role}"
+  policy      = each.value.document
+}
+
+resource "aws_iam_role_policy_attachment" "pipeline" {
+  for_each = local.pipeline_policies
+
+  role       = aws_iam_role.pipeline[each.value.role].name
+  policy_arn = aws_iam_policy.pipeline[each.key].arn
+}

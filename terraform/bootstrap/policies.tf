@@ -1,0 +1,777 @@
+# What the roles of pipeline.tf may do: the actions that Terraform's provider calls for the resources
+# of the platform, and those of the operators' commands. Where a service lets its things be named,
+# they are the environment's own; the reason stands beside each resource that is not.
+
+locals {
+  # Not the bootstrap's, which have a path.
+  platform_roles = "arn:${local.partition}:iam::${var.account_id}:role/${local.name_prefix}-*"
+
+  state_object = "${local.bucket_arns.state}/flowbridge.tfstate"
+
+  apis = [
+    for path in ["account", "apikeys", "apikeys/*", "restapis", "restapis/*", "tags/*", "usageplans", "usageplans/*"] :
+    "arn:${local.partition}:apigateway:${var.region}::/${path}"
+  ]
+
+  databases = concat(
+    [for kind in ["db", "pg", "snapshot", "subgrp"] : "arn:${local.partition}:rds:${local.place}:${kind}:${local.name_prefix}-*"],
+    # A database has an option group, which is the engine's own as long as nobody makes another.
+    ["arn:${local.partition}:rds:${local.place}:og:default:*"],
+  )
+
+  plan_policies = {
+    read  = data.aws_iam_policy_document.read.json
+    state = data.aws_iam_policy_document.read_state.json
+  }
+
+  deploy_policies = {
+    read     = data.aws_iam_policy_document.read.json
+    state    = data.aws_iam_policy_document.deploy_state.json
+    flows    = data.aws_iam_policy_document.deploy_flows.json
+    roles    = data.aws_iam_policy_document.deploy_roles.json
+    network  = data.aws_iam_policy_document.deploy_network.json
+    database = data.aws_iam_policy_document.deploy_database.json
+  }
+}
+
+data "aws_iam_policy_document" "read" {
+  # checkov:skip=CKV_AWS_356:The reason for each "*" is beside it
+  # checkov:skip=CKV_AWS_108:See CKV_AWS_356; no statement here reads a secret's value or data
+
+  statement {
+    sid = "ReadEvents"
+    actions = [
+      "events:DescribeArchive",
+      "events:DescribeEventBus",
+      "events:DescribeRule",
+      "events:ListTagsForResource",
+      "events:ListTargetsByRule",
+    ]
+    resources = [
+      local.own.events,
+      "arn:${local.partition}:events:${local.place}:rule/${local.name_prefix}/*",
+      "arn:${local.partition}:events:${local.place}:archive/${local.name_prefix}*",
+    ]
+  }
+
+  statement {
+    sid = "ReadStateMachines"
+    actions = [
+      "states:DescribeStateMachine",
+      "states:DescribeStateMachineAlias",
+      "states:ListExecutions",
+      "states:ListStateMachineAliases",
+      "states:ListStateMachineVersions",
+      "states:ListTagsForResource",
+    ]
+    resources = [local.own.states]
+  }
+
+  statement {
+    sid = "ReadFunctions"
+    actions = [
+      "lambda:GetAlias",
+      "lambda:GetFunction",
+      "lambda:GetFunctionCodeSigningConfig",
+      "lambda:GetFunctionConcurrency",
+      "lambda:GetFunctionConfiguration",
+      "lambda:GetPolicy",
+      "lambda:GetProvisionedConcurrencyConfig",
+      "lambda:ListTags",
+      "lambda:ListVersionsByFunction",
+    ]
+    resources = [local.own.lambda]
+  }
+
+  statement {
+    sid = "ReadQueuesAndTopics"
+    actions = [
+      "sns:GetSubscriptionAttributes",
+      "sns:GetTopicAttributes",
+      "sns:ListSubscriptionsByTopic",
+      "sns:ListTagsForResource",
+      "sqs:GetQueueAttributes",
+      "sqs:GetQueueUrl",
+      "sqs:ListQueueTags",
+    ]
+    resources = [
+      local.own.sns,
+      local.own.sqs,
+    ]
+  }
+
+  statement {
+    sid = "ReadSecretsButTheirValues"
+    actions = [
+      "secretsmanager:DescribeSecret",
+      "secretsmanager:GetResourcePolicy",
+      "secretsmanager:ListSecretVersionIds",
+    ]
+    resources = concat([local.own.secretsmanager], local.foreign_secrets)
+  }
+
+  statement {
+    sid = "ReadRelease"
+    actions = [
+      "ssm:GetParameter",
+      "ssm:GetParameterHistory",
+      "ssm:GetParameters",
+      "ssm:ListTagsForResource",
+    ]
+    resources = [local.own.ssm]
+  }
+
+  statement {
+    sid = "ReadRoles"
+    actions = [
+      "iam:GetRole",
+      "iam:GetRolePolicy",
+      "iam:ListAttachedRolePolicies",
+      "iam:ListInstanceProfilesForRole",
+      "iam:ListRolePolicies",
+      "iam:ListRoleTags",
+    ]
+    resources = [local.platform_roles]
+  }
+
+  statement {
+    sid = "ReadDashboardsAndAlarms"
+    actions = [
+      "cloudwatch:GetDashboard",
+      "cloudwatch:ListTagsForResource",
+    ]
+    resources = [
+      "arn:${local.partition}:cloudwatch:${local.place}:alarm:${local.name_prefix}-*",
+      "arn:${local.partition}:cloudwatch::${var.account_id}:dashboard/${local.name_prefix}*",
+    ]
+  }
+
+  statement {
+    sid = "ReadLogGroups"
+    actions = [
+      "logs:DescribeMetricFilters",
+      "logs:ListTagsForResource",
+    ]
+    resources = [
+      local.own.logs,
+      trimsuffix(local.own.logs, ":*"),
+    ]
+  }
+
+  statement {
+    sid     = "ReadApis"
+    actions = ["apigateway:GET"]
+    # API Gateway chooses the identifiers.
+    resources = local.apis
+  }
+
+  statement {
+    sid = "ReadDatabase"
+    actions = [
+      "rds:DescribeDBInstances",
+      "rds:DescribeDBParameterGroups",
+      "rds:DescribeDBParameters",
+      "rds:DescribeDBSnapshots",
+      "rds:DescribeDBSubnetGroups",
+      "rds:ListTagsForResource",
+    ]
+    resources = local.databases
+  }
+
+  statement {
+    sid = "ReadKeys"
+    actions = [
+      "kms:DescribeKey",
+      "kms:GetKeyPolicy",
+      "kms:GetKeyRotationStatus",
+      "kms:ListResourceTags",
+    ]
+    resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
+
+    condition {
+      # A key's ARN says nothing of its owner; its tags do.
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/environment"
+      values   = [var.environment]
+    }
+  }
+
+  statement {
+    sid = "ReadLists"
+    actions = [
+      "cloudwatch:DescribeAlarms",
+      "ec2:DescribeAvailabilityZones",
+      "ec2:DescribeFlowLogs",
+      "ec2:DescribeManagedPrefixLists",
+      "ec2:DescribeNetworkAcls",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribePrefixLists",
+      "ec2:DescribeRouteTables",
+      "ec2:DescribeSecurityGroupRules",
+      "ec2:DescribeSecurityGroups",
+      "ec2:DescribeSubnets",
+      "ec2:DescribeVpcAttribute",
+      "ec2:DescribeVpcEndpointServices",
+      "ec2:DescribeVpcEndpoints",
+      "ec2:DescribeVpcs",
+      "kms:ListAliases",
+      "logs:DescribeLogGroups",
+      "logs:DescribeResourcePolicies",
+      "rds:DescribeDBEngineVersions",
+      "rds:DescribeOrderableDBInstanceOptions",
+      "ssm:DescribeParameters",
+      "states:ValidateStateMachineDefinition",
+    ]
+    # Lists of the whole account, which these services do not narrow.
+    resources = ["*"]
+  }
+}
+
+data "aws_iam_policy_document" "read_state" {
+  statement {
+    sid       = "ListStateAndReleases"
+    actions   = ["s3:ListBucket"]
+    resources = values(local.bucket_arns)
+  }
+
+  statement {
+    sid = "ReadStateAndReleases"
+    actions = [
+      "s3:GetObject",
+      "s3:GetObjectTagging",
+      "s3:GetObjectVersion",
+    ]
+    resources = [
+      local.state_object,
+      "${local.bucket_arns.artifacts}/*",
+    ]
+  }
+
+  statement {
+    sid     = "RefreshDatabaseCredentials"
+    actions = ["secretsmanager:GetSecretValue"]
+    # Terraform's provider reads the value when it refreshes a secret's version, and keeps it nowhere.
+    resources = ["arn:${local.partition}:secretsmanager:${local.place}:secret:${local.name_prefix}-database-*"]
+  }
+}
+
+data "aws_iam_policy_document" "deploy_state" {
+  statement {
+    sid = "KeepStateAndLock"
+    actions = [
+      "s3:GetObject",
+      "s3:PutObject",
+    ]
+    resources = [
+      local.state_object,
+      "${local.state_object}.tflock",
+    ]
+  }
+
+  statement {
+    sid       = "GiveBackLock"
+    actions   = ["s3:DeleteObject"]
+    resources = ["${local.state_object}.tflock"]
+  }
+
+  statement {
+    sid = "Release"
+    actions = [
+      "s3:GetObject",
+      "s3:GetObjectTagging",
+      "s3:GetObjectVersion",
+      "s3:PutObject",
+    ]
+    # The bucket's policy lets each package and manifest be written once.
+    resources = ["${local.bucket_arns.artifacts}/*"]
+  }
+
+  statement {
+    sid       = "ListStateAndReleases"
+    actions   = ["s3:ListBucket"]
+    resources = values(local.bucket_arns)
+  }
+
+  statement {
+    sid = "RecordRelease"
+    actions = [
+      "ssm:AddTagsToResource",
+      "ssm:DeleteParameter",
+      "ssm:PutParameter",
+      "ssm:RemoveTagsFromResource",
+    ]
+    resources = [local.own.ssm]
+  }
+
+  statement {
+    sid = "ChangeSecrets"
+    actions = [
+      "secretsmanager:CreateSecret",
+      "secretsmanager:DeleteSecret",
+      "secretsmanager:GetSecretValue",
+      "secretsmanager:PutSecretValue",
+      "secretsmanager:RestoreSecret",
+      "secretsmanager:TagResource",
+      "secretsmanager:UntagResource",
+      "secretsmanager:UpdateSecret",
+      "secretsmanager:UpdateSecretVersionStage",
+    ]
+    resources = [local.own.secretsmanager]
+  }
+
+  statement {
+    sid     = "MakePasswords"
+    actions = ["secretsmanager:GetRandomPassword"]
+    # A password that is only made belongs to nothing yet.
+    resources = ["*"]
+  }
+
+  statement {
+    sid = "LetRdsKeepItsPassword"
+    actions = [
+      "secretsmanager:CreateSecret",
+      "secretsmanager:RotateSecret",
+      "secretsmanager:TagResource",
+    ]
+    # RDS makes its administrator's secret in the name of who makes the database.
+    resources = ["arn:${local.partition}:secretsmanager:${local.place}:secret:rds!db-*"]
+  }
+}
+
+data "aws_iam_policy_document" "deploy_flows" {
+  statement {
+    sid = "ChangeEvents"
+    actions = [
+      "events:CreateArchive",
+      "events:CreateEventBus",
+      "events:DeleteArchive",
+      "events:DeleteEventBus",
+      "events:DeleteRule",
+      "events:DisableRule",
+      "events:EnableRule",
+      "events:PutRule",
+      "events:PutTargets",
+      "events:RemoveTargets",
+      "events:TagResource",
+      "events:UntagResource",
+      "events:UpdateArchive",
+      "events:UpdateEventBus",
+    ]
+    resources = [
+      local.own.events,
+      "arn:${local.partition}:events:${local.place}:rule/${local.name_prefix}/*",
+      "arn:${local.partition}:events:${local.place}:archive/${local.name_prefix}*",
+    ]
+  }
+
+  statement {
+    sid = "ChangeStateMachines"
+    actions = [
+      "states:CreateStateMachine",
+      "states:CreateStateMachineAlias",
+      "states:DeleteStateMachine",
+      "states:DeleteStateMachineAlias",
+      "states:DeleteStateMachineVersion",
+      "states:PublishStateMachineVersion",
+      "states:TagResource",
+      "states:UntagResource",
+      "states:UpdateStateMachine",
+      "states:UpdateStateMachineAlias",
+    ]
+    resources = [local.own.states]
+  }
+
+  statement {
+    sid = "ChangeFunctions"
+    actions = [
+      "lambda:AddPermission",
+      "lambda:CreateAlias",
+      "lambda:CreateFunction",
+      "lambda:DeleteAlias",
+      "lambda:DeleteFunction",
+      "lambda:DeleteFunctionConcurrency",
+      "lambda:DeleteProvisionedConcurrencyConfig",
+      "lambda:PublishVersion",
+      "lambda:PutFunctionConcurrency",
+      "lambda:PutProvisionedConcurrencyConfig",
+      "lambda:RemovePermission",
+      "lambda:TagResource",
+      "lambda:UntagResource",
+      "lambda:UpdateAlias",
+      "lambda:UpdateFunctionCode",
+      "lambda:UpdateFunctionConfiguration",
+    ]
+    resources = [local.own.lambda]
+  }
+
+  statement {
+    sid       = "RunMigrations"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [local.own.lambda]
+  }
+
+  statement {
+    sid = "SmokeTest"
+    actions = [
+      "events:PutEvents",
+      "states:DescribeExecution",
+      "states:GetExecutionHistory",
+    ]
+    resources = [
+      local.own.events,
+      "arn:${local.partition}:states:${local.place}:execution:${local.name_prefix}-*",
+    ]
+  }
+
+  statement {
+    sid = "ChangeQueuesAndTopics"
+    actions = [
+      "sns:CreateTopic",
+      "sns:DeleteTopic",
+      "sns:SetSubscriptionAttributes",
+      "sns:SetTopicAttributes",
+      "sns:Subscribe",
+      "sns:TagResource",
+      "sns:Unsubscribe",
+      "sns:UntagResource",
+      "sqs:CreateQueue",
+      "sqs:DeleteQueue",
+      "sqs:SetQueueAttributes",
+      "sqs:TagQueue",
+      "sqs:UntagQueue",
+    ]
+    resources = [
+      local.own.sns,
+      local.own.sqs,
+    ]
+  }
+
+  statement {
+    sid = "ChangeLogGroups"
+    actions = [
+      "logs:CreateLogGroup",
+      "logs:DeleteLogGroup",
+      "logs:DeleteMetricFilter",
+      "logs:DeleteRetentionPolicy",
+      "logs:PutMetricFilter",
+      "logs:PutRetentionPolicy",
+      "logs:TagResource",
+      "logs:UntagResource",
+    ]
+    resources = [
+      local.own.logs,
+      trimsuffix(local.own.logs, ":*"),
+    ]
+  }
+
+  statement {
+    sid = "DeliverAccessLogs"
+    actions = [
+      "logs:CreateLogDelivery",
+      "logs:DeleteLogDelivery",
+      "logs:GetLogDelivery",
+      "logs:ListLogDeliveries",
+      "logs:PutResourcePolicy",
+      "logs:UpdateLogDelivery",
+    ]
+    # API Gateway and Step Functions open the delivery in the name of who sets them up; it has no name.
+    resources = ["*"]
+  }
+
+  statement {
+    sid = "ChangeDashboardsAndAlarms"
+    actions = [
+      "cloudwatch:DeleteAlarms",
+      "cloudwatch:DeleteDashboards",
+      "cloudwatch:PutDashboard",
+      "cloudwatch:PutMetricAlarm",
+      "cloudwatch:TagResource",
+      "cloudwatch:UntagResource",
+    ]
+    resources = [
+      "arn:${local.partition}:cloudwatch:${local.place}:alarm:${local.name_prefix}-*",
+      "arn:${local.partition}:cloudwatch::${var.account_id}:dashboard/${local.name_prefix}*",
+    ]
+  }
+
+  statement {
+    sid = "ChangeApis"
+    actions = [
+      "apigateway:DELETE",
+      "apigateway:PATCH",
+      "apigateway:POST",
+      "apigateway:PUT",
+    ]
+    # API Gateway chooses the identifiers, and the account holds no other API.
+    resources = local.apis
+  }
+}
+
+data "aws_iam_policy_document" "deploy_roles" {
+  # checkov:skip=CKV_AWS_109:Only roles of the platform, and only with its boundary
+  # checkov:skip=CKV_AWS_110:See CKV_AWS_109
+
+  statement {
+    sid = "MakeBoundedRoles"
+    actions = [
+      "iam:AttachRolePolicy",
+      "iam:CreateRole",
+      "iam:DeleteRolePolicy",
+      "iam:DetachRolePolicy",
+      "iam:PutRolePermissionsBoundary",
+      "iam:PutRolePolicy",
+    ]
+    resources = [local.platform_roles]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PermissionsBoundary"
+      values   = [aws_iam_policy.boundary.arn]
+    }
+  }
+
+  statement {
+    sid = "ChangeRoles"
+    actions = [
+      "iam:DeleteRole",
+      "iam:TagRole",
+      "iam:UntagRole",
+      "iam:UpdateAssumeRolePolicy",
+      "iam:UpdateRole",
+      "iam:UpdateRoleDescription",
+    ]
+    resources = [local.platform_roles]
+  }
+
+  statement {
+    sid       = "GiveRolesToServices"
+    actions   = ["iam:PassRole"]
+    resources = [local.platform_roles]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["events.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid     = "MakeRolesOfServices"
+    actions = ["iam:CreateServiceLinkedRole"]
+    # AWS names these roles, and bounds them.
+    resources = ["arn:${local.partition}:iam::${var.account_id}:role/aws-service-role/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:AWSServiceName"
+      values   = ["ops.apigateway.amazonaws.com", "rds.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid    = "LeaveBootstrapAlone"
+    effect = "Deny"
+    actions = [
+      "iam:AttachRolePolicy",
+      "iam:DeleteRole",
+      "iam:DeleteRolePermissionsBoundary",
+      "iam:DeleteRolePolicy",
+      "iam:DetachRolePolicy",
+      "iam:PutRolePolicy",
+      "iam:UpdateAssumeRolePolicy",
+      "iam:UpdateRole",
+    ]
+    resources = [
+      aws_iam_role.api_gateway_logs.arn,
+      "arn:${local.partition}:iam::${var.account_id}:role${local.path}*",
+    ]
+  }
+
+  statement {
+    sid     = "KeepBoundaries"
+    effect  = "Deny"
+    actions = ["iam:DeleteRolePermissionsBoundary"]
+    # No role may lose its boundary, whichever it is.
+    resources = ["*"]
+  }
+}
+
+data "aws_iam_policy_document" "deploy_network" {
+  statement {
+    sid = "MakeNetwork"
+    actions = [
+      "ec2:AuthorizeSecurityGroupEgress",
+      "ec2:AuthorizeSecurityGroupIngress",
+      "ec2:CreateFlowLogs",
+      "ec2:CreateRouteTable",
+      "ec2:CreateSecurityGroup",
+      "ec2:CreateSubnet",
+      "ec2:CreateVpc",
+      "ec2:CreateVpcEndpoint",
+    ]
+    # Identifiers are AWS's; what is new must carry the environment's tag.
+    resources = [
+      "arn:${local.partition}:ec2:${local.place}:vpc/*",
+      "arn:${local.partition}:ec2:${local.place}:subnet/*",
+      "arn:${local.partition}:ec2:${local.place}:route-table/*",
+      "arn:${local.partition}:ec2:${local.place}:security-group/*",
+      "arn:${local.partition}:ec2:${local.place}:security-group-rule/*",
+      "arn:${local.partition}:ec2:${local.place}:vpc-endpoint/*",
+      "arn:${local.partition}:ec2:${local.place}:vpc-flow-log/*",
+    ]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/environment"
+      values   = [var.environment]
+    }
+  }
+
+  statement {
+    sid = "ChangeNetwork"
+    actions = [
+      "ec2:AssociateRouteTable",
+      "ec2:AuthorizeSecurityGroupEgress",
+      "ec2:AuthorizeSecurityGroupIngress",
+      "ec2:CreateFlowLogs",
+      "ec2:CreateRoute",
+      "ec2:CreateRouteTable",
+      "ec2:CreateSecurityGroup",
+      "ec2:CreateSubnet",
+      "ec2:CreateTags",
+      "ec2:CreateVpcEndpoint",
+      "ec2:DeleteFlowLogs",
+      "ec2:DeleteRoute",
+      "ec2:DeleteRouteTable",
+      "ec2:DeleteSecurityGroup",
+      "ec2:DeleteSubnet",
+      "ec2:DeleteTags",
+      "ec2:DeleteVpc",
+      "ec2:DeleteVpcEndpoints",
+      "ec2:DisassociateRouteTable",
+      "ec2:ModifySecurityGroupRules",
+      "ec2:ModifySubnetAttribute",
+      "ec2:ModifyVpcAttribute",
+      "ec2:ModifyVpcEndpoint",
+      "ec2:ReplaceRoute",
+      "ec2:ReplaceRouteTableAssociation",
+      "ec2:RevokeSecurityGroupEgress",
+      "ec2:RevokeSecurityGroupIngress",
+    ]
+    # Identifiers are AWS's; what is there must carry the environment's tag.
+    resources = [
+      "arn:${local.partition}:ec2:${local.place}:vpc/*",
+      "arn:${local.partition}:ec2:${local.place}:subnet/*",
+      "arn:${local.partition}:ec2:${local.place}:route-table/*",
+      "arn:${local.partition}:ec2:${local.place}:security-group/*",
+      "arn:${local.partition}:ec2:${local.place}:security-group-rule/*",
+      "arn:${local.partition}:ec2:${local.place}:vpc-endpoint/*",
+      "arn:${local.partition}:ec2:${local.place}:vpc-flow-log/*",
+    ]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/environment"
+      values   = [var.environment]
+    }
+  }
+
+  statement {
+    sid     = "TagNewNetwork"
+    actions = ["ec2:CreateTags"]
+    # Identifiers are AWS's; this works only while the thing is being made.
+    resources = ["arn:${local.partition}:ec2:${local.place}:*/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/environment"
+      values   = [var.environment]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "ec2:CreateAction"
+      values   = ["false"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "deploy_database" {
+  # checkov:skip=CKV_AWS_109:Keys that carry the environment's tag only
+  # checkov:skip=CKV_AWS_111:See CKV_AWS_109
+
+  statement {
+    sid = "ChangeDatabase"
+    actions = [
+      "rds:AddTagsToResource",
+      "rds:CreateDBInstance",
+      "rds:CreateDBParameterGroup",
+      "rds:CreateDBSnapshot",
+      "rds:CreateDBSubnetGroup",
+      "rds:DeleteDBInstance",
+      "rds:DeleteDBParameterGroup",
+      "rds:DeleteDBSubnetGroup",
+      "rds:ModifyDBInstance",
+      "rds:ModifyDBParameterGroup",
+      "rds:ModifyDBSubnetGroup",
+      "rds:RebootDBInstance",
+      "rds:RemoveTagsFromResource",
+      "rds:ResetDBParameterGroup",
+      "rds:RestoreDBInstanceFromDBSnapshot",
+      "rds:RestoreDBInstanceToPointInTime",
+    ]
+    resources = local.databases
+  }
+
+  statement {
+    sid = "MakeKey"
+    actions = [
+      "kms:CreateKey",
+      "kms:TagResource",
+    ]
+    # A key that is not made yet has no name; it must carry the environment's tag.
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/environment"
+      values   = [var.environment]
+    }
+  }
+
+  statement {
+    sid = "ChangeKey"
+    actions = [
+      "kms:CreateAlias",
+      "kms:CreateGrant",
+      "kms:Decrypt",
+      "kms:DeleteAlias",
+      "kms:DisableKeyRotation",
+      "kms:EnableKeyRotation",
+      "kms:GenerateDataKey",
+      "kms:PutKeyPolicy",
+      "kms:ScheduleKeyDeletion",
+      "kms:TagResource",
+      "kms:UntagResource",
+      "kms:UpdateAlias",
+      "kms:UpdateKeyDescription",
+    ]
+    resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/environment"
+      values   = [var.environment]
+    }
+  }
+
+  statement {
+    sid = "NameKey"
+    actions = [
+      "kms:CreateAlias",
+      "kms:DeleteAlias",
+      "kms:UpdateAlias",
+    ]
+    resources = ["arn:${local.partition}:kms:${local.place}:alias/${local.name_prefix}*"]
+  }
+}
