@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
 from ops.environments import Environment
+from ops.errors import OperationError
 from ops.settings import LOCAL, LocalSettings
 
 if TYPE_CHECKING:
@@ -50,26 +52,56 @@ class Aws:
             )
         return self._clients[service]
 
+    def require_account(self) -> None:
+        """Refuse credentials of another account than the environment's.
+
+        Raises
+        ------
+        OperationError
+            Naming both accounts.
+        """
+        if self.emulated:
+            return
+        found = self.client("sts").get_caller_identity()["Account"]
+        wanted = self._environment.account_id
+        if found != wanted:
+            raise OperationError(
+                f"These credentials are for account {found}; '{self.environment}' is in account "
+                f"{wanted}.",
+                f"Sign in to {wanted}, best under the AWS profile {self._environment.prefix}.",
+            )
+
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make other AWS tools reach this environment."""
         if not self.emulated:
-            return {}
-        environment = Environment.named(self.environment)
+            return {"AWS_PROFILE": profile} if (profile := self._profile()) else {}
         return {
-            "AWS_ACCESS_KEY_ID": environment.account_id,
+            "AWS_ACCESS_KEY_ID": self._environment.account_id,
             "AWS_SECRET_ACCESS_KEY": EMULATOR_SECRET,
-            "AWS_REGION": environment.region,
-            "AWS_DEFAULT_REGION": environment.region,
+            "AWS_REGION": self._environment.region,
+            "AWS_DEFAULT_REGION": self._environment.region,
             "AWS_ENDPOINT_URL": self._local.endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    @cached_property
+    def _environment(self) -> Environment:
+        return Environment.named(self.environment)
+
+    def _profile(self) -> str | None:
+        """Return the AWS profile of the environment's name, such as ``flowbridge-dev``, if any.
+
+        A promotion works in two accounts at once, which one set of credentials cannot.
+        """
+        name = self._environment.prefix
+        return name if name in boto3.Session().available_profiles else None
+
     def _new_session(self) -> Session:
-        environment = Environment.named(self.environment)
+        region = self._environment.region
         if not self.emulated:
-            return boto3.Session(region_name=environment.region)
+            return boto3.Session(region_name=region, profile_name=self._profile())
         return boto3.Session(
-            aws_access_key_id=environment.account_id,
+            aws_access_key_id=self._environment.account_id,
             aws_secret_access_key=EMULATOR_SECRET,
-            region_name=environment.region,
+            region_name=region,
         )

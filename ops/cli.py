@@ -77,9 +77,10 @@ class Context:
         return Deployment(Environment.named(self.environment), self.aws, self.terraform)
 
     def require_reachable(self) -> None:
-        """Refuse to go on when the emulator is meant and does not run."""
+        """Refuse to go on without the emulator, or with another account's credentials."""
         if self.aws.emulated:
             self.local.require_up()
+        self.aws.require_account()
 
     def flow(self, name: str) -> Flow:
         """Return a deployed flow."""

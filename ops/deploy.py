@@ -134,13 +134,13 @@ def rollback(deployment: Deployment, confirm: Confirm, digest: str | None = None
 
 def drift(deployment: Deployment) -> list[str]:
     """Return what differs between the code and the cloud, a line each."""
-    with step(f"Compare '{deployment.name}' with its code") as current:
+    with step(f"Look for differences between '{deployment.name}' and its code") as current:
         running = deployment.running()
         found = deployment.terraform.differences(
             running.digest, lambda text: setattr(current, "detail", text)
         )
         found += deployment.foreign_code(running, deployment.terraform.outputs())
-        current.detail = f"release {running.short}, {len(found) or 'no'} differences"
+        current.detail = f"release {running.short}, {len(found)} found"
     return found
 
 

@@ -1,0 +1,256 @@
+"""Which release runs where, and what may go on to the next environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from ops import deploy
+from ops.aws import Aws
+from ops.deploy import promote, rollback
+from ops.environments import Environment
+from ops.errors import OperationError
+from ops.releases import Deployment, check_stages
+from ops.smoke import SmokeTestFailed
+from ops.terraform import Terraform, differences
+from tests.unit.ops.test_artifacts import Release, release_of
+
+OLD = release_of(one=b"old")
+NEW = release_of(one=b"new")
+
+
+class FakeTerraform:
+    """Keeps what it is asked to apply, and has it run."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.applied: list[str] = []
+
+    def outputs(self) -> dict[str, Any]:
+        return {"functions": {"flow": {"State": {"name": "function", "package": "one"}}}}
+
+    def plan(self, release: str, file: Any) -> bool:
+        file.write_text(release)
+        return True
+
+    def apply_plan(self, file: Any, _: Any) -> str:
+        return self.apply(_, file.read_text())
+
+    def apply(self, _: Any, release: str) -> str:
+        self.applied.append(release)
+        self._account.run(release)
+        return "Apply complete!"
+
+
+class Account:
+    """An environment: its bucket, its release parameter, the code that its function runs."""
+
+    def __init__(self, name: str, clients: Callable[[str], Any]) -> None:
+        self.code = ""
+        self._clients = clients
+        self._parameter = f"/flowbridge/{name}/release"
+        environment = Environment(name)
+        clients("s3").create_bucket(Bucket=environment.artifact_bucket)
+        self.terraform = FakeTerraform(self)
+        self.deployment = Deployment(
+            environment,
+            cast(Aws, SimpleNamespace(client=self._client, environment=name)),
+            cast(Terraform, self.terraform),
+        )
+
+    def run(self, digest: str) -> None:
+        """Have a release run, as an apply does."""
+        self.code = {r.digest: r for r in (OLD, NEW)}[digest].packages["one"].sha256_base64
+        self._clients("ssm").put_parameter(
+            Name=self._parameter, Value=digest, Type="String", Overwrite=True
+        )
+
+    def keep(self, *releases: tuple[Release, bytes]) -> None:
+        """Put releases into the bucket."""
+        for release, data in releases:
+            self.deployment.artifacts.put(release, lambda _, data=data: data)  # type: ignore[misc]
+
+    def _client(self, service: str) -> Any:
+        if service != "lambda":
+            return self._clients(service)
+        return SimpleNamespace(
+            get_function_configuration=lambda **_: {"CodeSha256": self.code},
+        )
+
+
+@pytest.fixture
+def dev(aws: Callable[[str], Any]) -> Account:
+    """Dev, which runs a release whose smoke test passed."""
+    account = Account("dev", aws)
+    account.keep((OLD, b"old"), (NEW, b"new"))
+    account.run(OLD.digest)
+    account.run(NEW.digest)
+    account.deployment.artifacts.record_smoke_test(NEW.digest, passed=True, detail="")
+    return account
+
+
+@pytest.fixture
+def qa(aws: Callable[[str], Any]) -> Account:
+    return Account("qa", aws)
+
+
+class Smoke:
+    """Stands for the smoke test: which releases fail it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.failing: set[str] = set()
+        self.tried: list[str] = []
+        monkeypatch.setattr(deploy, "smoke", self._try)
+
+    def _try(self, deployment: Deployment) -> None:
+        running = deployment.release() or ""
+        self.tried.append(running)
+        if running in self.failing:
+            raise SmokeTestFailed("No row arrived.", "Look into it.")
+
+
+@pytest.fixture
+def smoke(monkeypatch: pytest.MonkeyPatch) -> Smoke:
+    return Smoke(monkeypatch)
+
+
+def agree(_: str) -> None:
+    return
+
+
+def test_the_history_tells_what_ran_and_what_ran_before(dev: Account) -> None:
+    dev.run(NEW.digest)
+
+    assert dev.deployment.history() == [OLD.digest, NEW.digest]
+    assert dev.deployment.release() == NEW.digest
+    assert dev.deployment.previous() == OLD.digest
+
+
+def test_an_environment_without_a_release_says_so(qa: Account) -> None:
+    assert qa.deployment.release() is None
+    with pytest.raises(OperationError, match="'qa' runs no release yet"):
+        qa.deployment.running()
+    with pytest.raises(OperationError, match="has no release to go back to"):
+        qa.deployment.previous()
+
+
+def test_the_same_bytes_arrive_in_the_next_environment(
+    dev: Account, qa: Account, smoke: Smoke
+) -> None:
+    promote(dev.deployment, qa.deployment, agree)
+
+    assert qa.terraform.applied == [NEW.digest]
+    assert qa.deployment.artifacts.read(NEW.packages["one"]) == b"new"
+    assert smoke.tried == [NEW.digest]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("dev", "prd"), ("qa", "dev"), ("dev", "dev"), ("local", "dev")]
+)
+def test_no_stage_is_left_out(source: str, target: str) -> None:
+    with pytest.raises(OperationError, match="dev -> qa -> prd"):
+        check_stages(source, target)
+
+
+def test_other_bytes_than_the_manifests_go_nowhere(dev: Account, qa: Account, smoke: Smoke) -> None:
+    dev.code = "c29tZXRoaW5nIGVsc2U="
+
+    with pytest.raises(OperationError, match="does not run the bytes of release"):
+        promote(dev.deployment, qa.deployment, agree)
+
+    assert qa.terraform.applied == []
+
+
+@pytest.mark.parametrize("passed", [None, False])
+def test_a_release_without_a_smoke_test_that_passed_goes_nowhere(
+    dev: Account, qa: Account, smoke: Smoke, passed: bool | None
+) -> None:
+    dev.run(OLD.digest)
+    if passed is not None:
+        dev.deployment.artifacts.record_smoke_test(OLD.digest, passed=passed, detail="no row")
+
+    with pytest.raises(OperationError, match="had no smoke test|smoke test of release .* failed"):
+        promote(dev.deployment, qa.deployment, agree)
+
+    assert qa.terraform.applied == []
+
+
+def test_nothing_is_applied_when_the_operator_says_no(
+    dev: Account, qa: Account, smoke: Smoke
+) -> None:
+    def refuse(environment: str) -> None:
+        raise OperationError(f"'{environment}' was not changed.", "")
+
+    with pytest.raises(OperationError, match="'qa' was not changed"):
+        promote(dev.deployment, qa.deployment, refuse)
+
+    assert qa.terraform.applied == []
+
+
+def test_a_release_that_fails_is_taken_back(dev: Account, qa: Account, smoke: Smoke) -> None:
+    qa.keep((OLD, b"old"))
+    qa.run(OLD.digest)
+    smoke.failing = {NEW.digest}
+
+    with pytest.raises(OperationError, match=f"'qa' runs release {OLD.short} again"):
+        promote(dev.deployment, qa.deployment, agree)
+
+    assert qa.terraform.applied == [NEW.digest, OLD.digest]
+    assert smoke.tried == [NEW.digest, OLD.digest]
+
+
+def test_a_first_release_that_fails_says_that_there_is_none_before(
+    dev: Account, qa: Account, smoke: Smoke
+) -> None:
+    smoke.failing = {NEW.digest}
+
+    with pytest.raises(OperationError, match=r"No row arrived\. There is no other release"):
+        promote(dev.deployment, qa.deployment, agree)
+
+
+def test_a_rollback_that_fails_says_both(dev: Account, qa: Account, smoke: Smoke) -> None:
+    qa.keep((OLD, b"old"))
+    qa.run(OLD.digest)
+    smoke.failing = {NEW.digest, OLD.digest}
+
+    with pytest.raises(OperationError, match="Going back to .* failed too"):
+        promote(dev.deployment, qa.deployment, agree)
+
+
+def test_rollback_returns_to_the_release_before_or_to_a_named_one(
+    dev: Account, smoke: Smoke
+) -> None:
+    rollback(dev.deployment, agree)
+    assert dev.deployment.release() == OLD.digest
+
+    rollback(dev.deployment, agree, NEW.digest)
+    assert dev.deployment.release() == NEW.digest
+    assert dev.terraform.applied == [OLD.digest, NEW.digest]
+
+
+def test_differences_are_named_by_resource_and_attribute() -> None:
+    def change(address: str, actions: list[str], **values: Any) -> dict[str, Any]:
+        return {"address": address, "mode": "managed", "change": {"actions": actions, **values}}
+
+    plan = {
+        "resource_changes": [
+            change("same", ["no-op"]),
+            change("alarm", ["update"], before={"a": 1, "b": 2}, after={"a": 1, "b": 3}),
+            change("function", ["update"], before={}, after={}, after_unknown={"version": True}),
+            change("queue", ["create"]),
+            change("table", ["delete", "create"]),
+            {**change("data", ["read"]), "mode": "data"},
+        ],
+        "output_changes": {"url": {"actions": ["update"]}, "bus": {"actions": ["no-op"]}},
+    }
+
+    assert differences(plan) == [
+        "alarm would be changed: b",
+        "function would be changed: version",
+        "queue would be made",
+        "table would be replaced",
+        "output url would be changed",
+    ]
