@@ -26,7 +26,10 @@ from ops.settings import (
 from ops.terminal import console
 
 ROOT = REPOSITORY / "terraform"
+BOOTSTRAP = ROOT / "bootstrap"
 BOOTSTRAP_STATE_KEY = "bootstrap.tfstate"
+#: Says what was applied last, so that a run without changes takes no time.
+BOOTSTRAP_DIGEST_KEY = "bootstrap.digest"
 PARALLELISM = 30
 
 Progress = Callable[[str], None]
@@ -65,39 +68,41 @@ class Terraform:
         self._aws = aws
 
     def bootstrap(self, progress: Progress) -> bool:
-        """Make the account's state bucket, unless it is there; return whether it was made.
+        """Apply the account's bootstrap, unless neither its files nor its values have changed.
 
-        The bootstrap's own state moves into the bucket that it made.
+        The first run's state moves into the bucket that it made, where a later run finds it.
+        Returns whether anything was applied.
         """
-        if self._bootstrap_state_exists():
+        digest = self._bootstrap_digest()
+        if self._state_object(BOOTSTRAP_DIGEST_KEY) == digest.encode():
             return False
         work = self._folder / "bootstrap"
+        kept = work / "terraform.tfstate"
+        is_first = self._state_object(BOOTSTRAP_STATE_KEY) is None
+        # A first run that failed half-way left its state here, and nowhere else.
+        state = kept.read_bytes() if is_first and kept.exists() else None
         shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(ROOT / "bootstrap", work, ignore=shutil.ignore_patterns(".terraform"))
+        shutil.copytree(BOOTSTRAP, work, ignore=shutil.ignore_patterns(".terraform"))
+        init = ["init", "-input=false", "-lockfile=readonly"]
+        backend = self._backend_arguments(BOOTSTRAP_STATE_KEY)
         # Terraform reads a file of this name over the block of versions.tf.
         override = work / "backend_override.tf"
-        override.write_text('terraform {\n  backend "local" {}\n}\n')
+        if is_first:
+            override.write_text('terraform {\n  backend "local" {}\n}\n')
+            if state is not None:
+                kept.write_bytes(state)
         progress("init")
-        self._run(work, "init", "-input=false", "-lockfile=readonly")
+        self._run(work, *init, *([] if is_first else backend))
         progress("apply")
-        self._run_json(
-            work,
-            progress,
-            "apply",
-            "-auto-approve",
-            *self._bootstrap_variables(),
+        self._run_json(work, progress, "apply", "-auto-approve", *self._bootstrap_variables())
+        if is_first:
+            override.unlink()
+            progress("move the state into the bucket")
+            self._run(work, *init, "-migrate-state", "-force-copy", *backend)
+        self._aws.client("s3").put_object(
+            Bucket=self.environment.state_bucket, Key=BOOTSTRAP_DIGEST_KEY, Body=digest.encode()
         )
-        override.unlink()
-        progress("move the state into the bucket")
-        self._run(
-            work,
-            "init",
-            "-input=false",
-            "-lockfile=readonly",
-            "-migrate-state",
-            "-force-copy",
-            *self._backend_arguments(BOOTSTRAP_STATE_KEY),
-        )
+        shutil.rmtree(work)
         return True
 
     def init(self, progress: Progress) -> None:
@@ -240,18 +245,38 @@ class Terraform:
         values = dict(self.environment.variables)
         if self._aws.emulated:
             values["emulator_endpoint"] = self._local.endpoint
-        names = ("project", "environment", "region", "account_id", "emulator_endpoint")
-        return [f"-var={name}={values[name]}" for name in names if name in values]
+        names = ("project", "environment", "region", "account_id", "emulator_endpoint", "database")
+        given = {name: values[name] for name in names if name in values}
+        arguments = [
+            f"-var={name}={value if isinstance(value, str) else json.dumps(value)}"
+            for name, value in given.items()
+        ]
+        # Who deploys; for the local environment nobody does.
+        own = BOOTSTRAP / "envs" / f"{self.environment.name}.tfvars"
+        return [*arguments, f"-var-file={own}"] if own.exists() else arguments
 
-    def _bootstrap_state_exists(self) -> bool:
+    def _bootstrap_digest(self) -> str:
+        """Return a digest of the bootstrap's files and values, the same wherever they lie."""
+        digest = hashlib.sha256()
+        arguments = [a for a in self._bootstrap_variables() if a.startswith("-var=")]
+        own = f"envs/{self.environment.name}.tfvars"
+        files = [*sorted(f.name for f in BOOTSTRAP.glob("*.tf")), ".terraform.lock.hcl", own]
+        for name in files:
+            file = BOOTSTRAP / name
+            digest.update(name.encode() + b"\0" + (file.read_bytes() if file.exists() else b""))
+        digest.update("\0".join(arguments).encode())
+        return digest.hexdigest()
+
+    def _state_object(self, key: str) -> bytes | None:
         client = self._aws.client("s3")
         try:
-            client.head_object(Bucket=self.environment.state_bucket, Key=BOOTSTRAP_STATE_KEY)
+            answer = client.get_object(Bucket=self.environment.state_bucket, Key=key)
         except client.exceptions.ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NoSuchBucket"):
-                return False
+                return None
             raise
-        return True
+        body: bytes = answer["Body"].read()
+        return body
 
     def _run(self, folder: Path, *arguments: str) -> str:
         self._data_folder.mkdir(parents=True, exist_ok=True)
