@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ops.artifacts import Release, built
 from ops.errors import OperationError
@@ -14,6 +18,9 @@ from ops.smoke import SmokeTestFailed, smoke_test
 from ops.terminal import console, heading, step
 
 DIST = REPOSITORY / "build" / "dist"
+#: Environment variable that shortens or lengthens a canary once.
+CANARY_MINUTES = "CANARY_MINUTES"
+ALARM_SECONDS = 15
 
 #: Called with an environment's name; raises unless its operator agrees to what was shown.
 Confirm = Callable[[str], None]
@@ -98,21 +105,81 @@ def promote(source: Deployment, target: Deployment, confirm: Confirm) -> None:
     with step(f"Copy the release from '{source.name}' to '{target.name}'") as current:
         new = target.artifacts.put(packages, source.artifacts.read)
         current.detail = f"{packages.short}, {new} new of {len(packages.packages)} packages"
+    canary = _canary(target, before, packages)
     with tempfile.TemporaryDirectory(prefix="flowbridge-") as folder:
         file = Path(folder) / "plan"
         heading(f"What changes in '{target.name}'")
-        target.terraform.plan(packages.digest, file)
+        target.terraform.plan(packages.digest, file, **canary.variables)
         confirm(target.name)
         try:
-            with step(f"Apply Terraform to '{target.name}'") as current:
+            with step(f"Apply Terraform to '{target.name}'{canary}") as current:
                 current.detail = target.terraform.apply_plan(
                     file, lambda text: setattr(current, "detail", text)
                 )
+            if canary.percent:
+                _watch(target, canary)
+                _apply(target, packages.digest)
             _check_code(target, packages)
             smoke(target)
         except OperationError as error:
             raise _taken_back(target, packages, before, error) from error
     console.print(f"\n[green]✓[/green] '{target.name}' runs release {packages.short}")
+
+
+@dataclass(frozen=True)
+class Canary:
+    """How many calls go to a new release at first, for how long; `percent` 0 means at once."""
+
+    percent: float = 0
+    seconds: float = 0
+    stable_versions: Mapping[str, str] = field(default_factory=dict)
+    #: Raised before it began.
+    known_alarms: frozenset[str] = frozenset()
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The root module's variables for it."""
+        return {"stable_versions": self.stable_versions} if self.percent else {}
+
+    def __str__(self) -> str:
+        return f", {self.percent:g} % of the calls to the new release" if self.percent else ""
+
+
+def _canary(target: Deployment, before: str | None, packages: Release) -> Canary:
+    """Return how a promotion begins: with few calls, if an older release can keep the others."""
+    settings = target.environment.variables.get("canary")
+    if settings is None or before in (None, packages.digest):
+        return Canary()
+    minutes = os.environ.get(CANARY_MINUTES) or settings["minutes"]
+    return Canary(
+        float(settings["percent"]),
+        60 * float(minutes),
+        target.live_versions(target.terraform.outputs()),
+        frozenset(target.alarms()),
+    )
+
+
+def _watch(target: Deployment, canary: Canary) -> None:
+    """Wait while few calls go to the new release.
+
+    Raises
+    ------
+    OperationError
+        When an alarm is raised that was not before.
+    """
+    deadline = time.monotonic() + canary.seconds
+    with step(f"Watch the alarms of '{target.name}' for {canary.seconds / 60:g} minutes"):
+        while True:
+            raised = target.alarms()
+            if new := [f"{name}: {raised[name]}" for name in raised.keys() - canary.known_alarms]:
+                raise OperationError(
+                    f"Alarms were raised with {canary.percent:g} % of the calls on the new "
+                    f"release: {'; '.join(sorted(new))}.",
+                    "Find the cause before the next try.",
+                )
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(min(ALARM_SECONDS, max(deadline - time.monotonic(), 0)))
 
 
 def rollback(deployment: Deployment, confirm: Confirm, digest: str | None = None) -> None:

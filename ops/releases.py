@@ -101,6 +101,30 @@ class Deployment:
                     found.append(f"{function['name']} runs code with SHA-256 {live}")
         return found
 
+    def live_versions(self, outputs: dict[str, Any]) -> dict[str, str]:
+        """Return the version of each function, by name, that has the calls now."""
+        client = self.aws.client("lambda")
+        return {
+            function["name"]: client.get_alias(FunctionName=function["name"], Name=ALIAS)[
+                "FunctionVersion"
+            ]
+            for flow in outputs["functions"].values()
+            for function in flow.values()
+        }
+
+    def alarms(self) -> dict[str, str]:
+        """Return the environment's alarms that are raised, with the reason of each by its name."""
+        pages = (
+            self.aws.client("cloudwatch")
+            .get_paginator("describe_alarms")
+            .paginate(AlarmNamePrefix=f"{self.environment.prefix}-", StateValue="ALARM")
+        )
+        return {
+            alarm["AlarmName"]: alarm.get("StateReason", "")
+            for page in pages
+            for alarm in page["MetricAlarms"]
+        }
+
     def check_code(self, release: Release, outputs: dict[str, Any]) -> None:
         """Refuse when a function runs other bytes than the release's.
 

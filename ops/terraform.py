@@ -16,6 +16,7 @@ from typing import Any
 from ops.aws import Aws
 from ops.environments import Environment
 from ops.errors import OperationError
+from ops.local.certificates import AUTHORITY
 from ops.prepare import terraform_cli_config
 from ops.settings import (
     DEFAULT_DATABASE_PORT,
@@ -136,8 +137,10 @@ class Terraform:
         arguments = self.arguments(release)
         return self._run_json(ROOT, progress, "destroy", "-auto-approve", *arguments)
 
-    def plan(self, release: str | None = None, file: Path | None = None) -> bool:
+    def plan(self, release: str | None = None, file: Path | None = None, **variables: Any) -> bool:
         """Show the plan, and keep it in a file if one is given; tell whether it changes anything.
+
+        Other `variables` of the root module go before those of the environment's file.
 
         Raises
         ------
@@ -147,6 +150,7 @@ class Terraform:
         self.init(lambda _: None)
         command = ["terraform", "plan", "-input=false", "-detailed-exitcode"]
         command += [f"-parallelism={PARALLELISM}", *self.arguments(release)]
+        command += [f"-var={name}={json.dumps(value)}" for name, value in variables.items()]
         if file is not None:
             command.append(f"-out={file}")
         if not console.is_terminal:
@@ -198,6 +202,9 @@ class Terraform:
         ports = self._local.ports
         if self._aws.emulated and self._local.endpoint != self._written("emulator_endpoint"):
             arguments.append(f"-var=emulator_endpoint={self._local.endpoint}")
+        if self._aws.emulated and self.environment.name != LOCAL:
+            authority = self._local.certificates / AUTHORITY
+            arguments.append(f"-var=emulator_database_ca={authority.read_text()}")
         if self.environment.name == LOCAL and ports.database != DEFAULT_DATABASE_PORT:
             database = self._written("database")
             database["on_premises"]["port"] = ports.database

@@ -61,6 +61,8 @@ module "database" {
 
   name                 = "${local.name_prefix}-database"
   settings             = var.database
+  log_retention_days   = var.logs.retention_days
+  emulator_ca          = var.emulator_database_ca
   network              = var.network
   secret_recovery_days = var.secret_recovery_days
 }
@@ -87,6 +89,7 @@ module "crm_registration" {
   api                  = var.api
   retry                = var.retry
   backend_concurrency  = var.backend_concurrency
+  canary               = length(var.stable_versions) == 0 ? null : { stable_versions = var.stable_versions, percent = var.canary.percent }
   logs                 = var.logs
   secret_recovery_days = var.secret_recovery_days
   emulator_endpoint    = var.emulator_endpoint
@@ -105,7 +108,9 @@ module "crm_registration" {
     secret_arn       = module.database.secret_arn
     secret_pattern   = module.database.secret_pattern
     admin_secret_arn = module.database.admin_secret_arn
+    admin_key_arns   = module.database.admin_secret_key_arns
     password_version = module.database.password_version
+    ca_certificate   = module.database.ca_certificate
     vpc              = module.database.vpc
   }
 }

@@ -50,6 +50,17 @@ variable "emulator_endpoint" {
   }
 }
 
+variable "emulator_database_ca" {
+  description = "PEM text of the authority that vouches for the RDS servers of the local emulator; null on AWS."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.emulator_database_ca == null || var.emulator_endpoint != null
+    error_message = "emulator_database_ca goes with emulator_endpoint: on AWS, Amazon's authority vouches for RDS."
+  }
+}
+
 variable "release" {
   description = "Release to run, by the digest of its manifest; null for the one that was built here last."
   type        = string
@@ -83,6 +94,7 @@ variable "database" {
       name              = string
       admin_secret_name = string
       cidr              = optional(string)
+      ca_certificate    = optional(string)
     }))
     rds = optional(object({
       name                = string
@@ -92,8 +104,16 @@ variable "database" {
       multi_az            = optional(bool)
       backup_days         = optional(number)
       deletion_protection = optional(bool)
+      backup_window       = optional(string)
+      maintenance_window  = optional(string)
+      slow_query_log      = optional(bool)
     }))
   })
+
+  validation {
+    condition     = var.environment != "prd" || try(var.database.rds.slow_query_log, false) != true
+    error_message = "The slow-query log quotes personal data, which stays out of prd's logs: set database.rds.slow_query_log = false."
+  }
 }
 
 variable "network" {
@@ -132,6 +152,28 @@ variable "backend_concurrency" {
 variable "event_archive_days" {
   description = "How many days the bus's archive keeps every event; 0 keeps them for ever."
   type        = number
+}
+
+variable "canary" {
+  description = "How a promotion begins: the percentage of calls that the new release gets, and for how many minutes no alarm may be raised; null gives it all at once."
+  type        = object({ percent = number, minutes = number })
+  default     = null
+
+  validation {
+    condition     = var.canary == null ? true : var.canary.percent >= 1 && var.canary.percent <= 50 && var.canary.minutes > 0 && var.canary.minutes <= 60
+    error_message = "canary takes 1 to 50 percent, and up to 60 minutes."
+  }
+}
+
+variable "stable_versions" {
+  description = "While a canary runs, given by 'make promote': the version of each function, by name, that keeps the other calls."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(var.stable_versions) == 0 || var.canary != null
+    error_message = "stable_versions needs canary, which says how many calls go to the new versions."
+  }
 }
 
 variable "logs" {

@@ -10,6 +10,12 @@ locals {
   invoke_uri = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.name}:lambda:path/2015-03-31/functions"
 }
 
+locals {
+  canaries = var.canary == null ? {} : {
+    for function, version in var.canary.stable_versions : function => { stable_version = version, percent = var.canary.percent }
+  }
+}
+
 # --- from the bus to the state machine -------------------------------------------------------
 
 module "rule" {
@@ -89,6 +95,7 @@ module "step_function" {
   for_each = local.step_functions
 
   name            = "${local.name}-${replace(each.value.module, "_", "-")}"
+  canary          = lookup(local.canaries, "${local.name}-${replace(each.value.module, "_", "-")}", null)
   description     = each.value.description
   package         = var.packages["crm_registration"]
   handler         = "crm_registration.${each.value.module}.handler"
@@ -156,6 +163,7 @@ module "backend_function" {
   }
 
   name        = "${local.api_name}-${replace(each.key, "_", "-")}-back"
+  canary      = lookup(local.canaries, "${local.api_name}-${replace(each.key, "_", "-")}-back", null)
   description = each.value
   package     = var.packages["crm_api"]
   handler     = "crm_api.${each.key}_back.handler"
@@ -233,12 +241,15 @@ module "api_key_issuer" {
 locals {
   api_gateway = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.name}::"
 
-  database_environment = {
-    DATABASE_HOST   = var.database.host
-    DATABASE_PORT   = tostring(var.database.port)
-    DATABASE_NAME   = var.database.name
-    DATABASE_SECRET = var.database.secret_arn
-  }
+  database_environment = merge(
+    {
+      DATABASE_HOST   = var.database.host
+      DATABASE_PORT   = tostring(var.database.port)
+      DATABASE_NAME   = var.database.name
+      DATABASE_SECRET = var.database.secret_arn
+    },
+    var.database.ca_certificate == null ? {} : { DATABASE_CA = var.database.ca_certificate },
+  )
 }
 
 # --- the database's schema -------------------------------------------------------------------
@@ -258,12 +269,17 @@ module "migrate" {
   alarm_actions   = var.alarm_actions
   tags            = local.tags
 
-  statements = {
-    ReadDatabaseCredentials = {
-      actions   = ["secretsmanager:GetSecretValue"]
-      resources = [var.database.secret_pattern, var.database.admin_secret_arn]
-    }
-  }
+  statements = merge(
+    {
+      ReadDatabaseCredentials = {
+        actions   = ["secretsmanager:GetSecretValue"]
+        resources = [var.database.secret_pattern, var.database.admin_secret_arn]
+      }
+    },
+    length(var.database.admin_key_arns) == 0 ? {} : {
+      DecryptAdministratorsSecret = { actions = ["kms:Decrypt"], resources = var.database.admin_key_arns }
+    },
+  )
 }
 
 resource "aws_lambda_invocation" "migrate" {

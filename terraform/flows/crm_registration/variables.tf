@@ -24,7 +24,7 @@ variable "packages" {
 }
 
 variable "database" {
-  description = "The CRM's database: where it is, the secrets of the functions' user and of its administrator, and the network to reach it through."
+  description = "The CRM's database: where it is, the certificate it is known by, the secrets of the functions' user and of its administrator with the latter's keys, and the network to reach it through."
   type = object({
     host             = string
     port             = number
@@ -32,7 +32,9 @@ variable "database" {
     secret_arn       = string
     secret_pattern   = string
     admin_secret_arn = string
+    admin_key_arns   = list(string)
     password_version = number
+    ca_certificate   = optional(string)
     vpc              = optional(object({ subnet_ids = list(string), security_group_ids = list(string) }))
   })
 }
@@ -81,6 +83,12 @@ variable "retry" {
 variable "backend_concurrency" {
   description = "How many requests each backend function serves at a time, which bounds the database's connections; null for no limit."
   type        = number
+  default     = null
+}
+
+variable "canary" {
+  description = "While a release is tried: the version of each function, by name, that keeps the callers, and the percentage that the new ones get. Null at other times."
+  type        = object({ stable_versions = map(string), percent = number })
   default     = null
 }
 

@@ -16,6 +16,7 @@ locals {
   log_group     = "/aws/lambda/${local.name}"
   log_group_arn = "arn:${local.partition}:logs:${local.place}:log-group:${local.log_group}"
   in_vpc        = var.vpc == null ? {} : { this = var.vpc }
+  canary        = var.canary == null ? {} : { this = var.canary }
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -173,7 +174,20 @@ resource "aws_lambda_alias" "live" {
   name             = local.alias
   description      = "The version that callers use"
   function_name    = aws_lambda_function.this.function_name
-  function_version = aws_lambda_function.this.version
+  function_version = var.canary == null ? aws_lambda_function.this.version : var.canary.stable_version
+
+  dynamic "routing_config" {
+    for_each = local.canary
+
+    content {
+      # A function that did not change has no second version to share its callers with.
+      additional_version_weights = (
+        aws_lambda_function.this.version == routing_config.value.stable_version
+        ? {}
+        : { (aws_lambda_function.this.version) = routing_config.value.percent / 100 }
+      )
+    }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {

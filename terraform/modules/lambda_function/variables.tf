@@ -71,6 +71,17 @@ variable "reserved_concurrency" {
   }
 }
 
+variable "canary" {
+  description = "Version that keeps the callers for now, and the percentage of them that the new one gets; null gives it all of them."
+  type        = object({ stable_version = string, percent = number })
+  default     = null
+
+  validation {
+    condition     = var.canary == null ? true : var.canary.percent >= 1 && var.canary.percent <= 50
+    error_message = "A canary's percent is 1 to 50."
+  }
+}
+
 variable "environment" {
   description = "Environment variables; never a secret, only the ARN of one."
   type        = map(string)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from ops import deploy
+from ops.artifacts import Release
 from ops.aws import Aws
 from ops.deploy import promote, rollback
 from ops.environments import Environment
@@ -16,7 +17,7 @@ from ops.errors import OperationError
 from ops.releases import Deployment, check_stages
 from ops.smoke import SmokeTestFailed
 from ops.terraform import Terraform, differences
-from tests.unit.ops.test_artifacts import Release, release_of
+from tests.unit.ops.test_artifacts import release_of
 
 OLD = release_of(one=b"old")
 NEW = release_of(one=b"new")
@@ -28,11 +29,13 @@ class FakeTerraform:
     def __init__(self, account: Account) -> None:
         self._account = account
         self.applied: list[str] = []
+        self.variables: dict[str, Any] = {}
 
     def outputs(self) -> dict[str, Any]:
         return {"functions": {"flow": {"State": {"name": "function", "package": "one"}}}}
 
-    def plan(self, release: str, file: Any) -> bool:
+    def plan(self, release: str, file: Any, **variables: Any) -> bool:
+        self.variables = variables
         file.write_text(release)
         return True
 
@@ -78,6 +81,7 @@ class Account:
             return self._clients(service)
         return SimpleNamespace(
             get_function_configuration=lambda **_: {"CodeSha256": self.code},
+            get_alias=lambda **_: {"FunctionVersion": "7"},
         )
 
 
@@ -172,7 +176,7 @@ def test_a_release_without_a_smoke_test_that_passed_goes_nowhere(
     if passed is not None:
         dev.deployment.artifacts.record_smoke_test(OLD.digest, passed=passed, detail="no row")
 
-    with pytest.raises(OperationError, match="had no smoke test|smoke test of release .* failed"):
+    with pytest.raises(OperationError, match=r"had no smoke test|smoke test of release .* failed"):
         promote(dev.deployment, qa.deployment, agree)
 
     assert qa.terraform.applied == []
@@ -216,8 +220,70 @@ def test_a_rollback_that_fails_says_both(dev: Account, qa: Account, smoke: Smoke
     qa.run(OLD.digest)
     smoke.failing = {NEW.digest, OLD.digest}
 
-    with pytest.raises(OperationError, match="Going back to .* failed too"):
+    with pytest.raises(OperationError, match=r"Going back to .* failed too"):
         promote(dev.deployment, qa.deployment, agree)
+
+
+@pytest.fixture
+def prd(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Account:
+    """An environment with a canary, which runs the old release."""
+    monkeypatch.setenv(deploy.CANARY_MINUTES, "0")
+    account = Account("qa", aws)
+    account.deployment.environment.variables["canary"] = {"percent": 10, "minutes": 5}
+    account.keep((OLD, b"old"))
+    account.run(OLD.digest)
+    return account
+
+
+def test_a_canary_gets_few_calls_first_and_then_all(
+    dev: Account, prd: Account, smoke: Smoke
+) -> None:
+    promote(dev.deployment, prd.deployment, agree)
+
+    assert prd.terraform.variables == {"stable_versions": {"function": "7"}}
+    assert prd.terraform.applied == [NEW.digest, NEW.digest]
+
+
+def test_a_canary_that_raises_an_alarm_is_taken_back(
+    dev: Account, prd: Account, smoke: Smoke, aws: Callable[[str], Any]
+) -> None:
+    for name in ("flowbridge-qa-known", "flowbridge-qa-new"):
+        aws("cloudwatch").put_metric_alarm(
+            AlarmName=name,
+            MetricName="Errors",
+            Namespace="AWS/Lambda",
+            Period=60,
+            EvaluationPeriods=1,
+            Statistic="Sum",
+            Threshold=0,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+
+    def raise_alarm(name: str) -> None:
+        aws("cloudwatch").set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="errors")
+
+    raise_alarm("flowbridge-qa-known")
+
+    with pytest.raises(OperationError) as caught:
+        promote(
+            dev.deployment, prd.deployment, lambda environment: raise_alarm("flowbridge-qa-new")
+        )
+
+    assert "flowbridge-qa-new: errors" in caught.value.problem
+    assert "flowbridge-qa-known" not in caught.value.problem
+    assert f"runs release {OLD.short} again" in caught.value.problem
+
+    assert prd.terraform.applied == [NEW.digest, OLD.digest]
+
+
+def test_a_first_release_has_nothing_to_share_the_calls_with(
+    dev: Account, qa: Account, smoke: Smoke
+) -> None:
+    qa.deployment.environment.variables["canary"] = {"percent": 10, "minutes": 5}
+
+    promote(dev.deployment, qa.deployment, agree)
+
+    assert qa.terraform.variables == {}
 
 
 def test_rollback_returns_to_the_release_before_or_to_a_named_one(
