@@ -1,5 +1,16 @@
+data "aws_partition" "current" {}
+
 locals {
   name_prefix = "${var.project}-${var.environment}"
+
+  role = {
+    path = var.role.path
+    # What terraform/bootstrap allows roles at most. The pipeline may make no role without it.
+    permissions_boundary = coalesce(
+      var.role.permissions_boundary,
+      "arn:${data.aws_partition.current.partition}:iam::${var.account_id}:policy/bootstrap/${local.name_prefix}-boundary",
+    )
+  }
 
   # What terraform/bootstrap named it.
   artifact_bucket = "${local.name_prefix}-artifacts-${var.account_id}"
@@ -93,7 +104,7 @@ module "crm_registration" {
   logs                 = var.logs
   secret_recovery_days = var.secret_recovery_days
   emulator_endpoint    = var.emulator_endpoint
-  role                 = var.role
+  role                 = local.role
   alarm_actions        = [module.observability.topic_arn]
 
   event_bus = {

@@ -207,7 +207,7 @@ variable "secret_recovery_days" {
 }
 
 variable "role" {
-  description = "IAM path and permissions boundary of every role."
+  description = "IAM path and permissions boundary of every role; without a boundary, the bootstrap's."
   type        = object({ path = optional(string), permissions_boundary = optional(string) })
   default     = {}
 }
