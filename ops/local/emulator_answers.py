@@ -5,6 +5,8 @@
 - ``DescribeAlarms`` gives most fields of an alarm in the newer protocols only, not in the Query
   protocol that Terraform's provider speaks, and ``DescribeStateMachine`` does not know of tracing:
   every plan would find differences.
+- Policies are enforced, but some of the keys that their conditions read are missing in a request:
+  the header of a conditional write, and the permissions boundary of the role that a call is about.
 
 Each goes as soon as the emulator can do it; its version is pinned. This module runs in the
 emulator's own Python environment and imports nothing of the project.
@@ -28,6 +30,9 @@ TIME_SUFFIX = "Timestamp"
 
 def make_whole() -> None:
     """Put the functions of this module in the place of the emulator's own."""
+    from ministack.core import iam_actions
+    from ministack.core.responses import get_account_id
+    from ministack.services import iam
     from ministack.services import cloudwatch, lambda_svc, stepfunctions
 
     lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)
@@ -38,6 +43,55 @@ def make_whole() -> None:
     for name in ("_create_state_machine", "_update_state_machine"):
         change = getattr(stepfunctions, name)
         setattr(stepfunctions, name, remember_tracing(change, machines))
+    iam_actions.s3_service_context = with_conditional_writes(iam_actions.s3_service_context)
+    iam_actions.request_tag_context = with_boundaries(
+        iam_actions.request_tag_context,
+        lambda role: iam._roles.get_scoped(get_account_id(), None, role),
+    )
+
+
+def with_conditional_writes(context: Callable[..., JsonObject]) -> Callable[..., JsonObject]:
+    """Return the emulator's reading of an S3 request, which then tells how an object is written."""
+
+    def context_of_write(
+        action: str, query: Mapping[str, Any], path: str, headers: Mapping[str, str]
+    ) -> JsonObject:
+        found = dict(context(action, query, path, headers))
+        if action == "s3:PutObject":
+            # The start of an upload in parts, and each part, make no object yet.
+            creates = "uploads" not in query and "partNumber" not in query
+            found["s3:ObjectCreationOperation"] = str(creates).lower()
+            if "if-none-match" in headers:
+                found["s3:if-none-match"] = headers["if-none-match"]
+        return found
+
+    return context_of_write
+
+
+def with_boundaries(
+    context: Callable[..., JsonObject], role: Callable[[str], Mapping[str, Any] | None]
+) -> Callable[..., JsonObject]:
+    """Return the emulator's reading of a request's tags, with the boundary that it is about.
+
+    Parameters
+    ----------
+    context
+        The emulator's own, which is asked for every request.
+    role
+        The role of a name, if there is one; IAM looks at its boundary when the request names none.
+    """
+
+    def context_of_role(service: str, action: str, body: bytes, params: JsonObject) -> JsonObject:
+        found = dict(context(service, action, body, params))
+        if service == "iam":
+            asked = members(params)
+            known = role(str(asked.get("RoleName", ""))) or {}
+            boundary = asked.get("PermissionsBoundary") or known.get("PermissionsBoundary")
+            if boundary:
+                found["iam:PermissionsBoundary"] = boundary
+        return found
+
+    return context_of_role
 
 
 def name_errors(execute: Execute) -> Execute:
