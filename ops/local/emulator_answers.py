@@ -32,8 +32,7 @@ def make_whole() -> None:
     """Put the functions of this module in the place of the emulator's own."""
     from ministack.core import iam_actions
     from ministack.core.responses import get_account_id
-    from ministack.services import iam
-    from ministack.services import cloudwatch, lambda_svc, stepfunctions
+    from ministack.services import cloudwatch, iam, lambda_svc, stepfunctions
 
     lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)
     cloudwatch._describe_alarms = describe_alarms_whole(
