@@ -222,8 +222,9 @@ class Databases:
         exports |= {*self._list(params, f"{change}.EnableLogTypes")}
         exports -= {*self._list(params, f"{change}.DisableLogTypes")}
         instance["EnabledCloudwatchLogsExports"] = sorted(exports)
-        if key := field("PerformanceInsightsKMSKeyId"):
-            instance["PerformanceInsightsKMSKeyId"] = key
+        for name in ("PreferredBackupWindow", "PerformanceInsightsKMSKeyId"):
+            if value := field(name):
+                instance[name] = value
         if enabled := field("EnablePerformanceInsights"):
             instance["PerformanceInsightsEnabled"] = enabled == "true"
 

@@ -13,6 +13,18 @@ locals {
 
   application_secret_name = "${var.name}-application"
 
+  account_arn = "arn:${local.partition}:iam::${data.aws_caller_identity.current.account_id}:root"
+  region      = data.aws_region.current.name
+
+  # The authority that vouches for the server: Amazon's of the region, the emulator's, the owners' own.
+  rds_ca         = try(coalesce(var.emulator_ca, file("${path.module}/certificates/${local.region}.pem")), null)
+  ca_certificate = var.settings.mode == "rds" ? local.rds_ca : one(values(local.on_premises)[*].ca_certificate)
+
+  # The slow-query log quotes statements, and with them what is written. The audit log would too.
+  exported_logs = toset(flatten([for database in values(local.rds) : concat(["error"], database.slow_query_log ? ["slowquery"] : [])]))
+
+  has_insights = { for key, database in local.rds : key => !can(regex("^db\\.t[234]g?\\.(micro|small)$", database.instance_class)) }
+
   location = one(concat(
     [for database in values(local.on_premises) : {
       host         = database.host
@@ -66,6 +78,120 @@ data "aws_secretsmanager_secret" "admin" {
 
 # --------------------------------------------------------------------------------------- RDS
 
+data "aws_iam_policy_document" "key" {
+  # checkov:skip=CKV_AWS_109:A key's policy is about that key alone
+  # checkov:skip=CKV_AWS_111:A key's policy is about that key alone
+  # checkov:skip=CKV_AWS_356:A key's policy is about that key alone
+  statement {
+    # Who may do it is for the account's roles to say; nobody encrypts or decrypts by this.
+    sid = "AdministerKey"
+    actions = [
+      "kms:CancelKeyDeletion",
+      "kms:CreateAlias",
+      "kms:DeleteAlias",
+      "kms:DescribeKey",
+      "kms:DisableKey",
+      "kms:DisableKeyRotation",
+      "kms:EnableKey",
+      "kms:EnableKeyRotation",
+      "kms:GetKeyPolicy",
+      "kms:GetKeyRotationStatus",
+      "kms:ListKeyPolicies",
+      "kms:ListResourceTags",
+      "kms:PutKeyPolicy",
+      "kms:ScheduleKeyDeletion",
+      "kms:TagResource",
+      "kms:UntagResource",
+      "kms:UpdateAlias",
+      "kms:UpdateKeyDescription",
+    ]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = [local.account_arn]
+    }
+  }
+
+  statement {
+    # Nobody decrypts with it directly: only what RDS and Secrets Manager do for who may ask them.
+    sid = "UseThroughServices"
+    actions = [
+      "kms:Decrypt",
+      "kms:Encrypt",
+      "kms:GenerateDataKey",
+      "kms:GenerateDataKeyWithoutPlaintext",
+      "kms:ReEncryptFrom",
+      "kms:ReEncryptTo",
+    ]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = [local.account_arn]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = [for service in ["rds", "secretsmanager"] : "${service}.${local.region}.${data.aws_partition.current.dns_suffix}"]
+    }
+  }
+
+  statement {
+    # RDS keeps the key in use after the call that made the instance, by a grant.
+    sid       = "GrantToServices"
+    actions   = ["kms:CreateGrant"]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = [local.account_arn]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "kms:GrantIsForAWSResource"
+      values   = ["true"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = [for service in ["rds", "secretsmanager"] : "${service}.${local.region}.${data.aws_partition.current.dns_suffix}"]
+    }
+  }
+}
+
+# For the data, its snapshots, performance insights and the administrator's secret.
+resource "aws_kms_key" "this" {
+  for_each = local.rds
+
+  description             = "Encrypts ${var.name}"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+  policy                  = data.aws_iam_policy_document.key.json
+  tags                    = var.tags
+}
+
+resource "aws_kms_alias" "this" {
+  for_each = local.rds
+
+  name          = "alias/${var.name}"
+  target_key_id = aws_kms_key.this[each.key].key_id
+}
+
+# Made here, before RDS would make them with no end of retention.
+resource "aws_cloudwatch_log_group" "this" {
+  # checkov:skip=CKV_AWS_158:CloudWatch encrypts every log group; what needs more than that is not logged
+  # checkov:skip=CKV_AWS_338:Each environment says how long it keeps logs
+  for_each = local.exported_logs
+
+  name              = "/aws/rds/instance/${var.name}/${each.key}"
+  retention_in_days = var.log_retention_days
+  tags              = var.tags
+}
+
 resource "aws_db_subnet_group" "this" {
   for_each = local.rds
 
@@ -92,13 +218,24 @@ resource "aws_db_parameter_group" "this" {
     name  = "character_set_server"
     value = "utf8mb4"
   }
+
+  # CloudWatch takes logs from files only.
+  parameter {
+    name  = "log_output"
+    value = "FILE"
+  }
+
+  parameter {
+    name  = "slow_query_log"
+    value = each.value.slow_query_log ? "1" : "0"
+  }
 }
 
 resource "aws_db_instance" "this" {
   # checkov:skip=CKV_AWS_293:On unless an environment switches it off
   # checkov:skip=CKV_AWS_133:Seven days unless an environment says otherwise
   # checkov:skip=CKV_AWS_157:Each environment says whether it pays for a second zone
-  # checkov:skip=CKV_AWS_353:The small classes do not have it
+  # checkov:skip=CKV_AWS_353:On wherever the instance's class has it
   # checkov:skip=CKV_AWS_118:The metrics of each minute are enough for the alarms
   for_each = local.rds
 
@@ -111,24 +248,40 @@ resource "aws_db_instance" "this" {
   max_allocated_storage       = each.value.storage_gb * 4
   storage_type                = "gp3"
   storage_encrypted           = true
+  kms_key_id                  = aws_kms_key.this[each.key].arn
   multi_az                    = each.value.multi_az
   db_name                     = each.value.name
   username                    = "administrator"
   manage_master_user_password = true
+  ca_cert_identifier          = "rds-ca-rsa2048-g1"
   db_subnet_group_name        = aws_db_subnet_group.this[each.key].name
   parameter_group_name        = aws_db_parameter_group.this[each.key].name
   vpc_security_group_ids      = [aws_security_group.server[each.key].id]
   publicly_accessible         = false
   backup_retention_period     = each.value.backup_days
+  backup_window               = each.value.backup_window
+  maintenance_window          = each.value.maintenance_window
   copy_tags_to_snapshot       = true
   deletion_protection         = each.value.deletion_protection
   skip_final_snapshot         = !each.value.deletion_protection
   final_snapshot_identifier   = each.value.deletion_protection ? "${var.name}-final" : null
   tags                        = var.tags
 
-  enabled_cloudwatch_logs_exports = ["error", "slowquery"]
+  master_user_secret_kms_key_id   = aws_kms_key.this[each.key].arn
+  enabled_cloudwatch_logs_exports = local.exported_logs
+
+  # The small classes do not have it.
+  performance_insights_enabled    = local.has_insights[each.key]
+  performance_insights_kms_key_id = local.has_insights[each.key] ? aws_kms_key.this[each.key].arn : null
+
+  depends_on = [aws_cloudwatch_log_group.this]
 
   lifecycle {
+    precondition {
+      condition     = local.ca_certificate != null
+      error_message = "modules/database/certificates has no file ${local.region}.pem, by which functions would know a server of Amazon RDS in that region. Its README says where to get it."
+    }
+
     precondition {
       condition     = var.network != null
       error_message = "An RDS database is private: give `network` the VPC and the subnets it lives in."

@@ -34,6 +34,21 @@ output "admin_secret_arn" {
   value       = local.location.admin_secret
 }
 
+output "admin_secret_key_arns" {
+  description = "ARN of the key that encrypts the administrator's secret, which its readers need too; none on premises."
+  value       = values(aws_kms_key.this)[*].arn
+}
+
+output "ca_certificate" {
+  description = "PEM text of the certificate of the authority that vouches for the server; null when it is not verified."
+  value       = local.ca_certificate
+}
+
+output "instance_identifier" {
+  description = "Identifier of the RDS instance, by which CloudWatch knows it; null on premises."
+  value       = one(values(aws_db_instance.this)[*].identifier)
+}
+
 output "vpc" {
   description = "Subnets and security group of a function that uses the database; null when that needs no VPC."
   value = one([for key, network in local.network : {

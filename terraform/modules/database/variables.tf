@@ -20,6 +20,7 @@ variable "settings" {
       name              = string
       admin_secret_name = string
       cidr              = optional(string)
+      ca_certificate    = optional(string)
     }))
     rds = optional(object({
       name                = string
@@ -29,6 +30,9 @@ variable "settings" {
       multi_az            = optional(bool, false)
       backup_days         = optional(number, 7)
       deletion_protection = optional(bool, true)
+      backup_window       = optional(string, "06:00-07:00")
+      maintenance_window  = optional(string, "sun:07:30-sun:08:30")
+      slow_query_log      = optional(bool, false)
     }))
   })
 
@@ -66,6 +70,27 @@ variable "settings" {
     condition     = try(can(regex("^10\\.(6|11)$|^11\\.[48]$", var.settings.rds.engine_version)) || var.settings.rds == null, true)
     error_message = "engine_version is a MariaDB series with long support: 10.6, 10.11, 11.4 or 11.8."
   }
+
+  validation {
+    # A function's variables have 4 KB together.
+    condition     = try(var.settings.on_premises.ca_certificate, null) == null ? true : can(regex("^\\s*-----BEGIN CERTIFICATE-----", var.settings.on_premises.ca_certificate)) && length(var.settings.on_premises.ca_certificate) <= 3000
+    error_message = "on_premises.ca_certificate is the PEM text of the authority's certificate, -----BEGIN CERTIFICATE----- and so on, of 3000 characters at most."
+  }
+
+  validation {
+    condition     = try(can(regex("^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$", var.settings.rds.backup_window)) || var.settings.rds == null, true)
+    error_message = "rds.backup_window is two times of day in UTC, such as 06:00-07:00."
+  }
+
+  validation {
+    condition     = try(can(regex("^(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]$", var.settings.rds.maintenance_window)) || var.settings.rds == null, true)
+    error_message = "rds.maintenance_window is two times of the week in UTC, such as sun:07:30-sun:08:30."
+  }
+
+  validation {
+    condition     = try(var.settings.rds.backup_days >= 1 && var.settings.rds.backup_days <= 35 || var.settings.rds == null, true)
+    error_message = "rds.backup_days is 1 to 35."
+  }
 }
 
 variable "network" {
@@ -92,6 +117,17 @@ variable "secret_recovery_days" {
     condition     = var.secret_recovery_days == 0 || (var.secret_recovery_days >= 7 && var.secret_recovery_days <= 30)
     error_message = "secret_recovery_days is 0, or 7 to 30."
   }
+}
+
+variable "log_retention_days" {
+  description = "Days that CloudWatch keeps the logs of an RDS server."
+  type        = number
+}
+
+variable "emulator_ca" {
+  description = "PEM text of the authority of the local emulator's RDS servers; null on AWS."
+  type        = string
+  default     = null
 }
 
 variable "tags" {
