@@ -7,6 +7,8 @@
   ``DescribeStateMachine`` does not know of tracing: every plan would find differences.
 - Policies are enforced, but some of the keys that their conditions read are missing in a request:
   the header of a conditional write, and the permissions boundary of the role that a call is about.
+- A REST API is looked for in one account only, which a request without a signature does not name,
+  so the APIs of dev, qa and prd could not be called.
 
 Each goes as soon as the emulator can do it; its version is pinned. This module runs in the
 emulator's own Python environment and imports nothing of the project.
@@ -32,12 +34,13 @@ def make_whole() -> None:
     """Put the functions of this module in the place of the emulator's own."""
     from ministack.core import iam_actions
     from ministack.core.responses import get_account_id
-    from ministack.services import cloudwatch, iam, lambda_svc, stepfunctions
+    from ministack.services import apigateway_v1, cloudwatch, iam, lambda_svc, stepfunctions
 
     lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)
     cloudwatch._describe_alarms = describe_alarms_whole(
         cloudwatch._describe_alarms, cloudwatch._xml
     )
+    apigateway_v1.find_api_scope = find_in_any_account(apigateway_v1._rest_apis)
     machines = stepfunctions._state_machines
     for name in ("_create_state_machine", "_update_state_machine"):
         change = getattr(stepfunctions, name)
@@ -47,6 +50,21 @@ def make_whole() -> None:
         iam_actions.request_tag_context,
         lambda role: iam._roles.get_scoped(get_account_id(), None, role),
     )
+
+
+def find_in_any_account(apis: Any) -> Callable[[str], tuple[str, str] | None]:
+    """Return the emulator's search for a REST API's account and region, by its identifier alone.
+
+    Identifiers are random, so no two accounts share one.
+    """
+
+    def find(api_id: str) -> tuple[str, str] | None:
+        owners = (
+            (account, region) for (account, region, found), _ in apis.all_items() if found == api_id
+        )
+        return next(owners, None)
+
+    return find
 
 
 def with_conditional_writes(context: Callable[..., JsonObject]) -> Callable[..., JsonObject]:
