@@ -62,4 +62,7 @@ def left(platform: Platform) -> dict[str, list[Any]]:
         "roles": [r["RoleName"] for r in roles if "api-gateway-logs" not in r["RoleName"]],
         "log groups": client("logs").describe_log_groups()["logGroups"],
         "alarms": client("cloudwatch").describe_alarms()["MetricAlarms"],
+        "dashboards": client("cloudwatch").list_dashboards()["DashboardEntries"],
+        "topics": client("sns").list_topics()["Topics"],
+        "keys": [alias["AliasName"] for alias in client("kms").list_aliases()["Aliases"]],
     }

@@ -16,6 +16,8 @@ WIDE = {
     "WriteOwnLogs": "Lambda names the streams of the function's own group as it goes",
     "AttachToNetwork": "Lambda asks for it before the network interface exists",
     "RemoveKeys": "API Gateway chooses a key's identifier when the key is made",
+    "AdministerKey": "in a key's policy, this is the key",
+    "EncryptAlarms": "in a key's policy, this is the key",
 }
 
 
@@ -53,6 +55,11 @@ def test_nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
     for statement in statements(found):
         principal = statement.content.get("Principal")
         if not statement.is_allow or principal is None:
+            continue
+        if statement.sid == "AdministerKey":
+            # Leaves it to the account's own policies who administers the key; nobody else could.
+            assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:root", principal["AWS"]), statement
+            assert not {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"} & {*statement.actions}
             continue
         assert set(principal) == {"Service"}, statement
         if as_list(principal["Service"]) != ["lambda.amazonaws.com"]:

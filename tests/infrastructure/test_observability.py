@@ -1,0 +1,299 @@
+"""What can fail raises an alarm, every alarm reaches the one topic, and the dashboard shows all."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import tftest
+
+from ops.terraform import ROOT
+from tests.support.platform import Platform
+from tests.support.resources import JsonObject, Resource, of_type, statements
+
+COLUMNS = 24
+
+#: What is watched, by the type of the resource: the dimension that names it in CloudWatch, where
+#: its name stands, and the metrics that have an alarm.
+WATCHED = {
+    "aws_lambda_function": (
+        "FunctionName",
+        "function_name",
+        {"Errors", "Throttles", "Duration"},
+    ),
+    "aws_sqs_queue": (
+        "QueueName",
+        "name",
+        {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
+    ),
+    "aws_sfn_state_machine": (
+        "StateMachineArn",
+        "name",
+        {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"},
+    ),
+    "aws_cloudwatch_event_rule": (
+        "RuleName",
+        "name",
+        {"FailedInvocations", "InvocationsFailedToBeSentToDlq", "ThrottledRules"},
+    ),
+    "aws_api_gateway_rest_api": ("ApiName", "name", {"5XXError", "4XXError", "Latency"}),
+    "aws_sns_topic": ("TopicName", "name", {"NumberOfNotificationsFailed"}),
+}
+RDS_METRICS = {"DatabaseConnections", "CPUUtilization", "FreeStorageSpace"}
+
+#: What the API's access log may tell. The address, the agent, the path with its values and the
+#: bodies are, or may hold, personal data.
+ACCESS_LOG = {
+    "$context.requestId",
+    "$context.xrayTraceId",
+    "$context.requestTime",
+    "$context.httpMethod",
+    "$context.resourcePath",
+    "$context.status",
+    "$context.error.responseType",
+    "$context.integration.status",
+    "$context.integration.latency",
+    "$context.responseLatency",
+    "$context.responseLength",
+    "$context.identity.apiKeyId",
+}
+
+
+@pytest.mark.parametrize("kind", WATCHED)
+def test_whatever_can_fail_raises_an_alarm(found: list[Resource], kind: str) -> None:
+    dimension, attribute, metrics = WATCHED[kind]
+
+    for resource in of_type(found, kind):
+        assert alarmed(found, dimension, resource.values[attribute]) == metrics, resource.address
+
+
+def test_a_database_on_rds_raises_alarms_and_is_on_the_dashboard(found: list[Resource]) -> None:
+    shown = {metric for _, metric, name in metrics_of(dashboard(found)) if name == "AWS/RDS"}
+    for resource in [resource for resource in found if resource.type == "aws_db_instance"]:
+        identifier = resource.values["identifier"]
+
+        assert alarmed(found, "DBInstanceIdentifier", identifier) == RDS_METRICS
+        assert identifier in json.dumps(dashboard(found))
+        assert shown == RDS_METRICS
+
+
+def test_every_alarm_tells_the_topic_when_it_begins_and_when_it_ends(
+    found: list[Resource],
+) -> None:
+    [topic] = of_type(found, "aws_sns_topic")
+    for alarm in of_type(found, "aws_cloudwatch_metric_alarm"):
+        for actions in (alarm.values["alarm_actions"], alarm.values["ok_actions"]):
+            [arn] = actions
+            assert arn.startswith("arn:aws:sns:"), alarm.address
+            assert arn.endswith(f":{topic.values['name']}"), alarm.address
+        assert alarm.values["alarm_description"]
+
+
+def test_the_topic_is_encrypted_with_a_key_that_alarms_can_use(
+    found: list[Resource], made: list[Resource]
+) -> None:
+    [topic] = of_type(made, "aws_sns_topic")
+    [key] = [key for key in of_type(made, "aws_kms_key") if "observability" in key.address]
+    assert topic.values["kms_master_key_id"] == key.values["arn"]
+    assert key.values["enable_key_rotation"] is True
+
+    allowed = {s.sid: s for s in statements(found) if s.sid in ("EncryptAlarms", "PublishAlarms")}
+    assert set(allowed["EncryptAlarms"].actions) == {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert allowed["PublishAlarms"].actions == ["sns:Publish"]
+    for statement in allowed.values():
+        assert statement.content["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        condition = statement.content["Condition"]
+        account = condition["StringEquals"]["aws:SourceAccount"]
+        [prefix] = re.findall(
+            rf"^arn:aws:cloudwatch:[a-z0-9-]+:{account}:alarm:(.+)\*$",
+            condition["ArnLike"]["aws:SourceArn"],
+        )
+        for alarm in of_type(found, "aws_cloudwatch_metric_alarm"):
+            assert alarm.values["alarm_name"].startswith(prefix)
+
+
+def test_the_topic_on_aws_refuses_connections_without_tls(planned: list[Resource]) -> None:
+    [denied] = [s for s in statements(of_type(planned, "aws_sns_topic")) if not s.is_allow]
+
+    assert denied.content["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WATCHED if kind != "aws_sns_topic"])
+def test_the_dashboard_shows_everything(found: list[Resource], kind: str) -> None:
+    dimension, attribute, _ = WATCHED[kind]
+    shown = {
+        metric[index + 1].rpartition(":")[2]
+        for widget in dashboard(found)["widgets"]
+        for metric in widget["properties"].get("metrics", [])
+        for index, part in enumerate(metric)
+        if part == dimension
+    }
+
+    assert shown == {resource.values[attribute] for resource in of_type(found, kind)}
+
+
+def test_the_dashboard_shows_every_alarm(found: list[Resource]) -> None:
+    shown = [
+        arn.partition(":alarm:")[2]
+        for widget in dashboard(found)["widgets"]
+        for arn in widget["properties"].get("alarms", [])
+    ]
+
+    assert sorted(shown) == sorted(
+        alarm.values["alarm_name"] for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
+    )
+
+
+def test_the_dashboard_shows_a_duration_against_its_timeout(found: list[Resource]) -> None:
+    timeouts = {
+        widget["properties"]["metrics"][0][3]: line["value"] / 1000
+        for widget in dashboard(found)["widgets"]
+        for line in widget["properties"].get("annotations", {}).get("horizontal", [])
+        if line["label"].startswith("Timeout")
+    }
+
+    assert timeouts == {
+        function.values["function_name"]: function.values["timeout"]
+        for function in of_type(found, "aws_lambda_function")
+    }
+
+
+def test_the_dashboard_is_laid_out_without_gaps_at_its_left_and_overlaps(
+    found: list[Resource],
+) -> None:
+    check_layout(dashboard(found))
+
+
+def test_the_dashboard_takes_any_number_of_flows_and_a_database(
+    terraform_of_dev: tftest.TerraformTest, tmp_path: Path
+) -> None:
+    names = [f"function-{number}" for number in range(7)]
+    flows = {
+        "big": flow(functions=names, queues=["one", "two", "three"], rules=["a", "b"]),
+        "small": flow(functions=["only"], queues=[], rules=[]),
+    }
+    arguments = {
+        "source": str(ROOT / "modules" / "observability"),
+        "name": "flowbridge-dev",
+        "alarm_receivers": ["operations@example.com", "https://alarms.example.com/flowbridge"],
+        "database": {"identifier": "flowbridge-dev-database"},
+        "flows": flows,
+    }
+    written = {
+        "provider": {"aws": {"region": "us-east-1"}},
+        "module": {"observability": arguments},
+    }
+    (tmp_path / "main.tf.json").write_text(json.dumps(written))
+    new = cast(Any, tftest.TerraformTest)  # it ships no types
+    environment = {**terraform_of_dev.env, "TF_DATA_DIR": str(tmp_path / "data")}
+    terraform = new(str(tmp_path), env=environment)
+    terraform.setup(cleanup_on_exit=False)
+    plan = terraform.plan(output=True)
+    [module] = plan.planned_values["root_module"]["child_modules"]
+    found = [Resource(r["address"], r["type"], r["values"]) for r in module["resources"]]
+
+    body = dashboard(found)
+    check_layout(body)
+    text = json.dumps(body)
+    assert [name for name in [*names, "only", "one", "three"] if f'"{name}"' not in text] == []
+    assert alarmed(found, "DBInstanceIdentifier", "flowbridge-dev-database") == RDS_METRICS
+    assert {
+        (subscription.values["protocol"], subscription.values["endpoint"])
+        for subscription in of_type(found, "aws_sns_topic_subscription")
+    } == {
+        ("email", "operations@example.com"),
+        ("https", "https://alarms.example.com/flowbridge"),
+    }
+
+
+def test_the_access_log_holds_no_personal_data(found: list[Resource]) -> None:
+    for stage in of_type(found, "aws_api_gateway_stage"):
+        [settings] = stage.values["access_log_settings"]
+
+        assert set(json.loads(settings["format"]).values()) <= ACCESS_LOG
+
+
+def test_an_alarm_reaches_the_topic(platform: Platform) -> None:
+    """The emulator checks the topic's policy, and hands on what CloudWatch publishes."""
+    queue = platform.aws.client("sqs").create_queue(QueueName="flowbridge-local-heard")["QueueUrl"]
+    sns = platform.aws.client("sns")
+    subscription = sns.subscribe(
+        TopicArn=platform.outputs["alarm_topic_arn"],
+        Protocol="sqs",
+        Endpoint="arn:aws:sqs:us-east-1:000000000000:flowbridge-local-heard",
+        ReturnSubscriptionArn=True,
+    )["SubscriptionArn"]
+    try:
+        platform.aws.client("cloudwatch").set_alarm_state(
+            AlarmName="flowbridge-local-crm-registration-failed",
+            StateValue="ALARM",
+            StateReason="tried",
+        )
+        heard = platform.aws.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=10)
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription)
+        platform.aws.client("sqs").delete_queue(QueueUrl=queue)
+
+    [message] = heard["Messages"]
+    assert "flowbridge-local-crm-registration-failed" in message["Body"]
+
+
+def dashboard(found: list[Resource]) -> JsonObject:
+    """Return the body of the one dashboard."""
+    [resource] = of_type(found, "aws_cloudwatch_dashboard")
+    body: JsonObject = json.loads(resource.values["dashboard_body"])
+    return body
+
+
+def alarmed(found: list[Resource], dimension: str, name: str) -> set[str]:
+    """Return the metrics of one thing that have an alarm; an ARN is told by its end."""
+    return {
+        alarm.values["metric_name"]
+        for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
+        if (alarm.values["dimensions"] or {}).get(dimension, "").rpartition(":")[2] == name
+    }
+
+
+def metrics_of(body: JsonObject) -> list[tuple[str, str, str]]:
+    """Return title, metric and namespace of each line of a dashboard but the expressions."""
+    return [
+        (widget["properties"]["title"], metric[1], metric[0])
+        for widget in body["widgets"]
+        for metric in widget["properties"].get("metrics", [])
+        if isinstance(metric[0], str)
+    ]
+
+
+def flow(functions: list[str], queues: list[str], rules: list[str]) -> JsonObject:
+    """Return what a flow's module tells the dashboard."""
+    return {
+        "state_machines": {"this": {"name": "machine", "arn": "arn:aws:states:::machine"}},
+        "apis": {},
+        "functions": {name: {"name": name, "timeout_seconds": 30} for name in functions},
+        "rules": {name: {"name": name, "event_bus_name": "bus"} for name in rules},
+        "queues": queues,
+        "alarm_names": [f"{name}-errors" for name in functions],
+    }
+
+
+def check_layout(body: JsonObject) -> None:
+    """Check that every graph has a title, an axis and a line, and a place of its own."""
+    taken: set[tuple[int, int]] = set()
+    for widget in body["widgets"]:
+        columns = range(widget["x"], widget["x"] + widget["width"])
+        rows = range(widget["y"], widget["y"] + widget["height"])
+        place = {(x, y) for x in columns for y in rows}
+        assert columns.stop <= COLUMNS
+        assert not place & taken
+        taken |= place
+        if widget["type"] == "metric":
+            properties = widget["properties"]
+            assert properties["title"]
+            assert properties["metrics"]
+            assert properties["region"] == "us-east-1"
+            assert properties["yAxis"]["left"]["label"]
+    height = max(y for _, y in taken) + 1
+    assert {y for x, y in taken if x == 0} == set(range(height))
