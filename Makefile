@@ -15,7 +15,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-ops package up down status demo send watch env bootstrap release plan \
-  apply smoke promote rollback drift destroy test test-unit test-contract test-infrastructure test-end-to-end lint format lock docs clean
+  apply smoke promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end lint format lock docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  \033[1m%-20s\033[0m %s\n' "$$t" "$$d"; done
@@ -77,6 +77,12 @@ rollback: setup-ops ## Return to the release before: make rollback ENV=prd [RELE
 
 drift: setup-ops ## Name what differs between code and cloud (exit code 2 when anything)
 	@$(OPS) drift --env $(ENV)
+
+sign-in: setup-ops ## In a job of GitHub, take on a role: make sign-in ENV=dev ROLE=deploy
+	@$(OPS) sign-in --env $(ENV) --role "$(ROLE)"
+
+plan-comment: setup-ops package ## Put the plan beneath a pull request: make plan-comment ENV=dev PULL_REQUEST=7
+	@$(OPS) plan-comment --env $(ENV) --pull-request "$(PULL_REQUEST)"
 
 destroy: setup-ops package ## Destroy everything that Terraform made, but the bootstrap's buckets
 	@$(OPS) destroy --env $(ENV)

@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from ops import demo as demonstration
 from ops import deploy as deploying
+from ops import github as on_github
 from ops import send as sending
 from ops import settings, terminal
 from ops import watch as watching
@@ -185,6 +186,29 @@ def drift(environment: EnvironmentOption = LOCAL) -> None:
     for line in found:
         console.print(f"  [red]✗[/red] {escape(line)}")
     raise typer.Exit(2 if found else 0)
+
+
+@app.command()
+def sign_in(
+    environment: EnvironmentOption,
+    role: Annotated[str, typer.Option(help="deploy or plan.")],
+) -> None:
+    """Take on a role of the environment's account, in a job of GitHub, for an hour."""
+    context = Context(environment)
+    endpoint = context.local.settings.endpoint if context.local.settings.emulated else None
+    with step(f"Take on the role '{role}' in the account of '{environment}'") as current:
+        profile = on_github.sign_in(Environment.named(environment), role, endpoint)
+        current.detail = f"AWS profile {profile}"
+
+
+@app.command()
+def plan_comment(
+    environment: EnvironmentOption,
+    pull_request: Annotated[str, typer.Option(help="Number of the pull request on GitHub.")],
+) -> None:
+    """Put what Terraform would change beneath a pull request of GitHub."""
+    release = _reachable(environment).deployment.release()
+    on_github.comment_plan(environment, release, pull_request)
 
 
 @app.command()
