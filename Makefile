@@ -14,7 +14,8 @@ export FLOWBRIDGE_EMULATED := $(EMULATED)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-ops package up down status demo send watch env bootstrap release plan \
+.PHONY: help setup setup-ops package up down status demo send watch dead-letters \
+  redrive env bootstrap release plan \
   apply smoke promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end lint format lock docs clean
 
 help: ## List the targets
@@ -39,6 +40,13 @@ send: setup-ops ## Put events onto the bus: make send FILE=events.jsonl [ENV=dev
 
 watch: setup-ops ## Show executions live: make watch [EXECUTION=name [STATE=name]] [ENV=dev]
 	@$(OPS) watch --env $(ENV) --flow $(FLOW) $(if $(EXECUTION),--execution "$(EXECUTION)") $(if $(STATE),--state "$(STATE)")
+
+dead-letters: setup-ops ## List what could not go on, and why: make dead-letters [MESSAGE=id] [ENV=dev]
+	@$(OPS) dead-letters --env $(ENV) --flow $(FLOW) --message "$(MESSAGE)"
+
+redrive: setup-ops ## Send it again: make redrive MESSAGE=id|ERROR=name|STATE=state|ALL=yes [RATE=5] [DRY_RUN=yes]
+	@$(OPS) redrive --env $(ENV) --flow $(FLOW) --message "$(MESSAGE)" --error "$(ERROR)" --state "$(STATE)" \
+	  --all "$(ALL)" --rate $(or $(RATE),5) --dry-run "$(DRY_RUN)"
 
 env: setup-ops ## Print the variables that let other tools reach the environment: eval "$(make -s env)"
 	@$(OPS) env --env $(ENV)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated
 
@@ -12,11 +13,13 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 
+from ops import dead_letters as letters
 from ops import demo as demonstration
 from ops import deploy as deploying
 from ops import github as on_github
+from ops import redrive as redriving
+from ops import screens, settings, terminal
 from ops import send as sending
-from ops import settings, terminal
 from ops import watch as watching
 from ops.aws import Aws
 from ops.checks import check_terraform, scan_terraform
@@ -246,6 +249,67 @@ def watch(
         watching.watch_one(executions, execution, once)
     else:
         watching.watch_all(executions, once)
+
+
+@app.command("dead-letters")
+def dead_letters(
+    message: Annotated[str, typer.Option(help="A message's id, to see all of it.")] = "",
+    environment: EnvironmentOption = LOCAL,
+    flow: FlowOption = DEFAULT_FLOW,
+) -> None:
+    """List what could not go on, with its error; or show one message whole."""
+    context = _reachable(environment)
+    found = [
+        letter
+        for queue, url in context.flow(flow).queues
+        for letter in letters.look(context.aws.client("sqs"), queue, url)
+        if letter.message_id.startswith(message)
+    ]
+    if not message:
+        console.print(screens.dead_letters_table(found, datetime.now(UTC)))
+    elif len(found) == 1:
+        console.print(escape(screens.indented_json(found[0].raw["Body"])), soft_wrap=True)
+    else:
+        raise OperationError(
+            f"{len(found) or 'No'} messages have an id that begins with '{message}'.",
+            "Type 'make dead-letters' to see them.",
+        )
+
+
+@app.command()
+def redrive(
+    message: Annotated[str, typer.Option(help="The message with this id.")] = "",
+    error: Annotated[str, typer.Option(help="All with this error.")] = "",
+    state: Annotated[str, typer.Option(help="All that failed in this state.")] = "",
+    everything: Annotated[str, typer.Option("--all", help="'yes': all.")] = "",
+    rate: Annotated[float, typer.Option(help="The most events a second.", min=0.1)] = 5,
+    dry_run: Annotated[str, typer.Option(help="'yes': only say what would be sent.")] = "",
+    environment: EnvironmentOption = LOCAL,
+    flow: FlowOption = DEFAULT_FLOW,
+) -> None:
+    """Send the events of dead letters again."""
+    selection = redriving.Selection(message, error, state, everything == "yes")
+    selection.check()
+    context = _reachable(environment)
+    parts = context.flow(flow)
+    outcomes = redriving.redrive(
+        context.aws.client("sqs"),
+        Publisher(context.aws.client("events"), parts.event_bus_name),
+        parts.queues,
+        selection,
+        rate,
+        dry_run == "yes",
+    )
+    sent = kept = 0
+    for outcome in outcomes:
+        name = outcome.letter.message_id[: screens.NAME_LENGTH]
+        if outcome.event_id:
+            sent += 1
+            console.print(f"[green]✓[/green] {name} is on the bus as event {outcome.event_id}")
+        else:
+            kept += 1
+            console.print(f"[yellow]·[/yellow] {name} {escape(outcome.reason)}")
+    console.print(f"{sent} sent again, {kept} left where they are")
 
 
 @app.command()

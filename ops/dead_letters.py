@@ -1,43 +1,195 @@
-"""Look into a queue of failed events without taking anything out of it that is not meant."""
+"""Events that could not go on: what waits in a flow's two queues, and why.
+
+- *failed*: leads whose execution ended in CatchErrors, as it queued them;
+- *undelivered*: events that EventBridge could not give to the state machine, as EventBridge queued
+  them (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
+
+Looking takes nothing out of a queue; meanwhile nobody else sees the message.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+from ops.events import Event
+
 Message = dict[str, Any]
-CALLS = 100
+
+FAILED = "failed"
+UNDELIVERED = "undelivered"
+#: Begins the one entry of a redriven event's `resources` that names the event it was at first.
+ORIGIN = "flowbridge:event/"
 #: How long a message that was looked at stays out of others' sight.
-SECONDS = 5
+LOOK_SECONDS = 5
+#: How long one that is being sent again does; should the sending be cut off, it comes back then.
+WORK_SECONDS = 120
+#: SQS answers from a sample of its servers: this many empty answers in a row mean no more.
+EMPTY_ANSWERS = 2
 
 
-def peek(client: Any, queue_url: str) -> Iterator[Message]:
-    """Yield the bodies of the messages that the queue shows, each once.
+@dataclass(frozen=True)
+class DeadLetter:
+    """One message of a queue.
 
-    A message stays in the queue: it becomes visible again after a few seconds.
+    `event` is the original event, or nothing when the message holds none; `history` are the
+    executions that this event failed in before, the oldest first.
     """
-    for message in _receive(client, queue_url):
-        yield json.loads(message["Body"])
+
+    queue: str
+    message_id: str
+    receipt: str
+    since: datetime
+    state: str
+    error: str
+    cause: str
+    execution: str | None
+    event: dict[str, Any] | None
+    history: tuple[str, ...] = ()
+    raw: Message = field(default_factory=dict, repr=False)
+
+    @property
+    def attempts(self) -> int:
+        """How many executions this event had."""
+        return len(self.history) + (1 if self.execution else 0)
+
+    @property
+    def origin(self) -> str | None:
+        """The id that the event had when it was sent first."""
+        event = self.event or {}
+        named = [r for r in event.get("resources") or () if str(r).startswith(ORIGIN)]
+        return named[0].removeprefix(ORIGIN) if named else event.get("id")
+
+    def again(self) -> Event | None:
+        """Return the event to publish, which remembers where it failed; nothing if there is none.
+
+        The executions it failed in go along as its resources, and so come back in the message
+        that CatchErrors queues should it fail again.
+        """
+        if self.event is None or not _is_event(self.event):
+            return None
+        executions = [*self.history, self.execution] if self.execution else list(self.history)
+        return Event(
+            line=1,
+            source=self.event["source"],
+            detail_type=self.event["detail-type"],
+            detail=json.dumps(self.event["detail"], ensure_ascii=False, separators=(",", ":")),
+            resources=(f"{ORIGIN}{self.origin}", *executions),
+        )
 
 
-def remove(client: Any, queue_url: str, is_meant: Callable[[Message], bool]) -> int:
-    """Delete the messages that are meant; return how many."""
-    meant = [m for m in _receive(client, queue_url) if is_meant(json.loads(m["Body"]))]
-    for message in meant:
-        client.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+def parse(queue: str, raw: Message) -> DeadLetter:
+    """Read a message as SQS gives it; one that nobody can read is told as such, never dropped."""
+    try:
+        body = json.loads(raw["Body"])
+    except ValueError:
+        body = None
+    sent = int(raw.get("Attributes", {}).get("SentTimestamp", 0)) / 1000
+    known: dict[str, Any] = {
+        "queue": queue,
+        "message_id": raw["MessageId"],
+        "receipt": raw["ReceiptHandle"],
+        "since": datetime.fromtimestamp(sent, UTC),
+        "raw": raw,
+    }
+    if queue == FAILED and isinstance(body, dict) and isinstance(body.get("error"), dict):
+        event = body.get("event")
+        return DeadLetter(
+            **known,
+            state=str(body.get("failedState")),
+            error=str(body["error"].get("name")),
+            cause=str(body["error"].get("cause")),
+            execution=body.get("execution"),
+            event=event,
+            history=_history(event),
+        )
+    if queue == UNDELIVERED and _is_event(body):
+        return DeadLetter(
+            **known,
+            state="EventBridge",
+            error=_attribute(raw, "ERROR_CODE"),
+            cause=_attribute(raw, "ERROR_MESSAGE"),
+            execution=None,
+            event=body,
+            history=_history(body),
+        )
+    return DeadLetter(
+        **known,
+        state="",
+        error="Unreadable",
+        cause="this message is no event of ours; see 'show'",
+        execution=None,
+        event=None,
+    )
+
+
+def read(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> Iterator[DeadLetter]:
+    """Yield the messages of a queue, each once; each is out of sight for `seconds`."""
+    seen: set[str] = set()
+    empty = 0
+    while empty < EMPTY_ANSWERS:
+        answer = client.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=seconds,
+            WaitTimeSeconds=0,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        fresh = [m for m in answer.get("Messages", []) if m["MessageId"] not in seen]
+        empty = 0 if fresh else empty + 1
+        letters = [parse(queue, message) for message in fresh]
+        seen |= {letter.message_id for letter in letters}
+        try:
+            while letters:
+                yield letters.pop(0)
+        finally:
+            # Whoever stops reading has not worked on these.
+            for letter in letters:
+                give_back(client, url, letter)
+
+
+def look(client: Any, queue: str, url: str) -> list[DeadLetter]:
+    """Return the messages of a queue, which others see again at once."""
+    letters = list(read(client, queue, url))
+    for letter in letters:
+        give_back(client, url, letter)
+    return letters
+
+
+def give_back(client: Any, url: str, letter: DeadLetter) -> None:
+    """Let others see a message again that was read to be worked on."""
+    client.change_message_visibility(
+        QueueUrl=url, ReceiptHandle=letter.receipt, VisibilityTimeout=0
+    )
+
+
+def remove(client: Any, url: str, is_meant: Callable[[DeadLetter], bool]) -> int:
+    """Delete the messages of the failed queue that are meant; return how many."""
+    meant = [letter for letter in read(client, FAILED, url) if is_meant(letter)]
+    for letter in meant:
+        client.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt)
     return len(meant)
 
 
-def _receive(client: Any, queue_url: str) -> Iterator[Message]:
-    seen: set[str] = set()
-    for _ in range(CALLS):
-        answer = client.receive_message(
-            QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=SECONDS, WaitTimeSeconds=0
-        )
-        fresh = [m for m in answer.get("Messages", []) if m["MessageId"] not in seen]
-        if not fresh:
-            return
-        for message in fresh:
-            seen.add(message["MessageId"])
-            yield message
+def _is_event(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("source"), str)
+        and isinstance(value.get("detail-type"), str)
+        and isinstance(value.get("detail"), dict)
+    )
+
+
+def _history(event: Any) -> tuple[str, ...]:
+    if not isinstance(event, dict):
+        return ()
+    resources = event.get("resources") or ()
+    return tuple(str(r) for r in resources if ":execution:" in str(r))
+
+
+def _attribute(raw: Message, name: str) -> str:
+    return str(raw.get("MessageAttributes", {}).get(name, {}).get("StringValue", ""))

@@ -73,7 +73,7 @@ def bad_lead(aws: Aws, flow: Flow) -> None:
             f"Look into it: make watch EXECUTION={execution.name}",
         )
     heading("Its message in the failed-leads queue, from which it can be sent again")
-    console.print(escape(indented_json(_queued(aws, flow, execution))))
+    console.print(escape(indented_json(_queued(aws, flow, execution))), soft_wrap=True)
 
 
 def how_to_go_on(aws: Aws, outputs: Mapping[str, Any]) -> None:
@@ -84,6 +84,7 @@ def how_to_go_on(aws: Aws, outputs: Mapping[str, Any]) -> None:
         ("make send FILE=examples/crm_registration/leads.jsonl", "send more leads"),
         ("make watch", "see the executions, live"),
         ("make watch EXECUTION=<name> STATE=CreateClient", "see one state's input and output"),
+        ("make dead-letters", "see what failed, and why"),
         ("make plan", "see that Terraform has nothing left to do"),
         ("make down", "stop everything"),
     ):
@@ -116,13 +117,12 @@ def _run(aws: Aws, flow: Flow, example: str) -> tuple[Execution, dict[str, Any]]
 
 
 def _queued(aws: Aws, flow: Flow, execution: Execution) -> str:
-    import json
-
+    sqs, url = aws.client("sqs"), flow.failed_queue_url
     deadline = time.monotonic() + QUEUE_SECONDS
     while time.monotonic() < deadline:
-        for message in dead_letters.peek(aws.client("sqs"), flow.failed_queue_url):
-            if message.get("execution") == execution.arn:
-                return json.dumps(message)
+        for letter in dead_letters.look(sqs, dead_letters.FAILED, url):
+            if letter.execution == execution.arn:
+                return str(letter.raw["Body"])
         time.sleep(0.5)
     raise OperationError(
         f"The lead of execution {execution.name} is not in {flow.failed_queue_url}.",

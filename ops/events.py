@@ -24,20 +24,23 @@ class Event:
     source: str
     detail_type: str
     detail: str
+    #: What the event is about; a redriven one names here what it was before.
+    resources: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
         """The bytes that EventBridge counts."""
-        parts = (self.source, self.detail_type, self.detail)
+        parts = (self.source, self.detail_type, self.detail, *self.resources)
         return sum(len(part.encode()) for part in parts)
 
-    def entry(self, event_bus_name: str) -> dict[str, str]:
+    def entry(self, event_bus_name: str) -> dict[str, Any]:
         """Return the entry of a PutEvents call."""
         return {
             "Source": self.source,
             "DetailType": self.detail_type,
             "Detail": self.detail,
             "EventBusName": event_bus_name,
+            "Resources": list(self.resources),
         }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ops.dead_letters import FAILED, UNDELIVERED
 from ops.errors import OperationError
 
 
@@ -17,6 +18,7 @@ class Flow:
     event_bus_name: str
     state_machine_arn: str
     failed_queue_url: str
+    undelivered_queue_url: str
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any], name: str) -> Flow:
@@ -37,4 +39,10 @@ class Flow:
             event_bus_name=outputs["event_bus_name"],
             state_machine_arn=flows[name],
             failed_queue_url=outputs["failed_queue_urls"][name],
+            undelivered_queue_url=outputs["undelivered_queue_urls"][name],
         )
+
+    @property
+    def queues(self) -> tuple[tuple[str, str], ...]:
+        """Kind and URL of the queues of what could not go on."""
+        return (FAILED, self.failed_queue_url), (UNDELIVERED, self.undelivered_queue_url)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ops.dead_letters import DeadLetter
 from ops.executions import Execution, StateRun, Status
 
 MARKS = {
@@ -104,3 +106,32 @@ def _place(runs: Sequence[StateRun]) -> str:
 
 def _error(runs: Sequence[StateRun]) -> str | None:
     return next((run.error for run in reversed(runs) if run.error), None)
+
+
+def dead_letters_table(letters: Sequence[DeadLetter], now: datetime) -> Table:
+    """Return a table of dead letters, the oldest first."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("message", "queue", "waits", "tries", "state", "error"):
+        table.add_column(column, justify="right" if column == "tries" else "left", no_wrap=True)
+    table.add_column("cause", overflow="fold")
+    for letter in sorted(letters, key=lambda letter: letter.since):
+        table.add_row(
+            letter.message_id[:NAME_LENGTH],
+            letter.queue,
+            age((now - letter.since).total_seconds()),
+            str(letter.attempts),
+            escape(letter.state),
+            escape(letter.error),
+            escape(letter.cause),
+        )
+    if not letters:
+        table.add_row("[dim]nothing waits[/dim]")
+    return table
+
+
+def age(seconds: float) -> str:
+    """Return a duration in its largest unit, such as ``3 h``."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

@@ -91,7 +91,7 @@ def _forget(aws: Aws, flow: Flow, execution: Execution) -> None:
     dead_letters.remove(
         aws.client("sqs"),
         flow.failed_queue_url,
-        lambda message: message.get("execution") == execution.arn,
+        lambda letter: letter.execution == execution.arn,
     )
 
 

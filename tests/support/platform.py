@@ -180,10 +180,12 @@ class Platform:
 
     def failed_message(self, execution: Execution) -> dict[str, Any]:
         """Return the message of the failed-leads queue that an execution left."""
+        sqs, url = self.aws.client("sqs"), self.flow.failed_queue_url
 
         def found() -> dict[str, Any] | None:
-            messages = dead_letters.peek(self.aws.client("sqs"), self.flow.failed_queue_url)
-            return next((m for m in messages if m["execution"] == execution.arn), None)
+            letters = dead_letters.look(sqs, dead_letters.FAILED, url)
+            raw = next((x.raw for x in letters if x.execution == execution.arn), None)
+            return json.loads(raw["Body"]) if raw else None
 
         message: dict[str, Any] = wait_for(found, f"message of {execution.name}", 30)
         return message

@@ -1,0 +1,247 @@
+"""Dead letters: read without loss, sent again once, their history kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from crm_registration.catch_errors import failed_message
+from ops.dead_letters import FAILED, ORIGIN, UNDELIVERED, DeadLetter, look, read, remove
+from ops.errors import OperationError
+from ops.events import Publisher
+from ops.redrive import Outcome, Selection, redrive
+from ops.screens import age
+
+EXECUTION = "arn:aws:states:us-east-1:1:execution:machine:{}"
+LATER = datetime.now(UTC) + timedelta(hours=1)
+EVERYTHING = Selection(everything=True)
+
+
+def event(number: int, *resources: str) -> dict[str, Any]:
+    return {
+        "id": f"event-{number}",
+        "source": "kranio.event.crm",
+        "detail-type": "CRM Registration",
+        "resources": list(resources),
+        "detail": {"number": number},
+    }
+
+
+def failed(number: int, error: str = "CrmUnavailable", *resources: str) -> str:
+    """Return the message that CatchErrors queues."""
+    failure = {
+        "event": event(number, *resources),
+        "failedState": "CreateClient",
+        "error": {"Error": error, "Cause": "no answer"},
+        "execution": EXECUTION.format(number),
+    }
+    return json.dumps(failed_message(failure, datetime.now(UTC)))
+
+
+class Account:
+    """Two queues and a bus."""
+
+    def __init__(self, clients: Callable[[str], Any]) -> None:
+        self.sqs = clients("sqs")
+        self.urls = {
+            queue: self.sqs.create_queue(QueueName=queue)["QueueUrl"]
+            for queue in (FAILED, UNDELIVERED)
+        }
+        self.published: list[dict[str, Any]] = []
+        self.refuse: set[int] = set()
+        self.slept: list[float] = []
+
+    def put(self, body: str, queue: str = FAILED, **attributes: str) -> None:
+        self.sqs.send_message(
+            QueueUrl=self.urls[queue],
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
+            },
+        )
+
+    def look(self) -> list[DeadLetter]:
+        return [letter for queue, url in self.urls.items() for letter in look(self.sqs, queue, url)]
+
+    def redrive(self, selection: Selection, **options: Any) -> Iterator[Outcome]:
+        defaults: dict[str, Any] = {
+            "per_second": 10,
+            "sleep": self.slept.append,
+            "now": lambda: LATER,
+        }
+        publisher = Publisher(self, "bus", self.slept.append)
+        return redrive(self.sqs, publisher, self.urls.items(), selection, **(defaults | options))
+
+    def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803  boto3's
+        [entry] = Entries
+        number = json.loads(entry["Detail"])["number"]
+        if number in self.refuse:
+            return {"Entries": [{"ErrorCode": "NotAuthorized", "ErrorMessage": "no"}]}
+        self.published.append(entry)
+        return {"Entries": [{"EventId": f"again-{number}"}]}
+
+
+@pytest.fixture
+def account(aws: Callable[[str], Any]) -> Account:
+    return Account(aws)
+
+
+def test_looking_takes_nothing_away_and_hides_nothing(account: Account) -> None:
+    for number in range(25):
+        account.put(failed(number))
+
+    assert len(account.look()) == 25
+    assert len(account.look()) == 25
+
+
+def test_a_message_tells_what_failed_where_and_why(account: Account) -> None:
+    account.put(failed(1, "CrmRejected", f"{ORIGIN}event-0", EXECUTION.format(0)))
+
+    [letter] = account.look()
+
+    assert (letter.queue, letter.state, letter.error) == (FAILED, "CreateClient", "CrmRejected")
+    assert letter.cause == "no answer"
+    assert letter.attempts == 2
+    assert letter.origin == "event-0"
+
+
+def test_what_eventbridge_could_not_deliver_tells_why(account: Account) -> None:
+    account.put(
+        json.dumps(event(1)), UNDELIVERED, ERROR_CODE="NO_PERMISSIONS", ERROR_MESSAGE="no role"
+    )
+
+    [letter] = account.look()
+
+    assert (letter.state, letter.error) == ("EventBridge", "NO_PERMISSIONS")
+    assert (letter.cause, letter.attempts, letter.origin) == ("no role", 0, "event-1")
+
+
+@pytest.mark.parametrize("queue", [FAILED, UNDELIVERED])
+@pytest.mark.parametrize(
+    "body", ["poison", "[]", "{}", '{"error": 1}', '{"error": {}, "event": 7}']
+)
+def test_a_message_that_nobody_can_read_stays_and_stops_nobody(
+    account: Account, queue: str, body: str
+) -> None:
+    account.put(body, queue)
+    account.put(failed(1))
+
+    outcomes = list(account.redrive(EVERYTHING))
+
+    assert sorted(o.event_id or "" for o in outcomes) == ["", "again-1"]
+    [left] = account.look()
+    assert left.raw["Body"] == body
+
+
+def test_an_event_goes_back_as_it_was_with_its_history(account: Account) -> None:
+    account.put(failed(2, "CrmUnavailable", f"{ORIGIN}event-1", EXECUTION.format(1)))
+
+    list(account.redrive(EVERYTHING))
+
+    [entry] = account.published
+    assert entry == {
+        "Source": "kranio.event.crm",
+        "DetailType": "CRM Registration",
+        "Detail": '{"number":2}',
+        "EventBusName": "bus",
+        "Resources": [f"{ORIGIN}event-1", EXECUTION.format(1), EXECUTION.format(2)],
+    }
+    assert account.look() == []
+
+
+def test_only_what_is_selected_is_sent(account: Account) -> None:
+    account.put(failed(1, "CrmUnavailable"))
+    account.put(failed(2, "CrmRejected"))
+    account.put(json.dumps(event(3)), UNDELIVERED, ERROR_CODE="NO_PERMISSIONS")
+
+    list(account.redrive(Selection(error="CrmRejected")))
+    assert [json.loads(e["Detail"])["number"] for e in account.published] == [2]
+    list(account.redrive(Selection(state="EventBridge")))
+    assert [json.loads(e["Detail"])["number"] for e in account.published] == [2, 3]
+
+    [left] = account.look()
+    list(account.redrive(Selection(message=left.message_id[:8])))
+    assert account.look() == []
+
+
+def test_nothing_selected_is_nothing_sent(account: Account) -> None:
+    with pytest.raises(OperationError, match="not said which"):
+        list(account.redrive(Selection()))
+
+
+def test_a_dry_run_sends_nothing(account: Account) -> None:
+    account.put(failed(1))
+
+    [outcome] = account.redrive(EVERYTHING, dry_run=True)
+
+    assert outcome.reason == "would be sent again"
+    assert account.published == []
+    assert len(account.look()) == 1
+
+
+def test_what_the_bus_refuses_stays(account: Account) -> None:
+    account.put(failed(1))
+    account.refuse = {1}
+
+    [outcome] = account.redrive(EVERYTHING)
+
+    assert outcome.event_id is None
+    assert "NotAuthorized" in outcome.reason
+    assert len(account.look()) == 1
+
+
+def test_the_rate_is_kept(account: Account) -> None:
+    for number in range(4):
+        account.put(failed(number))
+
+    list(account.redrive(EVERYTHING, per_second=2))
+
+    assert account.slept == [0.5, 0.5, 0.5]
+
+
+def test_interrupted_anywhere_every_event_is_in_the_queue_or_on_the_bus(account: Account) -> None:
+    for number in range(12):
+        account.put(failed(number))
+
+    outcomes = account.redrive(EVERYTHING)
+    for _ in range(5):
+        next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]
+
+    on_the_bus = {json.loads(e["Detail"])["number"] for e in account.published}
+    in_the_queue = {(letter.event or {})["detail"]["number"] for letter in account.look()}
+    assert len(on_the_bus) == 5
+    assert on_the_bus | in_the_queue == set(range(12))
+    assert not on_the_bus & in_the_queue
+
+
+def test_one_that_comes_while_others_are_sent_is_left_alone(account: Account) -> None:
+    account.put(failed(1))
+
+    assert list(account.redrive(EVERYTHING, now=lambda: LATER - timedelta(hours=2))) == []
+    assert len(account.look()) == 1
+
+
+def test_what_is_meant_is_removed(account: Account) -> None:
+    account.put(failed(1))
+    account.put(failed(2))
+    url = account.urls[FAILED]
+
+    assert remove(account.sqs, url, lambda letter: letter.execution == EXECUTION.format(1)) == 1
+
+    assert [letter.execution for letter in read(account.sqs, FAILED, url, 0)] in (
+        [EXECUTION.format(2)],
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-1, "0 s"), (59, "59 s"), (60, "1 min"), (7200, "2 h"), (172800, "2 d")]
+)
+def test_an_age_is_told_in_its_largest_unit(seconds: float, text: str) -> None:
+    assert age(seconds) == text
