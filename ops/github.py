@@ -1,4 +1,4 @@
-"""What only a job of GitHub does: take on a role without a password, and comment on a pull request."""
+"""What a job of GitHub does: take on a role without a password, comment on a pull request."""
 
 from __future__ import annotations
 

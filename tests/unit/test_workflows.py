@@ -15,9 +15,7 @@ from ops.settings import REPOSITORY
 FOLDER = REPOSITORY / ".github"
 WORKFLOWS = sorted((FOLDER / "workflows").glob("*.yml"))
 ACTIONS = sorted((FOLDER / "actions").glob("*/action.yml"))
-TARGETS = set(
-    re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), flags=re.MULTILINE)
-)
+TARGETS = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), flags=re.MULTILINE))
 ALLOWED = {"contents": "read", "id-token": "write", "pull-requests": "write"}
 
 
