@@ -204,6 +204,8 @@ class Terraform:
             arguments.append(f"-var=emulator_endpoint={self._local.endpoint}")
         if self._aws.emulated and self.environment.name != LOCAL:
             authority = self._local.certificates / AUTHORITY
+            if not authority.exists():
+                raise OperationError(f"{authority} is missing.", "Type 'make down' and 'make up'.")
             arguments.append(f"-var=emulator_database_ca={authority.read_text()}")
         if self.environment.name == LOCAL and ports.database != DEFAULT_DATABASE_PORT:
             database = self._written("database")

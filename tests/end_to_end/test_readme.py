@@ -29,7 +29,11 @@ def test_a_command_of_the_readme_works(platform: Platform, command: str) -> None
 
 
 def test_every_target_that_a_document_names_exists() -> None:
-    documents = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("terraform/**/*.md")]
+    documents = [
+        file
+        for glob in ("*.md", "docs/*.md", "terraform/**/*.md")
+        for file in REPOSITORY.glob(glob)
+    ]
     command = re.compile(r"(?:\$ |`)make ([a-z][a-z-]*)")
     named = {
         (document.name, target)

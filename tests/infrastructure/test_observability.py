@@ -216,26 +216,33 @@ def test_the_access_log_holds_no_personal_data(found: list[Resource]) -> None:
         assert set(json.loads(settings["format"]).values()) <= ACCESS_LOG
 
 
-def test_an_alarm_reaches_the_topic(platform: Platform) -> None:
-    """The emulator checks the topic's policy, and hands on what CloudWatch publishes."""
-    queue = platform.aws.client("sqs").create_queue(QueueName="flowbridge-local-heard")["QueueUrl"]
-    sns = platform.aws.client("sns")
+def test_an_alarm_is_heard_through_the_topic(platform: Platform) -> None:
+    """The emulator does not ask the topic's policy; the tests above read it."""
+    sqs, sns = platform.aws.client("sqs"), platform.aws.client("sns")
+    topic = platform.outputs["alarm_topic_arn"]
+    arn = "arn:aws:sqs:us-east-1:000000000000:flowbridge-local-heard"
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    queue = sqs.create_queue(QueueName="flowbridge-local-heard", Attributes={"Policy": policy})
     subscription = sns.subscribe(
-        TopicArn=platform.outputs["alarm_topic_arn"],
-        Protocol="sqs",
-        Endpoint="arn:aws:sqs:us-east-1:000000000000:flowbridge-local-heard",
-        ReturnSubscriptionArn=True,
-    )["SubscriptionArn"]
+        TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
+    )
     try:
         platform.aws.client("cloudwatch").set_alarm_state(
             AlarmName="flowbridge-local-crm-registration-failed",
             StateValue="ALARM",
             StateReason="tried",
         )
-        heard = platform.aws.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=10)
+        heard = sqs.receive_message(QueueUrl=queue["QueueUrl"], WaitTimeSeconds=10)
     finally:
-        sns.unsubscribe(SubscriptionArn=subscription)
-        platform.aws.client("sqs").delete_queue(QueueUrl=queue)
+        sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+        sqs.delete_queue(QueueUrl=queue["QueueUrl"])
 
     [message] = heard["Messages"]
     assert "flowbridge-local-crm-registration-failed" in message["Body"]

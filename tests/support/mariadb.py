@@ -35,6 +35,10 @@ FAST = (
 )
 
 
+#: A server of newer releases has TLS by itself.
+PLAIN = ("--skip-ssl",)
+
+
 class MariaDB:
     """A server that tests may stop, start and break.
 
@@ -58,7 +62,7 @@ class MariaDB:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
-        """Start the server, with more options if need be, and wait until it answers.
+        """Start the server, without TLS unless options say otherwise, and wait until it answers.
 
         Raises
         ------
@@ -72,7 +76,7 @@ class MariaDB:
             + f"IDENTIFIED BY '{self.root.password}';\n"
             + f"GRANT ALL PRIVILEGES ON *.* TO '{self.root.username}'@'%' WITH GRANT OPTION;\n"
         )
-        command = [*self._server.command(), f"--init-file={script}", *FAST, *options]
+        command = [*self._server.command(), f"--init-file={script}", *FAST, *(options or PLAIN)]
         log = self._folder / "server.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output)

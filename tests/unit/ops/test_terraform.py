@@ -9,6 +9,8 @@ import pytest
 
 from ops.aws import Aws
 from ops.environments import names, read_hcl
+from ops.errors import OperationError
+from ops.local.certificates import AUTHORITY
 from ops.settings import LocalSettings, Ports
 from ops.terraform import Terraform, TerraformReader
 
@@ -77,6 +79,18 @@ def test_other_ports_than_those_of_the_file_are_given_as_variables(tmp_path: Pat
     database = json.loads(next(a for a in other if "database" in a).removeprefix("-var=database="))
     assert database["on_premises"]["port"] == 5002
     assert database["mode"] == "on_premises"
+
+
+def test_a_rehearsed_environment_trusts_the_local_authority(tmp_path: Path) -> None:
+    settings = LocalSettings(tmp_path, Ports(4566, 33306), emulated=True)
+    terraform = Terraform("dev", settings, Aws("dev", settings))
+
+    with pytest.raises(OperationError, match="make up"):
+        terraform.arguments()
+    settings.certificates.mkdir()
+    (settings.certificates / AUTHORITY).write_text("pem\n")
+
+    assert "-var=emulator_database_ca=pem\n" in terraform.arguments()
 
 
 def test_an_operators_own_credentials_do_not_reach_the_emulator(
