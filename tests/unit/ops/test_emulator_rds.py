@@ -1,0 +1,180 @@
+"""The emulator's RDS instances: real servers, for as long as they are there."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pymysql
+import pytest
+
+from ops.local import certificates
+
+ARN = "arn:aws:rds:us-east-1:111111111111:db:one"
+PARAMS = {
+    "DBInstanceIdentifier": ["one"],
+    "Engine": ["mariadb"],
+    "DBName": ["crm"],
+    "MasterUsername": ["administrator"],
+    "ManageMasterUserPassword": ["true"],
+    "EnableCloudwatchLogsExports.member.1": ["error"],
+}
+
+
+class Emulator:
+    """What the emulator's RDS and Secrets Manager offer, as little as is needed."""
+
+    def __init__(self) -> None:
+        self._instances: dict[str, Any] = {}
+        self._param_groups: dict[str, Any] = {"g": {"Parameters": {}}}
+        self._ACTION_MAP = {
+            "CreateDBInstance": self.create,
+            "ModifyDBInstance": lambda _: (200, {}, b""),
+            "DeleteDBInstance": self.delete,
+        }
+        self.secrets: dict[str, str] = {}
+
+    def create(self, params: dict[str, Any]) -> tuple[int, Any, Any]:
+        self._instances["one"] = {
+            "DBInstanceIdentifier": "one",
+            "DBInstanceArn": ARN,
+            "DbiResourceId": "db-ABC",
+            "DBParameterGroups": [{"DBParameterGroupName": "g"}],
+            "Port": params.get("Port"),
+        }
+        return 200, {}, b""
+
+    def delete(self, _: dict[str, Any]) -> tuple[int, Any, Any]:
+        del self._instances["one"]
+        return 200, {}, b""
+
+    def _resolve_instance(self, name: str) -> Any:
+        return self._instances.get(name)
+
+    def _single_instance_response(self, root: str, _: str, instance: Any) -> tuple[int, Any, Any]:
+        return 200, root, instance
+
+    def _error(self, code: str, message: str, status: int) -> tuple[int, Any, Any]:
+        return status, code, message
+
+    def _parse_member_list(self, params: dict[str, Any], prefix: str) -> list[str]:
+        return [v[0] for k, v in params.items() if k.startswith(f"{prefix}.member.")]
+
+    def _instance_xml(self, _: Any) -> str:
+        return "<EnabledCloudwatchLogsExports/>"
+
+    def create_secret_in_process(self, name: str, value: str, description: str) -> str:
+        self.secrets[name] = value
+        return name
+
+    def delete_secret_in_process(self, name: str) -> None:
+        del self.secrets[name]
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module as the emulator imports it, beside its neighbours."""
+    monkeypatch.syspath_prepend(str(Path(certificates.__file__).parent))
+    return importlib.import_module("emulator_rds")
+
+
+@pytest.fixture
+def databases(module: Any, tmp_path: Path) -> Iterator[SimpleNamespace]:
+    certificates.make(tmp_path / "certificates")
+    emulator = Emulator()
+    servers = module.Databases(emulator, emulator, tmp_path / "rds", tmp_path / "certificates")
+    servers.take_over()
+    yield SimpleNamespace(
+        emulator=emulator, servers=servers, folder=tmp_path / "rds", **emulator._ACTION_MAP
+    )
+    servers.end_all()
+
+
+def connect(tmp_path: Path, port: int, credentials: dict[str, str], **options: Any) -> Any:
+    context = ssl.create_default_context(cafile=str(tmp_path / "certificates" / "ca.pem"))
+    return pymysql.connect(
+        host="127.0.0.1",
+        port=port,
+        user=credentials["username"],
+        password=credentials["password"],
+        database="crm",
+        **({"ssl": context} | options),
+    )
+
+
+def test_an_instance_is_a_server_for_its_lifetime(
+    databases: SimpleNamespace, tmp_path: Path
+) -> None:
+    parameters = {"require_secure_transport": {"ParameterValue": "1"}}
+    databases.emulator._param_groups["g"]["Parameters"] = parameters
+
+    status, _, instance = databases.CreateDBInstance(PARAMS)
+
+    assert status == 200
+    assert instance["EnabledCloudwatchLogsExports"] == ["error"]
+    credentials = json.loads(databases.emulator.secrets[instance["MasterUserSecret"]["SecretArn"]])
+    port = int(instance["Port"][0])
+    connect(tmp_path, port, credentials).close()
+    with pytest.raises(pymysql.err.OperationalError):
+        connect(tmp_path, port, credentials, ssl=None, ssl_disabled=True)
+
+    databases.DeleteDBInstance(PARAMS)
+
+    assert databases.emulator.secrets == {}
+    assert list(databases.folder.iterdir()) == []
+    with pytest.raises(pymysql.err.OperationalError, match="refused"):
+        connect(tmp_path, port, credentials)
+
+
+def test_a_server_that_does_not_start_leaves_nothing(databases: SimpleNamespace) -> None:
+    parameters = {"no_such_parameter": {"ParameterValue": "1"}}
+    databases.emulator._param_groups["g"]["Parameters"] = parameters
+
+    status, code, message = databases.CreateDBInstance(PARAMS)
+
+    assert (status, code) == (400, "InsufficientDBInstanceCapacity")
+    assert "no-such-parameter" in message
+    assert databases.emulator._instances == {}
+    assert list(databases.folder.iterdir()) == []
+
+
+def test_other_engines_are_left_to_the_emulator(databases: SimpleNamespace) -> None:
+    databases.CreateDBInstance({**PARAMS, "Engine": ["postgres"]})
+
+    assert not databases.folder.exists()
+
+
+def test_a_name_that_is_no_identifier_is_refused(databases: SimpleNamespace) -> None:
+    status, code, _ = databases.CreateDBInstance({**PARAMS, "DBName": ["crm`; DROP"]})
+
+    assert (status, code) == (400, "InvalidParameterValue")
+
+
+def test_changes_that_the_emulator_forgets_are_kept(databases: SimpleNamespace) -> None:
+    databases.emulator.create({})
+    change = "CloudwatchLogsExportConfiguration.EnableLogTypes.member.1"
+    databases.ModifyDBInstance(
+        {"DBInstanceIdentifier": ["one"], change: ["slowquery"], "PreferredBackupWindow": ["w"]}
+    )
+    instance = databases.emulator._instances["one"]
+
+    assert instance["PreferredBackupWindow"] == "w"
+    assert "<member>slowquery</member>" in databases.emulator._instance_xml(instance)
+
+
+def test_the_secret_is_shown_when_there_is_one(module: Any) -> None:
+    render = module.whole(lambda _: "")
+
+    assert render({}) == ""
+    assert "<SecretArn>a</SecretArn>" in render({"MasterUserSecret": {"SecretArn": "a"}})
+
+
+def test_a_password_is_quoted(module: Any) -> None:
+    statements = module.start_script("crm", "administrator", "it's \\ one")
+
+    assert r"IDENTIFIED BY 'it''s \\ one'" in statements[1]

@@ -1,0 +1,41 @@
+"""What a killed emulator leaves behind is cleared away."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.local import certificates
+from ops.local.environment import LocalEnvironment
+from ops.settings import LocalSettings, Ports
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> LocalSettings:
+    return LocalSettings(tmp_path, Ports(emulator=1, database=2))
+
+
+def test_down_ends_the_rds_servers_that_are_left(settings: LocalSettings) -> None:
+    folder = settings.folder / "rds" / "111111111111-us-east-1-one"
+    folder.mkdir(parents=True)
+    pid_file = folder / "mariadb.pid"
+    sleep = "import time; time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", sleep, str(pid_file)]) as server:
+        pid_file.write_text(str(server.pid))
+
+        LocalEnvironment(settings).down()
+
+        assert server.wait(5) != 0
+    assert not folder.parent.exists()
+
+
+def test_certificates_are_made_once_and_the_key_is_private(settings: LocalSettings) -> None:
+    certificates.make(settings.certificates)
+    first = (settings.certificates / certificates.AUTHORITY).read_text()
+    certificates.make(settings.certificates)
+
+    assert (settings.certificates / certificates.AUTHORITY).read_text() == first
+    assert (settings.certificates / certificates.KEY).stat().st_mode & 0o777 == 0o600
