@@ -18,6 +18,8 @@ WIDE = {
     "RemoveKeys": "API Gateway chooses a key's identifier when the key is made",
     "AdministerKey": "in a key's policy, this is the key",
     "EncryptAlarms": "in a key's policy, this is the key",
+    "UseThroughServices": "in a key's policy, this is the key",
+    "GrantToServices": "in a key's policy, this is the key",
 }
 
 
@@ -60,6 +62,12 @@ def test_nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
             # Leaves it to the account's own policies who administers the key; nobody else could.
             assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:root", principal["AWS"]), statement
             assert not {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"} & {*statement.actions}
+            continue
+        if statement.sid in ("UseThroughServices", "GrantToServices"):
+            # The account's policies say who may ask these services; nobody uses the key directly.
+            assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:root", principal["AWS"]), statement
+            services = statement.content["Condition"]["StringEquals"]["kms:ViaService"]
+            assert {name.partition(".")[0] for name in services} == {"rds", "secretsmanager"}
             continue
         assert set(principal) == {"Service"}, statement
         if as_list(principal["Service"]) != ["lambda.amazonaws.com"]:

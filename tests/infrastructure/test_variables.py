@@ -27,6 +27,24 @@ GROUPS: list[dict[str, tuple[Any, str]]] = [
     },
     {
         "environment": ("test", "environment is local, dev, qa or prd"),
+        "emulator_database_ca": ("pem", "emulator_database_ca goes with emulator_endpoint"),
+    },
+    {
+        "environment": ("prd", ""),
+        "database": (
+            {"mode": "rds", "rds": {"name": "crm", "slow_query_log": True}},
+            "The slow-query log quotes personal data",
+        ),
+    },
+    {
+        "region": ("ca-west-1", "certificates has no file ca-west-1.pem"),
+        "database": ({"mode": "rds", "rds": {"name": "crm"}}, ""),
+    },
+    {
+        "database": (
+            {"mode": "rds", "rds": {"name": "crm", "backup_window": "at night"}},
+            "rds.backup_window is two times of day in UTC",
+        ),
     },
     {
         "environment": ("prd", ""),
