@@ -1,0 +1,358 @@
+"""What an account gets before the platform: it bounds what the pipeline and the platform may do."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from pytest_httpserver import HTTPServer
+
+import ops.terraform
+from ops.aws import Aws
+from ops.environments import Environment
+from ops.errors import OperationError
+from ops.github import CREDENTIALS_VARIABLE, sign_in
+from ops.settings import LocalSettings
+from ops.terraform import BOOTSTRAP, BOOTSTRAP_DIGEST_KEY, BOOTSTRAP_STATE_KEY, Terraform
+from tests.support.emulator import running_emulator
+from tests.support.github import job_variables
+from tests.support.resources import Resource, Statement, of_type, statements
+
+REPOSITORY = "octo-org/flowbridge"
+#: A managed policy of AWS takes no more characters.
+POLICY_CHARACTERS = 6144
+#: Statements about everything, and why there is nothing narrower.
+WIDE = {
+    "AttachToNetwork": "Lambda asks for it before the network interface exists",
+    "DeliverAccessLogs": "log delivery has no resources to name",
+    "DeliverLogs": "log delivery has no resources to name",
+    "MakeKey": "a key that is not made yet has no name; it must be tagged",
+    "MakePasswords": "a password belongs to nothing yet",
+    "ReadLists": "lists of the whole account",
+    "TraceAndMeasure": "neither X-Ray nor metrics have resources to name",
+}
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account of the emulator in which the bootstrap was applied."""
+
+    environment: Environment
+    settings: LocalSettings
+    terraform: Terraform
+    root: Aws
+
+    def resources(self) -> list[Resource]:
+        """Return what the state in the bucket says was made."""
+        body = self.root.client("s3").get_object(
+            Bucket=self.environment.state_bucket, Key=BOOTSTRAP_STATE_KEY
+        )["Body"]
+        state = json.loads(body.read())
+        return [
+            Resource(f"{r['type']}.{r['name']}", r["type"], instance["attributes"])
+            for r in state["resources"]
+            if r["mode"] == "managed"
+            for instance in r["instances"]
+        ]
+
+    @property
+    def boundary(self) -> str:
+        """The ARN of the permissions boundary."""
+        return (
+            f"arn:aws:iam::{self.environment.account_id}:policy/bootstrap/flowbridge-dev-boundary"
+        )
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """The account of dev, which a repository deploys to."""
+    folder = tmp_path_factory.mktemp("bootstrap")
+    copy = folder / "files"
+    shutil.copytree(BOOTSTRAP, copy, ignore=shutil.ignore_patterns(".terraform"))
+    values = copy / "envs" / "dev.tfvars"
+    named = f'github_repository = "{REPOSITORY}"'
+    values.write_text(values.read_text().replace("github_repository = null", named))
+    with running_emulator(folder) as local, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ops.terraform, "BOOTSTRAP", copy)
+        settings = replace(local, emulated=True)
+        aws = Aws("dev", settings)
+        account = Account(Environment("dev"), settings, Terraform("dev", settings, aws), aws)
+        assert account.terraform.bootstrap(lambda _: None)
+        yield account
+
+
+@pytest.fixture
+def job(account: Account, httpserver: HTTPServer, tmp_path: Path) -> Any:
+    """Return what signs a job of GitHub in: a session with the role's credentials."""
+
+    def session(role: str, subject: str) -> Any:
+        file = tmp_path / "credentials"
+        variables = job_variables(httpserver, subject, **{CREDENTIALS_VARIABLE: str(file)})
+        profile = sign_in(account.environment, role, account.settings.endpoint, variables)
+        assert file.stat().st_mode & 0o077 == 0
+        content = configparser.ConfigParser()
+        content.read(file)
+        return new_session(account, *content[profile].values())
+
+    return session
+
+
+@pytest.fixture
+def deploy(account: Account, job: Any) -> Any:
+    """Return what makes clients with the deploy role."""
+    session = job("deploy", f"repo:{REPOSITORY}:environment:dev")
+    return lambda service: session.client(service, endpoint_url=account.settings.endpoint)
+
+
+def new_session(account: Account, key: str, secret: str, token: str) -> Any:
+    """Return a session with credentials of a role."""
+    return boto3.Session(key, secret, token, region_name=account.environment.region)
+
+
+def is_refused(call: Callable[..., Any], **arguments: Any) -> bool:
+    """Tell whether a call fails for want of a right."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
+    return False
+
+
+def test_its_own_state_is_in_the_bucket_that_it_made(account: Account) -> None:
+    assert {b.values["bucket"] for b in of_type(account.resources(), "aws_s3_bucket")} == {
+        account.environment.state_bucket,
+        account.environment.artifact_bucket,
+    }
+    assert not list(account.settings.folder.rglob("terraform.tfstate*"))
+
+
+def test_a_second_run_does_nothing_and_a_forced_one_changes_nothing(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, summaries = account.terraform._run_json, []
+
+    def remember(*arguments: Any) -> str:
+        summaries.append(run(*arguments))
+        return summaries[-1]
+
+    monkeypatch.setattr(account.terraform, "_run_json", remember)
+
+    assert not account.terraform.bootstrap(lambda _: None)
+    account.root.client("s3").delete_object(
+        Bucket=account.environment.state_bucket, Key=BOOTSTRAP_DIGEST_KEY
+    )
+    assert account.terraform.bootstrap(lambda _: None)
+    assert summaries == ["Apply complete! Resources: 0 added, 0 changed, 0 destroyed"]
+    assert not account.terraform.bootstrap(lambda _: None)
+
+
+def test_no_policy_allows_a_wildcard_of_actions_or_more_resources_than_it_must(
+    account: Account,
+) -> None:
+    found = account.resources()
+    allowed = [s for s in statements(found) if s.is_allow]
+
+    assert len(allowed) > 40
+    assert [s.address for s in allowed for action in s.actions if "*" in action] == []
+    assert {s.sid for s in allowed if "*" in s.resources} == set(WIDE)
+    for policy in of_type(found, "aws_iam_policy"):
+        document = json.dumps(json.loads(policy.values["policy"]), separators=(",", ":"))
+        assert len(document) <= POLICY_CHARACTERS, policy.address
+
+
+def test_what_may_be_named_is_named_after_the_environment(account: Account) -> None:
+    # AWS chooses these names; the last is of the owners of the database.
+    others = ["apigateway", ":og:default:*", "secret:rds!db-", "role/aws-service-role/"]
+    database = account.environment.variables["database"]
+    if "on_premises" in database:
+        others.append(f"secret:{database['on_premises']['admin_secret_name']}")
+    for statement in statements(of_type(account.resources(), "aws_iam_policy")):
+        is_tagged = "Tag/environment" in json.dumps(statement.content)
+        for resource in statement.resources:
+            if not statement.is_allow or resource == "*":
+                continue
+            is_own = "flowbridge-dev" in resource or "flowbridge/dev/" in resource
+            assert is_own or is_tagged or any(text in resource for text in others), statement
+
+
+def test_roles_are_trusted_for_jobs_of_one_repository(account: Account) -> None:
+    for role in of_type(account.resources(), "aws_iam_role"):
+        [statement] = json.loads(role.values["assume_role_policy"])["Statement"]
+        if "Federated" not in statement["Principal"]:
+            continue
+        conditions = statement["Condition"]
+        # Not StringLike: nothing in it may stand for something else.
+        assert set(conditions) == {"StringEquals"}
+        wanted = conditions["StringEquals"]
+        assert wanted["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
+        subjects = wanted["token.actions.githubusercontent.com:sub"]
+        for subject in [subjects] if isinstance(subjects, str) else subjects:
+            assert subject.startswith(f"repo:{REPOSITORY}:")
+        if role.values["name"].endswith("-deploy"):
+            assert subjects == f"repo:{REPOSITORY}:environment:dev"
+
+
+@pytest.mark.parametrize(
+    ("role", "subject"),
+    [
+        ("deploy", f"repo:{REPOSITORY}:pull_request"),
+        ("deploy", f"repo:{REPOSITORY}:environment:qa"),
+        ("deploy", f"repo:{REPOSITORY}:ref:refs/heads/main"),
+        ("deploy", "repo:evil/flowbridge:environment:dev"),
+        ("plan", "repo:evil/flowbridge:pull_request"),
+        ("plan", f"repo:{REPOSITORY}:ref:refs/heads/other"),
+    ],
+)
+def test_another_job_gets_no_role(job: Any, role: str, subject: str) -> None:
+    with pytest.raises(OperationError, match="does not give this job the role"):
+        job(role, subject)
+
+
+def test_a_command_outside_of_github_says_so(account: Account) -> None:
+    with pytest.raises(OperationError, match="no job of GitHub"):
+        sign_in(account.environment, "deploy", account.settings.endpoint, {})
+
+
+def test_packages_and_manifests_are_written_once(account: Account, deploy: Any) -> None:
+    s3, bucket = deploy("s3"), account.environment.artifact_bucket
+    for key in ("packages/crm_api/0a1b.zip", "releases/0a1b.json"):
+        assert is_refused(s3.put_object, Bucket=bucket, Key=key, Body=b"without the header")
+        s3.put_object(Bucket=bucket, Key=key, Body=b"first", IfNoneMatch="*")
+        with pytest.raises(ClientError, match="PreconditionFailed"):
+            s3.put_object(Bucket=bucket, Key=key, Body=b"second", IfNoneMatch="*")
+        assert is_refused(s3.delete_object, Bucket=bucket, Key=key)
+        assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"first"
+    for body in (b"failed", b"passed"):
+        s3.put_object(Bucket=bucket, Key="smoke-tests/0a1b.json", Body=body)
+
+
+def test_everybody_is_bound_by_the_policy_of_the_artifacts(account: Account) -> None:
+    [policy] = [
+        p
+        for p in of_type(account.resources(), "aws_s3_bucket_policy")
+        if p.values["bucket"] == account.environment.artifact_bucket
+    ]
+    found = {s.sid: s for s in statements([policy])}
+    folders = [
+        f"arn:aws:s3:::{account.environment.artifact_bucket}/{folder}/*"
+        for folder in ("packages", "releases")
+    ]
+
+    def bound(sid: str) -> Statement:
+        statement = found[sid]
+        assert not statement.is_allow
+        assert statement.content["Principal"] in ("*", {"AWS": "*"})
+        assert sorted(statement.resources) == folders
+        return statement
+
+    once, kept = bound("WriteOnce"), bound("KeepForEver")
+    assert once.actions == ["s3:PutObject"]
+    assert once.content["Condition"] == {
+        "Null": {"s3:if-none-match": "true"},
+        "Bool": {"s3:ObjectCreationOperation": "true"},
+    }
+    assert set(kept.actions) == {"s3:DeleteObject", "s3:DeleteObjectVersion"}
+    assert "Condition" not in kept.content
+
+
+def test_the_pipeline_makes_roles_with_the_boundary_only(account: Account, deploy: Any) -> None:
+    iam = deploy("iam")
+    trust = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{account.environment.account_id}:root"},
+                    "Action": "sts:AssumeRole",
+                }
+            ],
+        }
+    )
+    everything = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+        }
+    )
+    new = {"AssumeRolePolicyDocument": trust}
+    other = "arn:aws:iam::aws:policy/AdministratorAccess"
+    for name, boundary in (
+        ("flowbridge-dev-free", {}),
+        ("flowbridge-dev-free", {"PermissionsBoundary": other}),
+        ("somebody-else", {"PermissionsBoundary": account.boundary}),
+    ):
+        assert is_refused(iam.create_role, RoleName=name, **new, **boundary), (name, boundary)
+
+    role = "flowbridge-dev-bound"
+    iam.create_role(RoleName=role, **new, PermissionsBoundary=account.boundary)
+    iam.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=everything)
+    assert is_refused(iam.delete_role_permissions_boundary, RoleName=role)
+    assert is_refused(iam.put_role_permissions_boundary, RoleName=role, PermissionsBoundary=other)
+    # The pipeline's own role has no boundary, so it gives itself nothing.
+    own_role = {"RoleName": "flowbridge-dev-deploy", "PolicyName": "all"}
+    assert is_refused(iam.put_role_policy, **own_role, PolicyDocument=everything)
+
+    # A role that may do everything does what the boundary lets it.
+    answer = account.root.client("sts").assume_role(
+        RoleArn=f"arn:aws:iam::{account.environment.account_id}:role/{role}", RoleSessionName="test"
+    )["Credentials"]
+    session = new_session(
+        account, answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]
+    )
+    bound = {
+        service: session.client(service, endpoint_url=account.settings.endpoint)
+        for service in ("iam", "s3", "sqs")
+    }
+    queues = account.root.client("sqs")
+    own = queues.create_queue(QueueName="flowbridge-dev-own")["QueueUrl"]
+    foreign = queues.create_queue(QueueName="payroll")["QueueUrl"]
+    bound["sqs"].send_message(QueueUrl=own, MessageBody="x")
+    assert is_refused(bound["sqs"].send_message, QueueUrl=foreign, MessageBody="x")
+    assert is_refused(bound["iam"].create_user, UserName="me")
+    state = {"Bucket": account.environment.state_bucket, "Key": BOOTSTRAP_STATE_KEY}
+    assert is_refused(bound["s3"].get_object, **state)
+
+
+def test_every_right_on_roles_asks_for_the_boundary(account: Account) -> None:
+    giving = {"iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy"}
+    for statement in statements(of_type(account.resources(), "aws_iam_policy")):
+        if statement.is_allow and giving & set(statement.actions):
+            wanted = statement.content["Condition"]["StringEquals"]
+            assert wanted == {"iam:PermissionsBoundary": account.boundary}
+        if statement.is_allow and "iam:PassRole" in statement.actions:
+            services = statement.content["Condition"]["StringEquals"]["iam:PassedToService"]
+            assert all(service.endswith(".amazonaws.com") for service in services)
+            assert statement.resources == [
+                f"arn:aws:iam::{account.environment.account_id}:role/flowbridge-dev-*"
+            ]
+
+
+def test_who_plans_changes_nothing(account: Account, job: Any) -> None:
+    session = job("plan", f"repo:{REPOSITORY}:pull_request")
+    s3 = session.client("s3", endpoint_url=account.settings.endpoint)
+    state = {"Bucket": account.environment.state_bucket, "Key": "flowbridge.tfstate"}
+    account.root.client("s3").put_object(**state, Body=b"{}")
+
+    assert s3.get_object(**state)["Body"].read() == b"{}"
+    assert is_refused(s3.put_object, **state, Body=b"x")
+    assert is_refused(s3.delete_object, **state)
+    assert is_refused(s3.get_object, **{**state, "Key": BOOTSTRAP_STATE_KEY})
+    verbs = {
+        action.split(":")[1]
+        for statement in statements(of_type(account.resources(), "aws_iam_policy"))
+        if statement.is_allow
+        and statement.address.startswith("aws_iam_policy.pipeline")
+        and statement.sid.startswith(("Read", "List", "Refresh"))
+        for action in statement.actions
+    }
+    reading = ("Describe", "GET", "Get", "List", "Validate")
+    assert [verb for verb in verbs if not verb.startswith(reading)] == []
