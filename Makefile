@@ -62,7 +62,7 @@ setup-ops: # What is needed to run, without the test tools
 package: setup-ops ## Build the Lambda packages into build/dist
 	@$(PYTHON) build/package.py
 
-bootstrap: setup-ops ## Make an account's buckets, once: make bootstrap ENV=dev
+bootstrap: setup-ops ## Make what an account has before the platform, or change it: make bootstrap ENV=dev
 	@$(OPS) bootstrap --env $(ENV)
 
 release: setup-ops package ## Put the packages into an environment's artifact bucket: make release ENV=dev

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from ops.environments import Environment
 from tests.support.platform import FLOW, Platform
 from tests.support.resources import Resource, as_list, of_type, statements
 
@@ -73,6 +74,15 @@ def test_nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
         if as_list(principal["Service"]) != ["lambda.amazonaws.com"]:
             conditions = json.dumps(statement.content["Condition"])
             assert "aws:SourceArn" in conditions, statement
+
+
+def test_every_role_has_the_boundary_of_its_environment(found: list[Resource]) -> None:
+    for role in of_type(found, "aws_iam_role"):
+        name, account = role.values["name"], role.values["permissions_boundary"].split(":")[4]
+        environment = "dev" if name.startswith("flowbridge-dev-") else "local"
+        boundary = f"policy/bootstrap/flowbridge-{environment}-boundary"
+        assert role.values["permissions_boundary"] == f"arn:aws:iam::{account}:{boundary}"
+        assert account == Environment(environment).account_id
 
 
 def test_each_function_has_a_role_of_its_own(made: list[Resource]) -> None:
