@@ -67,6 +67,16 @@ module "event_bus" {
   archive_days = var.event_archive_days
 }
 
+module "network" {
+  source   = "./modules/network"
+  for_each = var.network == null ? {} : { this = var.network }
+
+  name     = local.name_prefix
+  settings = each.value
+  logs     = var.logs
+  role     = local.role
+}
+
 module "database" {
   source = "./modules/database"
 
@@ -74,7 +84,7 @@ module "database" {
   settings             = var.database
   log_retention_days   = var.logs.retention_days
   emulator_ca          = var.emulator_database_ca
-  network              = var.network
+  network              = one(values(module.network))
   secret_recovery_days = var.secret_recovery_days
 }
 

@@ -117,9 +117,12 @@ variable "database" {
 }
 
 variable "network" {
-  description = "VPC and private subnets from which the functions reach the database; null when it is reached without a VPC."
-  type        = object({ vpc_id = string, subnet_ids = list(string) })
-  default     = null
+  description = "Network of the functions that use the database: a VPC that is made (own), or one that is there (existing); null when the database is reached without a VPC."
+  type = object({
+    own      = optional(object({ cidr = string, zones = optional(number, 2) }))
+    existing = optional(object({ vpc_id = string, subnet_ids = list(string) }))
+  })
+  default = null
 }
 
 variable "api" {

@@ -3,20 +3,17 @@ region      = "us-east-1"
 # Your development account.
 account_id = "111111111111"
 
-database = {
-  mode = "on_premises"
-  on_premises = {
-    host              = "crm.example.internal"
-    name              = "crm"
-    admin_secret_name = "crm-database-admin"
-    cidr              = "10.0.0.0/16"
-  }
+network = {
+  own = { cidr = "10.1.0.0/20" }
 }
 
-# Where the functions reach the database from: private subnets of your own VPC.
-network = {
-  vpc_id     = "vpc-00000000000000001"
-  subnet_ids = ["subnet-00000000000000001", "subnet-00000000000000002"]
+database = {
+  mode = "rds"
+  rds = {
+    name                = "crm"
+    backup_days         = 1
+    deletion_protection = false
+  }
 }
 
 # Three calls for each lead: 10,000 leads a month.
@@ -26,8 +23,9 @@ api = {
   quota_per_month = 30000
 }
 
-backend_concurrency = 5
-event_archive_days  = 30
+backend_concurrency  = 5
+event_archive_days   = 14
+secret_recovery_days = 0
 
 logs = {
   retention_days = 14

@@ -338,11 +338,25 @@ resource "aws_vpc_security_group_egress_rule" "client_to_server" {
 resource "aws_vpc_security_group_egress_rule" "client_to_aws" {
   for_each = local.network
 
-  security_group_id = aws_security_group.client[each.key].id
-  cidr_ipv4         = "0.0.0.0/0"
-  description       = "HTTPS to Secrets Manager and X-Ray, through a VPC endpoint or NAT"
-  ip_protocol       = "tcp"
-  from_port         = 443
-  to_port           = 443
-  tags              = var.tags
+  security_group_id            = aws_security_group.client[each.key].id
+  referenced_security_group_id = try(each.value.endpoints.security_group_id, null)
+  # In a VPC that is not ours we do not know where its way to AWS is.
+  cidr_ipv4   = each.value.endpoints == null ? "0.0.0.0/0" : null
+  description = "HTTPS to Secrets Manager"
+  ip_protocol = "tcp"
+  from_port   = 443
+  to_port     = 443
+  tags        = var.tags
+}
+
+resource "aws_vpc_security_group_ingress_rule" "aws_from_client" {
+  for_each = { for key, network in local.network : key => network.endpoints if network.endpoints != null }
+
+  security_group_id            = each.value.security_group_id
+  referenced_security_group_id = aws_security_group.client[each.key].id
+  description                  = "HTTPS from the functions that use ${var.name}"
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  tags                         = var.tags
 }

@@ -94,8 +94,8 @@ variable "settings" {
 }
 
 variable "network" {
-  description = "VPC and private subnets from which the database is reached; null when it is reached without a VPC."
-  type        = object({ vpc_id = string, subnet_ids = list(string) })
+  description = "VPC and private subnets from which the database is reached, and the security group of its endpoints of AWS services if it has its own; null when the database is reached without a VPC."
+  type        = object({ vpc_id = string, subnet_ids = list(string), endpoints = optional(object({ security_group_id = string })) })
   default     = null
 
   validation {

@@ -1,0 +1,45 @@
+environment = "prd"
+region      = "us-east-1"
+# Your production account.
+account_id = "333333333333"
+
+network = {
+  own = { cidr = "10.3.0.0/20", zones = 3 }
+}
+
+database = {
+  mode = "rds"
+  rds = {
+    name           = "crm"
+    instance_class = "db.m7g.large"
+    storage_gb     = 100
+    multi_az       = true
+    backup_days    = 30
+  }
+}
+
+# Three calls for each lead: a million leads a month.
+api = {
+  rate            = 100
+  burst           = 200
+  quota_per_month = 3000000
+}
+
+backend_concurrency  = 20
+event_archive_days   = 365
+secret_recovery_days = 30
+
+# Personal data stay out of the logs.
+logs = {
+  retention_days = 365
+  level          = "INFO"
+  execution_data = false
+}
+
+canary = {
+  percent = 10
+  minutes = 5
+}
+
+# Mail addresses or https URLs; each is asked once whether it wants to hear of alarms.
+alarm_receivers = []

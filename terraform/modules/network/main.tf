@@ -1,0 +1,206 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+data "aws_availability_zones" "available" {
+  for_each = local.own
+
+  state = "available"
+
+  # Not the local zones of single cities, which have few services.
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+}
+
+locals {
+  own    = var.settings.own == null ? {} : { this = var.settings.own }
+  vpc_id = one(concat([for vpc in aws_vpc.this : vpc.id], [for vpc in [var.settings.existing] : vpc.vpc_id if vpc != null]))
+
+  # One subnet in each zone, all of one size. Four more bits leave room for others beside them.
+  subnets = merge([
+    for network in values(local.own) : {
+      for index in range(network.zones) : tostring(index) => cidrsubnet(network.cidr, 4, index)
+    }
+  ]...)
+  zones = sort(flatten([for zones in data.aws_availability_zones.available : zones.names]))
+
+  endpoints     = length(local.own) == 0 ? [] : var.services
+  endpoint_base = "com.amazonaws.${data.aws_region.current.name}"
+  partition     = data.aws_partition.current.partition
+  place         = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  log_group     = "/aws/vpc/${var.name}"
+  log_group_arn = "arn:${local.partition}:logs:${local.place}:log-group:${local.log_group}"
+}
+
+# There is no way to the internet and none from it: no gateway, no NAT, no public address.
+resource "aws_vpc" "this" {
+  for_each = local.own
+
+  cidr_block           = each.value.cidr
+  enable_dns_support   = true
+  enable_dns_hostnames = true
+  tags                 = merge(var.tags, { Name = var.name })
+}
+
+resource "aws_subnet" "private" {
+  for_each = local.subnets
+
+  vpc_id            = local.vpc_id
+  cidr_block        = each.value
+  availability_zone = local.zones[tonumber(each.key)]
+  tags              = merge(var.tags, { Name = "${var.name}-private-${local.zones[tonumber(each.key)]}" })
+}
+
+resource "aws_route_table" "private" {
+  for_each = local.own
+
+  vpc_id = local.vpc_id
+  tags   = merge(var.tags, { Name = "${var.name}-private" })
+}
+
+resource "aws_route_table_association" "private" {
+  for_each = aws_subnet.private
+
+  subnet_id      = each.value.id
+  route_table_id = one([for table in aws_route_table.private : table.id])
+}
+
+# What nobody names lets nothing in and nothing out.
+resource "aws_default_security_group" "this" {
+  for_each = local.own
+
+  vpc_id = local.vpc_id
+  tags   = merge(var.tags, { Name = "${var.name}-unused" })
+}
+
+# --- the ways to AWS's services --------------------------------------------------------------
+
+resource "aws_vpc_endpoint" "interface" {
+  for_each = local.endpoints
+
+  vpc_id              = local.vpc_id
+  service_name        = "${local.endpoint_base}.${each.value}"
+  vpc_endpoint_type   = "Interface"
+  private_dns_enabled = true
+  subnet_ids          = [for subnet in aws_subnet.private : subnet.id]
+  security_group_ids  = [for group in aws_security_group.endpoints : group.id]
+  policy              = data.aws_iam_policy_document.endpoint.json
+  tags                = merge(var.tags, { Name = "${var.name}-${each.value}" })
+}
+
+data "aws_iam_policy_document" "endpoint" {
+  statement {
+    sid = "OnlyThisAccount"
+    # What may be done is for the roles to say; this keeps data from another account's secrets.
+    actions   = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
+    resources = ["arn:${local.partition}:secretsmanager:${local.place}:secret:*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:PrincipalAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+}
+
+# Whoever uses the endpoints adds the rule that lets its own security group in.
+resource "aws_security_group" "endpoints" {
+  # checkov:skip=CKV2_AWS_5:It is attached to the interface endpoints above, of which there may be none
+  for_each = local.own
+
+  name        = "${var.name}-endpoints"
+  description = "Endpoints of AWS services"
+  vpc_id      = local.vpc_id
+  tags        = merge(var.tags, { Name = "${var.name}-endpoints" })
+}
+
+# --- who talked to whom ----------------------------------------------------------------------
+
+resource "aws_flow_log" "this" {
+  for_each = local.own
+
+  vpc_id               = local.vpc_id
+  traffic_type         = "ALL"
+  log_destination_type = "cloud-watch-logs"
+  log_destination      = aws_cloudwatch_log_group.connections[each.key].arn
+  iam_role_arn         = aws_iam_role.flow_log[each.key].arn
+  tags                 = merge(var.tags, { Name = var.name })
+
+  depends_on = [aws_iam_role_policy.flow_log]
+}
+
+resource "aws_cloudwatch_log_group" "connections" {
+  # checkov:skip=CKV_AWS_158:CloudWatch encrypts every log group; addresses within the VPC are no secret
+  for_each = local.own
+
+  name              = local.log_group
+  retention_in_days = var.logs.retention_days
+  tags              = var.tags
+}
+
+resource "aws_iam_role" "flow_log" {
+  for_each = local.own
+
+  name                 = "${var.name}-flow-log"
+  description          = "Lets the VPC ${var.name} log its connections"
+  path                 = var.role.path
+  permissions_boundary = var.role.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.flow_log_trust.json
+  tags                 = var.tags
+}
+
+data "aws_iam_policy_document" "flow_log_trust" {
+  statement {
+    sid     = "AssumedByFlowLogs"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["vpc-flow-logs.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      # AWS chooses a flow log's identifier when it makes it.
+      values = ["arn:${local.partition}:ec2:${local.place}:vpc-flow-log/*"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "flow_log" {
+  for_each = local.own
+
+  name   = "flow-log"
+  role   = aws_iam_role.flow_log[each.key].name
+  policy = data.aws_iam_policy_document.flow_log.json
+}
+
+data "aws_iam_policy_document" "flow_log" {
+  statement {
+    sid     = "WriteFlowLog"
+    actions = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    # One stream for each network interface.
+    resources = ["${local.log_group_arn}:*"]
+  }
+
+  statement {
+    sid     = "FindLogGroup"
+    actions = ["logs:DescribeLogGroups"]
+    # This action knows no narrower resource.
+    resources = ["arn:${local.partition}:logs:${local.place}:log-group:*"]
+  }
+}

@@ -1,0 +1,61 @@
+variable "name" {
+  description = "Beginning of the names of everything that belongs to the network."
+  type        = string
+}
+
+variable "settings" {
+  description = "A VPC that is made (own: its addresses and how many zones), or one that is there (existing: its private subnets)."
+  type = object({
+    own      = optional(object({ cidr = string, zones = optional(number, 2) }))
+    existing = optional(object({ vpc_id = string, subnet_ids = list(string) }))
+  })
+
+  validation {
+    condition     = (var.settings.own == null) != (var.settings.existing == null)
+    error_message = "A network is either own (cidr, zones) or existing (vpc_id, subnet_ids)."
+  }
+
+  validation {
+    condition     = try(can(regex("^(10\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|192\\.168\\.)[0-9.]+/(1[6-9]|2[0-4])$", var.settings.own.cidr)) && cidrhost(var.settings.own.cidr, 0) == split("/", var.settings.own.cidr)[0], var.settings.own == null)
+    error_message = "A network's cidr is a range of private addresses (10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16) of /16 to /24, such as 10.1.0.0/20."
+  }
+
+  validation {
+    condition     = try(contains([2, 3], var.settings.own.zones), var.settings.own == null)
+    error_message = "A network has 2 or 3 zones: with one, the database would go with it."
+  }
+
+  validation {
+    condition     = try(length(var.settings.existing.subnet_ids) >= 2, var.settings.existing == null)
+    error_message = "Name two subnets in different availability zones at least."
+  }
+}
+
+variable "services" {
+  description = "Services of AWS that functions in the network call; each gets an interface endpoint."
+  type        = set(string)
+  # Logs and traces go through Lambda itself, not through the network.
+  default = ["secretsmanager"]
+
+  validation {
+    condition     = alltrue([for service in var.services : can(regex("^[a-z0-9.-]+$", service))])
+    error_message = "A service has the short name of its endpoint, such as secretsmanager."
+  }
+}
+
+variable "logs" {
+  description = "Days that the log of the network's connections is kept."
+  type        = object({ retention_days = number })
+}
+
+variable "role" {
+  description = "IAM path and permissions boundary of the role that writes the log."
+  type        = object({ path = optional(string, "/"), permissions_boundary = optional(string) })
+  default     = {}
+}
+
+variable "tags" {
+  description = "Tags beside the provider's default tags."
+  type        = map(string)
+  default     = {}
+}
