@@ -14,7 +14,7 @@ locals {
     for service, name in {
       events         = "event-bus/${local.name_prefix}"
       lambda         = "function:${local.name_prefix}-*"
-      logs           = "log-group:/aws/*/${local.name_prefix}-*:*"
+      logs           = "log-group:/aws/*/${local.name_prefix}*:*"
       secretsmanager = "secret:${local.name_prefix}-*"
       sns            = "${local.name_prefix}-*"
       sqs            = "${local.name_prefix}-*"

@@ -197,6 +197,13 @@ data "aws_iam_policy_document" "read" {
   }
 
   statement {
+    sid     = "MakePasswords"
+    actions = ["secretsmanager:GetRandomPassword"]
+    # Terraform makes one with every plan and keeps it nowhere; it belongs to nothing yet.
+    resources = ["*"]
+  }
+
+  statement {
     sid = "ReadLists"
     actions = [
       "cloudwatch:DescribeAlarms",
@@ -252,6 +259,25 @@ data "aws_iam_policy_document" "read_state" {
     actions = ["secretsmanager:GetSecretValue"]
     # Terraform's provider reads the value when it refreshes a secret's version, and keeps it nowhere.
     resources = ["arn:${local.partition}:secretsmanager:${local.place}:secret:${local.name_prefix}-database-*"]
+  }
+
+  statement {
+    sid       = "RefreshEncryptedCredentials"
+    actions   = ["kms:Decrypt"]
+    resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
+
+    condition {
+      # A key's ARN says nothing of its owner; its tags do.
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/environment"
+      values   = [var.environment]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["secretsmanager.${var.region}.amazonaws.com"]
+    }
   }
 }
 
@@ -317,13 +343,6 @@ data "aws_iam_policy_document" "deploy_state" {
       "secretsmanager:UpdateSecretVersionStage",
     ]
     resources = [local.own.secretsmanager]
-  }
-
-  statement {
-    sid     = "MakePasswords"
-    actions = ["secretsmanager:GetRandomPassword"]
-    # A password that is only made belongs to nothing yet.
-    resources = ["*"]
   }
 
   statement {
@@ -551,7 +570,7 @@ data "aws_iam_policy_document" "deploy_roles" {
     condition {
       test     = "StringEquals"
       variable = "iam:PassedToService"
-      values   = ["events.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"]
+      values   = ["events.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
     }
   }
 
@@ -677,6 +696,26 @@ data "aws_iam_policy_document" "deploy_network" {
   }
 
   statement {
+    sid     = "NameEndpoints"
+    actions = ["route53:AssociateVPCWithHostedZone"]
+    # The names of AWS's services within the VPC are in zones that AWS makes and names.
+    resources = ["arn:${local.partition}:route53:::hostedzone/*"]
+  }
+
+  statement {
+    sid     = "TakeDefaultSecurityGroup"
+    actions = ["ec2:CreateTags"]
+    # AWS makes it with the VPC, without a tag; with the tag it is the environment's to empty.
+    resources = ["arn:${local.partition}:ec2:${local.place}:security-group/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/environment"
+      values   = [var.environment]
+    }
+  }
+
+  statement {
     sid     = "TagNewNetwork"
     actions = ["ec2:CreateTags"]
     # Identifiers are AWS's; this works only while the thing is being made.
@@ -746,7 +785,9 @@ data "aws_iam_policy_document" "deploy_database" {
       "kms:CreateGrant",
       "kms:Decrypt",
       "kms:DeleteAlias",
+      "kms:DisableKey",
       "kms:DisableKeyRotation",
+      "kms:EnableKey",
       "kms:EnableKeyRotation",
       "kms:GenerateDataKey",
       "kms:PutKeyPolicy",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -24,7 +25,9 @@ from ops.settings import LocalSettings
 from ops.terraform import BOOTSTRAP, BOOTSTRAP_DIGEST_KEY, BOOTSTRAP_STATE_KEY, Terraform
 from tests.support.emulator import running_emulator
 from tests.support.github import job_variables
+from tests.support.platform import Platform
 from tests.support.resources import Resource, Statement, of_type, statements
+from tests.support.terraform_calls import actions
 
 REPOSITORY = "octo-org/flowbridge"
 #: A managed policy of AWS takes no more characters.
@@ -170,7 +173,7 @@ def test_no_policy_allows_a_wildcard_of_actions_or_more_resources_than_it_must(
 
 def test_what_may_be_named_is_named_after_the_environment(account: Account) -> None:
     # AWS chooses these names; the last is of the owners of the database.
-    others = ["apigateway", ":og:default:*", "secret:rds!db-", "role/aws-service-role/"]
+    others = ["apigateway", ":og:default:*", "route53:::hostedzone", "secret:rds!db-", "role/aws-service-role/"]
     database = account.environment.variables["database"]
     if "on_premises" in database:
         others.append(f"secret:{database['on_premises']['admin_secret_name']}")
@@ -320,6 +323,23 @@ def test_the_pipeline_makes_roles_with_the_boundary_only(account: Account, deplo
     assert is_refused(bound["iam"].create_user, UserName="me")
     state = {"Bucket": account.environment.state_bucket, "Key": BOOTSTRAP_STATE_KEY}
     assert is_refused(bound["s3"].get_object, **state)
+
+
+def test_the_pipeline_may_call_what_terraform_calls(account: Account, platform: Platform) -> None:
+    """The provider's log of applying the local environment, against the deploy role's policies."""
+    assert platform.make("plan").code == 0
+    with platform.terraform_log.open() as log:
+        called = actions(log)
+    allowed: dict[str, set[str]] = {"deploy": set(), "plan": set()}
+    for policy in of_type(account.resources(), "aws_iam_policy"):
+        for role, rights in allowed.items():
+            if policy.values["name"].startswith(f"flowbridge-dev-{role}-"):
+                rights |= {a for s in statements([policy]) if s.is_allow for a in s.actions}
+    reading = {a for a in called if re.match(r"[a-z0-9]+:(Describe|Get|List|Validate)", a)}
+
+    assert len(called) > 50
+    assert called - allowed["deploy"] == set()
+    assert reading - allowed["plan"] == set()
 
 
 def test_every_right_on_roles_asks_for_the_boundary(account: Account) -> None:

@@ -25,6 +25,7 @@ from ops.flow import Flow
 from ops.rows import CrmDatabase, Row
 from ops.settings import LOCAL, REPOSITORY, LocalSettings, Ports
 from ops.terraform import Terraform
+from tests.support.terraform_calls import LOG_FILE, LOG_LEVEL
 
 FLOW = "crm_registration"
 COLORS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -90,6 +91,11 @@ class Platform:
         text = COLORS.sub("", result.stdout)
         return Run(result.returncode, text, time.monotonic() - started)
 
+    @property
+    def terraform_log(self) -> Path:
+        """What Terraform's provider logs of its calls."""
+        return self.settings.folder / "logs" / "terraform.log"
+
     def variables(self) -> dict[str, str]:
         """Return the environment variables that select this environment."""
         return {
@@ -98,6 +104,8 @@ class Platform:
             "FLOWBRIDGE_EMULATOR_PORT": str(self.settings.ports.emulator),
             "FLOWBRIDGE_DATABASE_PORT": str(self.settings.ports.database),
             "COLUMNS": "200",
+            LOG_LEVEL: "DEBUG",
+            LOG_FILE: str(self.terraform_log),
         }
 
     @cached_property

@@ -1,0 +1,43 @@
+"""What Terraform's provider called, as its own log says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+#: The variables that make Terraform write that log.
+LOG_LEVEL, LOG_FILE = "TF_LOG_PROVIDER", "TF_LOG_PATH"
+
+#: The prefix of a service's actions in policies.
+PREFIXES = {
+    "CloudWatch": "cloudwatch",
+    "CloudWatch Logs": "logs",
+    "EC2": "ec2",
+    "EventBridge": "events",
+    "IAM": "iam",
+    "KMS": "kms",
+    "Lambda": "lambda",
+    "RDS": "rds",
+    "SFN": "states",
+    "SNS": "sns",
+    "SQS": "sqs",
+    "SSM": "ssm",
+    "Secrets Manager": "secretsmanager",
+}
+#: Operations whose right has another name.
+OTHER_NAMES = {"lambda:Invoke": "lambda:InvokeFunction"}
+#: API Gateway's rights are HTTP methods, S3's are tested by themselves, and everybody may ask who
+#: they are.
+OTHERS = ("API Gateway", "S3", "STS")
+
+
+def actions(log: Iterable[str]) -> set[str]:
+    """Return the rights that the calls of a log take."""
+    found = set()
+    for line in log:
+        service = re.search(r'rpc\.service=(?:"([^"]+)"|(\S+))', line)
+        method = re.search(r"rpc\.method=(\w+)", line)
+        if service and method and (name := service[1] or service[2]) not in OTHERS:
+            action = f"{PREFIXES[name]}:{method[1]}"
+            found.add(OTHER_NAMES.get(action, action))
+    return found
