@@ -8,7 +8,10 @@ from ops.local.emulator_answers import find_in_any_account
 
 
 def test_an_api_is_found_whatever_account_it_is_in() -> None:
-    apis = {("000000000000", "us-east-1", "a1"): {}, ("111111111111", "eu-west-1", "b2"): {}}
+    apis: dict[tuple[str, str, str], object] = {
+        ("000000000000", "us-east-1", "a1"): {},
+        ("111111111111", "eu-west-1", "b2"): {},
+    }
     find = find_in_any_account(SimpleNamespace(all_items=apis.items))
 
     assert find("b2") == ("111111111111", "eu-west-1")
