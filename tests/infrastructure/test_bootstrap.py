@@ -173,7 +173,13 @@ def test_no_policy_allows_a_wildcard_of_actions_or_more_resources_than_it_must(
 
 def test_what_may_be_named_is_named_after_the_environment(account: Account) -> None:
     # AWS chooses these names; the last is of the owners of the database.
-    others = ["apigateway", ":og:default:*", "route53:::hostedzone", "secret:rds!db-", "role/aws-service-role/"]
+    others = [
+        "apigateway",
+        ":og:default:*",
+        "route53:::hostedzone",
+        "secret:rds!db-",
+        "role/aws-service-role/",
+    ]
     database = account.environment.variables["database"]
     if "on_premises" in database:
         others.append(f"secret:{database['on_premises']['admin_secret_name']}")
