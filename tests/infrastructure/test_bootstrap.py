@@ -344,8 +344,10 @@ def test_the_pipeline_may_call_what_terraform_calls(account: Account, platform: 
     reading = {a for a in called if re.match(r"[a-z0-9]+:(Describe|Get|List|Validate)", a)}
 
     assert len(called) > 50
-    assert called - allowed["deploy"] == set()
-    assert reading - allowed["plan"] == set()
+    # The local environment's bootstrap is in the log as well, and the pipeline has no part in it.
+    bootstraps = {"iam:CreatePolicy", "iam:GetPolicy", "iam:GetPolicyVersion"}
+    assert called - allowed["deploy"] == bootstraps
+    assert reading - allowed["plan"] <= bootstraps
 
 
 def test_every_right_on_roles_asks_for_the_boundary(account: Account) -> None:
@@ -372,13 +374,12 @@ def test_who_plans_changes_nothing(account: Account, job: Any) -> None:
     assert is_refused(s3.put_object, **state, Body=b"x")
     assert is_refused(s3.delete_object, **state)
     assert is_refused(s3.get_object, **{**state, "Key": BOOTSTRAP_STATE_KEY})
-    verbs = {
-        action.split(":")[1]
-        for statement in statements(of_type(account.resources(), "aws_iam_policy"))
-        if statement.is_allow
-        and statement.address.startswith("aws_iam_policy.pipeline")
-        and statement.sid.startswith(("Read", "List", "Refresh"))
-        for action in statement.actions
-    }
-    reading = ("Describe", "GET", "Get", "List", "Validate")
+    policies = [
+        policy
+        for policy in of_type(account.resources(), "aws_iam_policy")
+        if policy.values["name"].startswith("flowbridge-dev-plan-")
+    ]
+    verbs = [a.split(":")[1] for s in statements(policies) for a in s.actions]
+    reading = ("Decrypt", "Describe", "GET", "Get", "List", "Validate")
+    assert len(verbs) > 50
     assert [verb for verb in verbs if not verb.startswith(reading)] == []
