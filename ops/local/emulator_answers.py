@@ -7,6 +7,8 @@
   ``DescribeStateMachine`` does not know of tracing: every plan would find differences.
 - Policies are enforced, but some of the keys that their conditions read are missing in a request:
   the header of a conditional write, and the permissions boundary of the role that a call is about.
+- A VPC endpoint forgets its policy, its security groups and whether its service's own name leads to
+  it, and a flow log its role, its interval and its tags: every plan would find differences.
 - A REST API is looked for in one account only, which a request without a signature does not name,
   so the APIs of dev, qa and prd could not be called.
 
@@ -17,6 +19,7 @@ emulator's own Python environment and imports nothing of the project.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -28,13 +31,15 @@ Execute = Callable[[Any, Any, str], JsonObject]
 
 TRACING = "tracingConfiguration"
 TIME_SUFFIX = "Timestamp"
+NETWORK_ID = re.compile(rb"\b(?:vpce|fl)-[0-9a-f]{17}\b")
+NAMED_NETWORK_ID = re.compile(rb"<(?:vpcEndpointId|flowLogId)>([^<]+)</[^>]+>")
 
 
 def make_whole() -> None:
     """Put the functions of this module in the place of the emulator's own."""
     from ministack.core import iam_actions
     from ministack.core.responses import get_account_id
-    from ministack.services import apigateway_v1, cloudwatch, iam, lambda_svc, stepfunctions
+    from ministack.services import apigateway_v1, cloudwatch, ec2, iam, lambda_svc, stepfunctions
 
     lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)
     cloudwatch._describe_alarms = describe_alarms_whole(
@@ -45,6 +50,11 @@ def make_whole() -> None:
     for name in ("_create_state_machine", "_update_state_machine"):
         change = getattr(stepfunctions, name)
         setattr(stepfunctions, name, remember_tracing(change, machines))
+    network = NetworkFields(ec2._parse_tag_specs)
+    for name in ("CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateFlowLogs"):
+        ec2._ACTION_MAP[name] = network.kept(ec2._ACTION_MAP[name])
+    for name in ("DescribeVpcEndpoints", "DescribeFlowLogs"):
+        ec2._ACTION_MAP[name] = network.given(ec2._ACTION_MAP[name])
     iam_actions.s3_service_context = with_conditional_writes(iam_actions.s3_service_context)
     iam_actions.request_tag_context = with_boundaries(
         iam_actions.request_tag_context,
@@ -65,6 +75,75 @@ def find_in_any_account(apis: Any) -> Callable[[str], tuple[str, str] | None]:
         return next(owners, None)
 
     return find
+
+
+class NetworkFields:
+    """What the emulator does not keep of VPC endpoints and flow logs, by their identifiers.
+
+    Parameters
+    ----------
+    keep_tags
+        The emulator's reading of a request's tags, for things of a kind, by an identifier.
+    """
+
+    def __init__(self, keep_tags: Callable[[Mapping[str, Any], str, str], None]) -> None:
+        self._keep_tags = keep_tags
+        self._of: dict[str, dict[str, str]] = {}
+
+    def kept(self, change: Callable[..., Answer]) -> Callable[..., Answer]:
+        """Return the emulator's creation or change of such a thing, which then keeps its fields."""
+
+        def change_and_keep(params: Mapping[str, Any]) -> Answer:
+            answer = change(params)
+            if answer[0] == 200:
+                named = [value for key, value in flat(params).items() if key == "VpcEndpointId"]
+                for key in named or {i.decode() for i in NETWORK_ID.findall(answer[2])}:
+                    self._keep(key, flat(params))
+                    # The emulator looks for tags of a "flow-log", which AWS does not know.
+                    self._keep_tags(params, "vpc-flow-log", key)
+            # An endpoint that is made is described at once.
+            return answer[0], answer[1], self._with_fields(answer[2])
+
+        return change_and_keep
+
+    def given(self, describe: Callable[..., Answer]) -> Callable[..., Answer]:
+        """Return the emulator's description of such things, which then gives these fields too."""
+
+        def describe_whole(params: Mapping[str, Any]) -> Answer:
+            status, headers, body = describe(params)
+            return status, headers, self._with_fields(body)
+
+        return describe_whole
+
+    def _with_fields(self, body: bytes) -> bytes:
+        def with_own(match: re.Match[bytes]) -> bytes:
+            fields = self._of.get(match[1].decode(), {})
+            return match[0] + "".join(f"<{n}>{v}</{n}>" for n, v in fields.items()).encode()
+
+        return NAMED_NETWORK_ID.sub(with_own, body)
+
+    def _keep(self, key: str, asked: Mapping[str, str]) -> None:
+        fields = self._of.setdefault(key, {})
+        for name, field in {
+            "PolicyDocument": "policyDocument",
+            "PrivateDnsEnabled": "privateDnsEnabled",
+            "DeliverLogsPermissionArn": "deliverLogsPermissionArn",
+            "MaxAggregationInterval": "maxAggregationInterval",
+        }.items():
+            if name in asked:
+                fields[field] = escape(asked[name])
+        groups = set(re.findall(r"<groupId>([^<]+)<", fields.get("groupSet", "")))
+        groups |= {v for n, v in asked.items() if re.match(r"(Add)?SecurityGroupId\.", n)}
+        groups -= {v for n, v in asked.items() if n.startswith("RemoveSecurityGroupId.")}
+        if groups:
+            fields["groupSet"] = "".join(
+                f"<item><groupId>{escape(group)}</groupId></item>" for group in sorted(groups)
+            )
+
+
+def flat(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of a form, each of which the emulator may give as a list of one."""
+    return {key: v[0] if isinstance(v, list) else v for key, v in params.items() if v}
 
 
 def with_conditional_writes(context: Callable[..., JsonObject]) -> Callable[..., JsonObject]:
