@@ -71,7 +71,7 @@ module "network" {
   source   = "./modules/network"
   for_each = var.network == null ? {} : { this = var.network }
 
-  name     = local.name_prefix
+  name     = "${local.name_prefix}-network"
   settings = each.value
   logs     = var.logs
   role     = local.role

@@ -2,10 +2,12 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
-data "aws_availability_zones" "available" {
+# Those that are there, not those that are up: a zone that fails must not move the subnets.
+data "aws_availability_zones" "this" {
   for_each = local.own
 
-  state = "available"
+  # Has little room for functions.
+  exclude_zone_ids = ["use1-az3"]
 
   # Not the local zones of single cities, which have few services.
   filter {
@@ -24,9 +26,11 @@ locals {
       for index in range(network.zones) : tostring(index) => cidrsubnet(network.cidr, 4, index)
     }
   ]...)
-  zones = sort(flatten([for zones in data.aws_availability_zones.available : zones.names]))
+  zones = sort(flatten([for zones in data.aws_availability_zones.this : zones.names]))
 
-  endpoints     = length(local.own) == 0 ? [] : var.services
+  # What each endpoint lets through, by its service.
+  interfaces    = length(local.own) == 0 ? {} : var.interfaces
+  gateways      = length(local.own) == 0 ? {} : var.gateways
   endpoint_base = "com.amazonaws.${data.aws_region.current.name}"
   partition     = data.aws_partition.current.partition
   place         = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
@@ -42,6 +46,13 @@ resource "aws_vpc" "this" {
   enable_dns_support   = true
   enable_dns_hostnames = true
   tags                 = merge(var.tags, { Name = var.name })
+
+  lifecycle {
+    precondition {
+      condition     = length(local.zones) >= each.value.zones
+      error_message = "The region has ${length(local.zones)} availability zones, fewer than network.own.zones."
+    }
+  }
 }
 
 resource "aws_subnet" "private" {
@@ -49,8 +60,8 @@ resource "aws_subnet" "private" {
 
   vpc_id            = local.vpc_id
   cidr_block        = each.value
-  availability_zone = local.zones[tonumber(each.key)]
-  tags              = merge(var.tags, { Name = "${var.name}-private-${local.zones[tonumber(each.key)]}" })
+  availability_zone = element(local.zones, tonumber(each.key))
+  tags              = merge(var.tags, { Name = "${var.name}-private-${element(local.zones, tonumber(each.key))}" })
 }
 
 resource "aws_route_table" "private" {
@@ -77,25 +88,15 @@ resource "aws_default_security_group" "this" {
 
 # --- the ways to AWS's services --------------------------------------------------------------
 
-resource "aws_vpc_endpoint" "interface" {
-  for_each = local.endpoints
-
-  vpc_id              = local.vpc_id
-  service_name        = "${local.endpoint_base}.${each.value}"
-  vpc_endpoint_type   = "Interface"
-  private_dns_enabled = true
-  subnet_ids          = [for subnet in aws_subnet.private : subnet.id]
-  security_group_ids  = [for group in aws_security_group.endpoints : group.id]
-  policy              = data.aws_iam_policy_document.endpoint.json
-  tags                = merge(var.tags, { Name = "${var.name}-${each.value}" })
-}
-
 data "aws_iam_policy_document" "endpoint" {
+  for_each = merge(local.interfaces, local.gateways)
+
   statement {
-    sid = "OnlyThisAccount"
-    # What may be done is for the roles to say; this keeps data from another account's secrets.
-    actions   = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
-    resources = ["arn:${local.partition}:secretsmanager:${local.place}:secret:*"]
+    # Who may do it is for the roles to say. This keeps their data from another account's things,
+    # and another account's credentials from leading anywhere.
+    sid       = "OnlyThisAccount"
+    actions   = each.value
+    resources = ["*"]
 
     principals {
       type        = "AWS"
@@ -107,7 +108,39 @@ data "aws_iam_policy_document" "endpoint" {
       variable = "aws:PrincipalAccount"
       values   = [data.aws_caller_identity.current.account_id]
     }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
   }
+}
+
+# A network interface in each subnet, to which the service's own name leads.
+resource "aws_vpc_endpoint" "interface" {
+  for_each = local.interfaces
+
+  vpc_id              = local.vpc_id
+  service_name        = "${local.endpoint_base}.${each.key}"
+  vpc_endpoint_type   = "Interface"
+  private_dns_enabled = true
+  subnet_ids          = [for subnet in aws_subnet.private : subnet.id]
+  security_group_ids  = [for group in aws_security_group.endpoints : group.id]
+  policy              = data.aws_iam_policy_document.endpoint[each.key].json
+  tags                = merge(var.tags, { Name = "${var.name}-${each.key}" })
+}
+
+# A route, which costs nothing.
+resource "aws_vpc_endpoint" "gateway" {
+  for_each = local.gateways
+
+  vpc_id            = local.vpc_id
+  service_name      = "${local.endpoint_base}.${each.key}"
+  vpc_endpoint_type = "Gateway"
+  route_table_ids   = [for table in aws_route_table.private : table.id]
+  policy            = data.aws_iam_policy_document.endpoint[each.key].json
+  tags              = merge(var.tags, { Name = "${var.name}-${each.key}" })
 }
 
 # Whoever uses the endpoints adds the rule that lets its own security group in.

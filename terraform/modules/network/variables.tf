@@ -31,15 +31,31 @@ variable "settings" {
   }
 }
 
-variable "services" {
-  description = "Services of AWS that functions in the network call; each gets an interface endpoint."
-  type        = set(string)
-  # Logs and traces go through Lambda itself, not through the network.
-  default = ["secretsmanager"]
+variable "interfaces" {
+  description = "Services that functions in the network call, each with the actions that its interface endpoint lets through."
+  type        = map(list(string))
+  # The README says why there are no others.
+  default = {
+    secretsmanager = ["secretsmanager:GetSecretValue"]
+  }
 
   validation {
-    condition     = alltrue([for service in var.services : can(regex("^[a-z0-9.-]+$", service))])
+    condition     = alltrue([for service in keys(var.interfaces) : can(regex("^[a-z0-9.-]+$", service))])
     error_message = "A service has the short name of its endpoint, such as secretsmanager."
+  }
+}
+
+variable "gateways" {
+  description = "Services with a gateway endpoint, each with the actions that it lets through."
+  type        = map(list(string))
+  default = {
+    dynamodb = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+    s3       = ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"]
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.gateways), ["dynamodb", "s3"])) == 0
+    error_message = "Only s3 and dynamodb have gateway endpoints; others are interfaces."
   }
 }
 
