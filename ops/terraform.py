@@ -393,8 +393,10 @@ class TerraformReader:
 
     def _state(self, address: str) -> str:
         if self._under_way:
+            # A plan that was kept in a file does not say how many there are.
+            count = f"{self._done} of {self._total}" if self._total else f"{self._done} done"
             # The one that has been under way longest is the one waited for.
-            return f"{self._done} of {self._total}, {next(iter(self._under_way))}"
+            return f"{count}, {next(iter(self._under_way))}"
         return f"{self._done} of {self._total}" if self._total else f"read {address}"
 
 

@@ -4,7 +4,7 @@ region      = "us-east-1"
 account_id = "333333333333"
 
 network = {
-  own = { cidr = "10.3.0.0/20", zones = 3 }
+  own = { cidr = "10.3.0.0/20" }
 }
 
 database = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ops.aws import Aws
 from tests.support.platform import Platform
 
 
@@ -33,17 +34,17 @@ def test_another_operator_meets_the_lock(platform: Platform) -> None:
 
 def test_destroy_leaves_nothing(platform: Platform) -> None:
     """Last of all tests of the platform: what follows finds nothing."""
-    assert any(left(platform).values())
+    assert any(left(platform.aws).values())
 
     destroy = platform.make("destroy")
 
     assert destroy.code == 0, destroy.text
-    assert {name: found for name, found in left(platform).items() if found} == {}
+    assert {name: found for name, found in left(platform.aws).items() if found} == {}
 
 
-def left(platform: Platform) -> dict[str, list[Any]]:
+def left(aws: Aws) -> dict[str, list[Any]]:
     """Return what the account still holds of the flow, by kind."""
-    client = platform.aws.client
+    client = aws.client
     buses = client("events").list_event_buses()["EventBuses"]
     roles = client("iam").list_roles()["Roles"]
     secrets = client("secretsmanager").list_secrets()["SecretList"]

@@ -63,6 +63,8 @@ class Platform:
 
     settings: LocalSettings
     demo: Run | None = field(default=None)
+    #: More environment variables for its commands.
+    more: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def new(cls, folder: Path) -> Platform:
@@ -104,6 +106,7 @@ class Platform:
             "FLOWBRIDGE_EMULATOR_PORT": str(self.settings.ports.emulator),
             "FLOWBRIDGE_DATABASE_PORT": str(self.settings.ports.database),
             "COLUMNS": "200",
+            **self.more,
             LOG_LEVEL: "DEBUG",
             LOG_FILE: str(self.terraform_log),
         }

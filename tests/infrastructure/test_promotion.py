@@ -1,0 +1,278 @@
+"""Three accounts, one way: what is built goes to dev, from there unchanged to qa and prd, and back.
+
+The tests tell one story, in their order, on one emulator that keeps the accounts apart, with the
+files and commands that an operator uses.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build.package import CACHE, SOURCES, build
+from ops.artifacts import Release, built
+from ops.aws import Aws
+from ops.environments import Environment
+from ops.releases import STAGES, Deployment
+from ops.settings import REPOSITORY
+from ops.terraform import ROOT, Terraform
+from tests.infrastructure.test_lifecycle import left
+from tests.support.platform import Platform, Run
+
+pytestmark = pytest.mark.xdist_group("promotion")
+
+#: What every account but its bootstrap is made of before its first release; RDS takes a minute.
+BEFORE_A_RELEASE = ("-target=module.network", "-target=module.database")
+
+
+@dataclass
+class Accounts:
+    """The accounts of dev, qa and prd on one emulator."""
+
+    platform: Platform
+    folder: Path
+    releases: dict[str, Release] = field(default_factory=dict)
+
+    def make(self, *arguments: str) -> Run:
+        """Type a command."""
+        return self.platform.make(*arguments)
+
+    def deployment(self, name: str) -> Deployment:
+        """Return an environment."""
+        settings = replace(self.platform.settings, emulated=True)
+        aws = Aws(name, settings)
+        return Deployment(Environment.named(name), aws, Terraform(name, settings, aws))
+
+    def runs(self, name: str) -> str:
+        """Return the release that an environment runs."""
+        return self.deployment(name).release() or ""
+
+    def release(self, title: str, **files: Callable[[str], str]) -> str:
+        """Build the sources with some files changed, release them to dev, return the digest."""
+        sources = self.folder / title
+        shutil.copytree(SOURCES, sources, ignore=shutil.ignore_patterns("__pycache__"))
+        for name, change in files.items():
+            file = sources / "crm_registration" / f"{name}.py"
+            text = file.read_text()
+            assert change(text) != text
+            file.write_text(change(text))
+        dist = self.folder / f"{title}-dist"
+        build(sources, dist, CACHE)
+        release, read = built(dist)
+        self.deployment("dev").artifacts.put(release, read)
+        return release.digest
+
+    def code(self, name: str) -> set[tuple[str, str]]:
+        """Return package and live code's digest of every function, whatever its name."""
+        deployment = self.deployment(name)
+        client = deployment.aws.client("lambda")
+        return {
+            (
+                function["package"],
+                client.get_function_configuration(FunctionName=function["name"], Qualifier="live")[
+                    "CodeSha256"
+                ],
+            )
+            for flow in deployment.terraform.outputs()["functions"].values()
+            for function in flow.values()
+        }
+
+
+@pytest.fixture(scope="module")
+def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
+    """Three accounts with their bootstrap, dev deployed, the databases of the others there."""
+    platform = Platform.new(REPOSITORY / ".local" / "test-promotion")
+    # A canary's minutes would be minutes of the test.
+    platform.more = {"FLOWBRIDGE_EMULATED": "yes", "CANARY_MINUTES": "0.1"}
+    accounts = Accounts(platform, tmp_path_factory.mktemp("promotion"))
+    try:
+        up = platform.make("up")
+        assert up.code == 0, up.text
+        with ThreadPoolExecutor() as pool:
+            for run in pool.map(lambda n: platform.make("bootstrap", f"ENV={n}"), STAGES):
+                assert run.code == 0, run.text
+            prepared = [pool.submit(prepare, accounts.deployment(name)) for name in ("qa", "prd")]
+            dev = platform.make("apply", "ENV=dev")
+            assert dev.code == 0, dev.text
+            for future in prepared:
+                future.result()
+        yield accounts
+    finally:
+        down = platform.make("down")
+        assert down.code == 0, down.text
+
+
+def prepare(deployment: Deployment) -> None:
+    """Make the network and the database ahead, while another environment waits for its own."""
+    deployment.terraform.init(lambda _: None)
+    arguments = deployment.terraform.arguments(64 * "0")
+    command = ("apply", "-auto-approve", "-input=false", "-no-color", *BEFORE_A_RELEASE, *arguments)
+    run_terraform(deployment, *command)
+
+
+def run_terraform(deployment: Deployment, *command: str) -> None:
+    """Run Terraform itself, as an operator may."""
+    result = subprocess.run(
+        ["terraform", *command],
+        cwd=ROOT,
+        env=deployment.terraform.process_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_dev_runs_what_was_built_and_nothing_is_left_to_do(accounts: Accounts) -> None:
+    plan = accounts.make("plan", "ENV=dev")
+    assert plan.code == 0, plan.text
+
+    release, _ = built(REPOSITORY / "build" / "dist")
+    assert accounts.runs("dev") == release.digest
+    accounts.releases["first"] = release
+
+
+def test_a_release_that_was_not_tried_goes_nowhere(accounts: Accounts) -> None:
+    run = accounts.make("promote", "FROM=dev", "TO=qa", "CONFIRM=yes")
+
+    assert run.code != 0
+    assert "had no smoke test in 'dev'" in run.text
+
+
+def test_a_synthetic_lead_goes_the_whole_way_and_leaves_nothing(accounts: Accounts) -> None:
+    run = accounts.make("smoke", "ENV=dev")
+
+    assert run.code == 0, run.text
+    assert "1 in CLIENTS, 1 in PARTNERS, 1 in BENEFIT, removed" in run.text
+
+
+def test_no_stage_is_left_out(accounts: Accounts) -> None:
+    run = accounts.make("promote", "FROM=dev", "TO=prd", "CONFIRM=yes")
+
+    assert run.code != 0
+    assert "dev -> qa -> prd" in run.text
+
+
+def test_nothing_happens_without_a_yes(accounts: Accounts) -> None:
+    run = accounts.make("promote", "FROM=dev", "TO=qa")
+
+    assert run.code != 0
+    assert "Type CONFIRM=yes" in run.text
+    assert accounts.runs("qa") == ""
+
+
+@pytest.mark.parametrize(("source", "target"), [("dev", "qa"), ("qa", "prd")])
+def test_the_same_bytes_go_on(accounts: Accounts, source: str, target: str) -> None:
+    run = accounts.make("promote", f"FROM={source}", f"TO={target}", "CONFIRM=yes")
+
+    assert run.code == 0, run.text
+    assert "Smoke test passed" in run.text
+    assert accounts.runs(target) == accounts.releases["first"].digest
+    assert accounts.code(target) == accounts.code(source)
+
+
+def test_no_environment_differs_from_its_code(accounts: Accounts) -> None:
+    for name in ("qa", "prd"):
+        drift = accounts.make("drift", f"ENV={name}")
+        assert drift.code == 0, drift.text
+
+
+def test_a_release_that_fails_in_dev_goes_nowhere(accounts: Accounts) -> None:
+    def broken(text: str) -> str:
+        return text + "\n\ndef handler(event, context):\n    raise RuntimeError('broken')\n"
+
+    digest = accounts.release("second", receive_lead=broken)
+    apply = accounts.make("apply", "ENV=dev", f"RELEASE={digest}")
+    assert apply.code == 0, apply.text
+
+    smoke = accounts.make("smoke", "ENV=dev")
+    assert smoke.code != 0
+    assert "ended as FAILED: RuntimeError" in smoke.text
+
+    promote = accounts.make("promote", "FROM=dev", "TO=qa", "CONFIRM=yes")
+    assert promote.code != 0
+    assert f"The smoke test of release {digest[:12]} failed in 'dev'" in promote.text
+    for name in ("qa", "prd"):
+        assert accounts.runs(name) == accounts.releases["first"].digest
+
+
+def test_the_lead_of_a_smoke_test_that_failed_is_not_to_be_sent_again(accounts: Accounts) -> None:
+    run = accounts.make("dead-letters", "ENV=dev")
+
+    assert "nothing waits" in run.text
+
+
+def test_code_that_somebody_changed_by_hand_is_found(accounts: Accounts) -> None:
+    dev = accounts.deployment("dev")
+    client = dev.aws.client("lambda")
+    name = dev.terraform.outputs()["functions"]["crm_registration"]["CreateBenefit"]["name"]
+    before = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+    zip_of_another = dev.artifacts.read(accounts.releases["first"].packages["api_keys"])
+    version = client.update_function_code(FunctionName=name, ZipFile=zip_of_another, Publish=True)[
+        "Version"
+    ]
+    client.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+
+    drift = accounts.make("drift", "ENV=dev")
+    promote = accounts.make("promote", "FROM=dev", "TO=qa", "CONFIRM=yes")
+    client.update_alias(FunctionName=name, Name="live", FunctionVersion=before)
+
+    assert drift.code == 2
+    assert f"{name} runs code with SHA-256" in drift.text
+    assert promote.code != 0
+    assert "does not run the bytes of release" in promote.text
+
+
+def test_a_corrected_release_goes_all_the_way(accounts: Accounts) -> None:
+    digest = accounts.release("third", receive_lead=lambda text: text + "# Corrected.\n")
+    for command in (
+        ("apply", "ENV=dev", f"RELEASE={digest}"),
+        ("smoke", "ENV=dev"),
+        ("promote", "FROM=dev", "TO=qa", "CONFIRM=yes"),
+        ("promote", "FROM=qa", "TO=prd", "CONFIRM=yes"),
+    ):
+        run = accounts.make(*command)
+        assert run.code == 0, run.text
+    assert "10 % of the calls to the new release" in run.text
+
+    assert {accounts.runs(name) for name in STAGES} == {digest}
+
+
+def test_prd_goes_back_to_the_release_before(accounts: Accounts) -> None:
+    run = accounts.make("rollback", "ENV=prd", "CONFIRM=yes")
+
+    assert run.code == 0, run.text
+    assert "Smoke test passed" in run.text
+    assert accounts.runs("prd") == accounts.releases["first"].digest
+    assert accounts.code("prd") != accounts.code("qa")
+
+
+def test_prds_database_is_not_destroyed_by_a_command_alone(accounts: Accounts) -> None:
+    prd = accounts.deployment("prd")
+    instances = prd.aws.client("rds").describe_db_instances()["DBInstances"]
+
+    assert [instance["DeletionProtection"] for instance in instances] == [True]
+
+
+def test_what_is_destroyed_leaves_nothing(accounts: Accounts) -> None:
+    prd = accounts.deployment("prd")
+    database = prd.environment.variables["database"]
+    database["rds"]["deletion_protection"] = False
+    unprotect: list[Any] = ["apply", "-auto-approve", "-input=false", "-target=module.database"]
+    unprotect += prd.terraform.arguments(accounts.runs("prd"))
+    run_terraform(prd, *unprotect, f"-var=database={json.dumps(database)}")
+    with ThreadPoolExecutor() as pool:
+        for run in pool.map(lambda name: accounts.make("destroy", f"ENV={name}"), STAGES):
+            assert run.code == 0, run.text
+
+    for name in STAGES:
+        found = left(accounts.deployment(name).aws)
+        assert {kind: things for kind, things in found.items() if things} == {}
