@@ -21,6 +21,9 @@ WIDE = {
     "EncryptAlarms": "in a key's policy, this is the key",
     "UseThroughServices": "in a key's policy, this is the key",
     "GrantToServices": "in a key's policy, this is the key",
+    "OnlyThisAccount": "an endpoint's policy says of what account things are; roles say which",
+    "WriteFlowLog": "the VPC names the streams of its own group as it goes",
+    "FindLogGroup": "the action lists the account's groups",
 }
 
 
@@ -70,6 +73,11 @@ def test_nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
             services = statement.content["Condition"]["StringEquals"]["kms:ViaService"]
             assert {name.partition(".")[0] for name in services} == {"rds", "secretsmanager"}
             continue
+        if statement.sid == "OnlyThisAccount":
+            # A gate on the way, which lets in nobody whom a role does not.
+            conditions = statement.content["Condition"]["StringEquals"]
+            assert set(conditions) == {"aws:PrincipalAccount", "aws:ResourceAccount"}
+            continue
         assert set(principal) == {"Service"}, statement
         if as_list(principal["Service"]) != ["lambda.amazonaws.com"]:
             conditions = json.dumps(statement.content["Condition"])
@@ -79,7 +87,7 @@ def test_nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
 def test_every_role_has_the_boundary_of_its_environment(found: list[Resource]) -> None:
     for role in of_type(found, "aws_iam_role"):
         name, account = role.values["name"], role.values["permissions_boundary"].split(":")[4]
-        environment = "dev" if name.startswith("flowbridge-dev-") else "local"
+        environment = name.split("-")[1]
         boundary = f"policy/bootstrap/flowbridge-{environment}-boundary"
         assert role.values["permissions_boundary"] == f"arn:aws:iam::{account}:{boundary}"
         assert account == Environment(environment).account_id
@@ -176,15 +184,15 @@ def test_the_api_limits_logs_and_needs_its_key_on_every_path(found: list[Resourc
                 assert operation["security"] == [{"api_key": []}]
 
 
-def test_names_and_tags_tell_what_a_thing_belongs_to(planned: list[Resource]) -> None:
+def test_names_and_tags_tell_what_a_thing_belongs_to(stage: str, planned: list[Resource]) -> None:
     for resource in planned:
         tags = resource.values.get("tags_all")
         if tags:
-            assert {"project": "flowbridge", "environment": "dev"}.items() <= tags.items()
+            assert {"project": "flowbridge", "environment": stage}.items() <= tags.items()
         name = resource.values.get("name")
         if resource.type in ("aws_lambda_function", "aws_sqs_queue", "aws_iam_role"):
             name = resource.values.get("function_name", name)
-            assert str(name).startswith("flowbridge-dev")
+            assert str(name).startswith(f"flowbridge-{stage}-")
 
 
 def test_no_secret_is_in_the_state_the_plan_or_the_outputs(

@@ -45,6 +45,20 @@ GROUPS: list[dict[str, tuple[Any, str]]] = [
             {"mode": "rds", "rds": {"name": "crm", "backup_window": "at night"}},
             "rds.backup_window is two times of day in UTC",
         ),
+        "network": ({"own": {"cidr": "10.1.0.0/28"}}, "of /16 to /24, such as 10.1.0.0/20"),
+    },
+    {
+        "database": ({"mode": "rds", "rds": {"name": "crm", "backup_days": 0}}, "is 1 to 35"),
+        "network": ({"own": {"cidr": "8.8.0.0/20"}}, "cidr is a range of private addresses"),
+    },
+    {
+        "network": ({"own": {"cidr": "10.1.0.0/20", "zones": 1}}, "A network has 2 or 3 zones"),
+    },
+    {
+        "network": (
+            {"existing": {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"]}},
+            "Name two subnets in different availability zones",
+        ),
     },
     {
         "environment": ("prd", ""),
@@ -59,6 +73,13 @@ GROUPS: list[dict[str, tuple[Any, str]]] = [
         "secret_recovery_days": (3, "secret_recovery_days is 0, or 7 to 30"),
         "retry": ({"interval_seconds": 0}, "retry takes a first wait of 1 s or more"),
         "database": ({"mode": "cloud"}, "database's mode is"),
+        "network": (
+            {
+                "own": {"cidr": "10.1.0.0/20"},
+                "existing": {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]},
+            },
+            "A network is either own",
+        ),
         "alarm_receivers": (["http://example.com"], "alarm_receivers are e-mail addresses"),
         "api": (
             {"rate": 0, "burst": 1, "quota_per_month": 1},
