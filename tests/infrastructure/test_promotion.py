@@ -6,14 +6,12 @@ files and commands that an operator uses.
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -263,12 +261,13 @@ def test_prds_database_is_not_destroyed_by_a_command_alone(accounts: Accounts) -
 
 
 def test_what_is_destroyed_leaves_nothing(accounts: Accounts) -> None:
-    prd = accounts.deployment("prd")
-    database = prd.environment.variables["database"]
-    database["rds"]["deletion_protection"] = False
-    unprotect: list[Any] = ["apply", "-auto-approve", "-input=false", "-target=module.database"]
-    unprotect += prd.terraform.arguments(accounts.runs("prd"))
-    run_terraform(prd, *unprotect, f"-var=database={json.dumps(database)}")
+    rds = accounts.deployment("prd").aws.client("rds")
+    rds.modify_db_instance(
+        DBInstanceIdentifier="flowbridge-prd-database",
+        DeletionProtection=False,
+        ApplyImmediately=True,
+    )
+
     with ThreadPoolExecutor() as pool:
         for run in pool.map(lambda name: accounts.make("destroy", f"ENV={name}"), STAGES):
             assert run.code == 0, run.text
@@ -276,3 +275,5 @@ def test_what_is_destroyed_leaves_nothing(accounts: Accounts) -> None:
     for name in STAGES:
         found = left(accounts.deployment(name).aws)
         assert {kind: things for kind, things in found.items() if things} == {}
+    snapshots = rds.describe_db_snapshots()["DBSnapshots"]
+    assert [s["DBSnapshotIdentifier"] for s in snapshots] == ["flowbridge-prd-database-final"]
