@@ -50,10 +50,10 @@ def test_no_module_configures_a_provider_and_nothing_is_counted(file: Path) -> N
     bodies = {
         **{f"module {name}": body for name, body in blocks(file, "module").items()},
         **{
-            f"{type} {name}": body
+            f"{label} {name}": body
             for kind in ("resource", "data")
             for block in content.get(kind, [])
-            for type, named in block.items()
+            for label, named in block.items()
             for name, body in named.items()
         },
     }
