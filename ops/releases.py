@@ -123,6 +123,7 @@ class Deployment:
             alarm["AlarmName"]: alarm.get("StateReason", "")
             for page in pages
             for alarm in page["MetricAlarms"]
+            if alarm["StateValue"] == "ALARM"
         }
 
     def check_code(self, release: Release, outputs: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ LOADED = {
     "crm_api.create_partner_back": {"fastjsonschema", "pymysql"},
     "crm_api.create_benefit_back": {"fastjsonschema", "pymysql"},
     "crm_api.migrate": {"pymysql"},
+    "crm_api.remove_synthetic": {"fastjsonschema", "pymysql"},
     "api_keys.issue": set(),
 }
 
