@@ -11,7 +11,6 @@ database = {
   mode = "rds"
   rds = {
     name                = "crm"
-    backup_days         = 7
     deletion_protection = false
   }
 }
