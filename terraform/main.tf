@@ -96,13 +96,19 @@ module "observability" {
   plain_http      = var.emulator_endpoint != null
   # What RDS calls the instance that module.database makes.
   database = var.database.mode == "rds" ? { identifier = "${local.name_prefix}-database" } : null
-  flows    = { crm_registration = module.crm_registration.observed }
+  flows    = { for name, flow in local.flows : name => flow.observed }
 }
 
 # --- the flows -------------------------------------------------------------------------------
 
+locals {
+  # What the flows that are switched on say of themselves, by name.
+  flows = merge(module.crm_registration)
+}
+
 module "crm_registration" {
-  source = "./flows/crm_registration"
+  source   = "./flows/crm_registration"
+  for_each = toset([for flow in var.flows : flow if flow == "crm_registration"])
 
   name_prefix          = local.name_prefix
   environment          = var.environment

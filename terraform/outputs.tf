@@ -25,32 +25,32 @@ output "database" {
 
 output "state_machine_arns" {
   description = "State machines, by flow."
-  value       = { crm_registration = module.crm_registration.state_machine_arn }
+  value       = { for name, flow in local.flows : name => flow.state_machine_arn }
 }
 
 output "api_urls" {
   description = "URLs of the APIs, by flow."
-  value       = { crm_registration = module.crm_registration.api_url }
+  value       = { for name, flow in local.flows : name => flow.api_url }
 }
 
 output "api_key_secret_arns" {
   description = "Secrets with the API keys, by flow."
-  value       = { crm_registration = module.crm_registration.api_key_secret_arn }
+  value       = { for name, flow in local.flows : name => flow.api_key_secret_arn }
 }
 
 output "failed_queue_urls" {
   description = "Queues of failed events, by flow."
-  value       = { crm_registration = module.crm_registration.failed_queue_url }
+  value       = { for name, flow in local.flows : name => flow.failed_queue_url }
 }
 
 output "undelivered_queue_urls" {
   description = "Queues of events that could not be delivered, by flow."
-  value       = { crm_registration = module.crm_registration.undelivered_queue_url }
+  value       = { for name, flow in local.flows : name => flow.undelivered_queue_url }
 }
 
 output "functions" {
   description = "Functions by flow and by state, endpoint or task: the name of each and the package that it runs."
-  value       = { crm_registration = module.crm_registration.functions }
+  value       = { for name, flow in local.flows : name => flow.functions }
 }
 
 output "dashboard_name" {

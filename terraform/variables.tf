@@ -83,6 +83,17 @@ variable "packages_manifest" {
   default     = "../build/dist/manifest.json"
 }
 
+variable "flows" {
+  description = "Flows that the environment has, by the names of their folders below flows/."
+  type        = set(string)
+  default     = ["crm_registration"]
+
+  validation {
+    condition     = alltrue([for flow in var.flows : fileexists("${path.root}/flows/${flow}/main.tf")])
+    error_message = "flows names folders below terraform/flows, such as crm_registration."
+  }
+}
+
 variable "database" {
   description = "The CRM's database: mode rds makes one, on_premises uses the one that is there."
   type = object({

@@ -20,6 +20,7 @@ LOGS = {"retention_days": 7, "level": "INFO", "execution_data": False}
 GROUPS: list[dict[str, tuple[Any, str]]] = [
     {
         "account_id": ("12", "account_id has 12 digits"),
+        "flows": (["no_such_flow"], "flows names folders below terraform/flows"),
         "project": ("Flow Bridge", "project has 2 to 15 lower-case letters"),
         "region": ("here", "region is the name of an AWS region"),
         "emulator_endpoint": ("http://example.com", "emulator_endpoint is http://127.0.0.1"),
