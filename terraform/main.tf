@@ -63,8 +63,10 @@ resource "aws_ssm_parameter" "release" {
 module "event_bus" {
   source = "./modules/event_bus"
 
-  name         = local.name_prefix
-  archive_days = var.event_archive_days
+  name          = local.name_prefix
+  archive_days  = var.event_archive_days
+  alarm_actions = [module.observability.topic_arn]
+  plain_http    = var.emulator_endpoint != null
 }
 
 module "network" {
@@ -96,7 +98,7 @@ module "observability" {
   plain_http      = var.emulator_endpoint != null
   # What RDS calls the instance that module.database makes.
   database = var.database.mode == "rds" ? { identifier = "${local.name_prefix}-database" } : null
-  flows    = { for name, flow in local.flows : name => flow.observed }
+  flows    = merge({ for name, flow in local.flows : name => flow.observed }, { audit = module.event_bus.observed })
 }
 
 # --- the flows -------------------------------------------------------------------------------

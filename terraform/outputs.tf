@@ -13,6 +13,16 @@ output "event_archive_name" {
   value       = module.event_bus.archive_name
 }
 
+output "event_audit" {
+  description = "What tells which events the bus accepted: a log group, and the queue of what it did not take."
+  value       = module.event_bus.audit
+}
+
+output "event_rule_names" {
+  description = "Rules that give events to the flows, by flow."
+  value       = { for name, flow in local.flows : name => flow.rule_name }
+}
+
 output "database" {
   description = "The CRM's database: host, port, name, and the secret of the functions' user."
   value = {

@@ -11,6 +11,9 @@
   it, and a flow log its role, its interval and its tags: every plan would find differences.
 - There are three availability zones. In us-east-1 one of these is use1-az3, which has little room
   for functions and is left alone, so no network could span three.
+- A rule's target that is a log group is taken and then never written to, and FilterLogEvents gives
+  its first page only.
+- An execution that an event started has a name of its own, where AWS begins it with the event's id.
 - A REST API is looked for in one account only, which a request without a signature does not name,
   so the APIs of dev, qa and prd could not be called.
 
@@ -25,6 +28,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 from xml.sax.saxutils import escape
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -33,6 +37,7 @@ Execute = Callable[[Any, Any, str], JsonObject]
 
 TRACING = "tracingConfiguration"
 TIME_SUFFIX = "Timestamp"
+LOG_PAGE = 10000
 NETWORK_ID = re.compile(rb"\b(?:vpce|fl)-[0-9a-f]{17}\b")
 NAMED_NETWORK_ID = re.compile(rb"<(?:vpcEndpointId|flowLogId)>([^<]+)</[^>]+>")
 
@@ -41,7 +46,16 @@ def make_whole() -> None:
     """Put the functions of this module in the place of the emulator's own."""
     from ministack.core import iam_actions
     from ministack.core.responses import get_account_id
-    from ministack.services import apigateway_v1, cloudwatch, ec2, iam, lambda_svc, stepfunctions
+    from ministack.services import (
+        apigateway_v1,
+        cloudwatch,
+        cloudwatch_logs,
+        ec2,
+        eventbridge,
+        iam,
+        lambda_svc,
+        stepfunctions,
+    )
 
     lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)
     cloudwatch._describe_alarms = describe_alarms_whole(
@@ -52,6 +66,13 @@ def make_whole() -> None:
     for name in ("_create_state_machine", "_update_state_machine"):
         change = getattr(stepfunctions, name)
         setattr(stepfunctions, name, remember_tracing(change, machines))
+    eventbridge._invoke_target = with_log_groups(
+        eventbridge._invoke_target, eventbridge, cloudwatch_logs
+    )
+    eventbridge._dispatch_to_stepfunctions = name_executions(
+        eventbridge._dispatch_to_stepfunctions, stepfunctions._start_execution
+    )
+    cloudwatch_logs._filter_log_events = with_pages(cloudwatch_logs._filter_log_events)
     network = NetworkFields(ec2._parse_tag_specs)
     for name in ("CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateFlowLogs"):
         ec2._ACTION_MAP[name] = network.kept(ec2._ACTION_MAP[name])
@@ -65,6 +86,83 @@ def make_whole() -> None:
         iam_actions.request_tag_context,
         lambda role: iam._roles.get_scoped(get_account_id(), None, role),
     )
+
+
+def with_log_groups(invoke: Callable[..., None], events: Any, logs: Any) -> Callable[..., None]:
+    """Return the emulator's delivery of an event to a target, which then knows log groups too.
+
+    Parameters
+    ----------
+    invoke
+        The emulator's own, for every other target.
+    events, logs
+        The emulator's EventBridge and CloudWatch Logs.
+    """
+
+    def invoke_or_write(target: JsonObject, event: Any, rule: Any, view: Any = None) -> None:
+        _, _, group = target.get("Arn", "").partition(":log-group:")
+        if not group:
+            invoke(target, event, rule, view)
+            return
+        view = view or events._pattern_event_view(event)
+        line = {"message": json.dumps(view.event_with_detail())}
+        if "InputTransformer" in target:
+            text = events._apply_input_transformer(target["InputTransformer"], rule, view)
+            try:
+                line = json.loads(text)
+            except ValueError:
+                # What fills the template can break it; AWS cannot deliver that event either.
+                return
+        # AWS takes these two fields and no others, both texts.
+        at = datetime.fromisoformat(line["timestamp"]) if "timestamp" in line else datetime.now(UTC)
+        stream = {"logGroupName": group, "logStreamName": rule["Name"]}
+        logs._create_log_stream(stream)  # an error when it is there already
+        written = {"timestamp": int(at.timestamp() * 1000), "message": line["message"]}
+        logs._put_log_events({**stream, "logEvents": [written]})
+
+    return invoke_or_write
+
+
+def name_executions(
+    dispatch: Callable[[str, str], None], start: Callable[[JsonObject], Answer]
+) -> Callable[[str, str], None]:
+    """Return the emulator's start of an execution by an event, which is then named as on AWS."""
+
+    def start_named(arn: str, payload: str) -> None:
+        try:
+            event = json.loads(payload)["id"]
+        except (ValueError, TypeError, KeyError):
+            dispatch(arn, payload)
+            return
+        start({"stateMachineArn": arn, "input": payload, "name": f"{event}_{uuid4()}"})
+
+    return start_named
+
+
+def with_pages(find: Callable[[JsonObject], Answer]) -> Callable[[JsonObject], Answer]:
+    """Return the emulator's FilterLogEvents, which then goes on where a page ended.
+
+    A token is the time of the last line that was given, and how many lines of that time were.
+    """
+
+    def find_page(data: JsonObject) -> Answer:
+        start, _, given = data.get("nextToken", "").partition("+")
+        skipped = int(given or 0)
+        limit = min(skipped + data.get("limit", LOG_PAGE), LOG_PAGE)
+        asked = {**data, "limit": limit, **({"startTime": int(start)} if start else {})}
+        answer = find(asked)
+        if answer[0] != 200:
+            return answer
+        found = json.loads(answer[2])
+        events = found["events"][skipped:]
+        if events and len(found["events"]) == limit:
+            last = events[-1]["timestamp"]
+            count = sum(event["timestamp"] == last for event in found["events"])
+            found["nextToken"] = f"{last}+{count}"
+        found["events"] = events
+        return answer[0], answer[1], json.dumps(found).encode()
+
+    return find_page
 
 
 def find_in_any_account(apis: Any) -> Callable[[str], tuple[str, str] | None]:

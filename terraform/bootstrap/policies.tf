@@ -488,12 +488,14 @@ data "aws_iam_policy_document" "deploy_flows" {
     actions = [
       "logs:CreateLogDelivery",
       "logs:DeleteLogDelivery",
+      "logs:DeleteResourcePolicy",
       "logs:GetLogDelivery",
       "logs:ListLogDeliveries",
       "logs:PutResourcePolicy",
       "logs:UpdateLogDelivery",
     ]
     # API Gateway and Step Functions open the delivery in the name of who sets them up; it has no name.
+    # A policy of CloudWatch Logs, such as the one for the bus's audit log, has a name and no ARN.
     resources = ["*"]
   }
 

@@ -24,6 +24,8 @@ WIDE = {
     "OnlyThisAccount": "an endpoint's policy says of what account things are; roles say which",
     "WriteFlowLog": "the VPC names the streams of its own group as it goes",
     "FindLogGroup": "the action lists the account's groups",
+    "CreateAuditStreams": "EventBridge names the streams of the audit's own group as it goes",
+    "WriteAudit": "EventBridge names the streams of the audit's own group as it goes",
 }
 
 
@@ -79,6 +81,10 @@ def test_nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
             assert set(conditions) == {"aws:PrincipalAccount", "aws:ResourceAccount"}
             continue
         assert set(principal) == {"Service"}, statement
+        if statement.sid == "CreateAuditStreams":
+            # EventBridge does not say for which rule it makes a stream, which is empty.
+            assert statement.actions == ["logs:CreateLogStream"]
+            continue
         if as_list(principal["Service"]) != ["lambda.amazonaws.com"]:
             conditions = json.dumps(statement.content["Condition"])
             assert "aws:SourceArn" in conditions, statement
@@ -144,6 +150,36 @@ def test_an_event_that_cannot_be_delivered_has_a_place_to_go(found: list[Resourc
         assert dead_letters["arn"].rpartition(":")[2] in queues
         [retry] = target.values["retry_policy"]
         assert retry["maximum_retry_attempts"] > 0
+
+
+def test_the_audit_log_tells_which_events_there_were_and_nothing_of_what_they_say(
+    found: list[Resource],
+) -> None:
+    [archive] = of_type(found, "aws_cloudwatch_event_archive")
+    [target] = [
+        target
+        for target in of_type(found, "aws_cloudwatch_event_target")
+        if ":log-group:" in target.values["arn"]
+    ]
+    [group] = [
+        group
+        for group in of_type(found, "aws_cloudwatch_log_group")
+        if target.values["arn"].endswith(f":log-group:{group.values['name']}")
+    ]
+    [rule] = [
+        rule
+        for rule in of_type(found, "aws_cloudwatch_event_rule")
+        if rule.values["name"] == target.values["rule"]
+    ]
+    [transformer] = target.values["input_transformer"]
+    filled = set(re.findall(r"<([^>]+)>", transformer["input_template"]))
+    account = target.values["arn"].split(":")[4]
+
+    assert json.loads(rule.values["event_pattern"]) == {"account": [account]}
+    assert filled - {"aws.events.event.ingestion-time"} == set(transformer["input_paths"])
+    assert not [path for path in transformer["input_paths"].values() if "detail." in path + "."]
+    assert group.values["name"].startswith("/aws/events/")
+    assert group.values["retention_in_days"] >= archive.values["retention_days"]
 
 
 def test_every_queue_has_an_alarm(found: list[Resource]) -> None:

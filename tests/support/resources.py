@@ -71,7 +71,7 @@ def of_type(found: Iterable[Resource], kind: str) -> list[Resource]:
 def statements(found: Iterable[Resource]) -> Iterator[Statement]:
     """Yield every statement of every policy that is known."""
     for resource in found:
-        for name in ("policy", "assume_role_policy", "access_policy"):
+        for name in ("policy", "policy_document", "assume_role_policy", "access_policy"):
             text = resource.values.get(name)
             if isinstance(text, str) and text:
                 for content in json.loads(text)["Statement"]:

@@ -3,6 +3,11 @@ output "state_machine_arn" {
   value       = module.state_machine.arn
 }
 
+output "rule_name" {
+  description = "Name of the rule that starts the state machine."
+  value       = module.rule.name
+}
+
 output "api_url" {
   description = "URL of the CRM API, without a slash at its end."
   value       = module.api.url

@@ -7,6 +7,16 @@ locals {
     "arn", data.aws_partition.current.partition, "events", data.aws_region.current.name,
     data.aws_caller_identity.current.account_id, "event-bus/${var.name}",
   ])
+
+  audit_name = "${var.name}-audit"
+  # EventBridge writes to groups below this prefix only.
+  audit_group = "/aws/events/${local.audit_name}"
+  audit_group_arn = join(":", [
+    "arn", data.aws_partition.current.partition, "logs", data.aws_region.current.name,
+    data.aws_caller_identity.current.account_id, "log-group", local.audit_group,
+  ])
+  # CloudWatch keeps logs for one of these numbers of days: the least that outlasts the archive.
+  retentions = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 }
 
 resource "aws_cloudwatch_event_bus" "this" {
@@ -21,4 +31,85 @@ resource "aws_cloudwatch_event_archive" "this" {
   description      = "Every event of the bus, to be replayed after a fault"
   event_source_arn = aws_cloudwatch_event_bus.this.arn
   retention_days   = var.archive_days
+}
+
+# --- the audit log: which events the bus accepted ---------------------------------------------
+
+# An archive can be replayed and not be listed.
+resource "aws_cloudwatch_log_group" "audit" {
+  # checkov:skip=CKV_AWS_158:CloudWatch encrypts every log group, and this one holds no event's detail
+  # checkov:skip=CKV_AWS_338:The log outlasts the archive, which the environment's file gives its days
+  name              = local.audit_group
+  retention_in_days = min([for days in local.retentions : days if days >= var.archive_days]...)
+  tags              = var.tags
+}
+
+module "audit" {
+  source = "../event_rule"
+
+  name           = local.audit_name
+  description    = "Writes down every event that the bus accepts."
+  event_bus_name = aws_cloudwatch_event_bus.this.name
+  pattern        = jsonencode({ account = [data.aws_caller_identity.current.account_id] })
+  target_arn     = local.audit_group_arn
+  alarm_actions  = var.alarm_actions
+  plain_http     = var.plain_http
+  tags           = var.tags
+
+  # What identifies an event, and nothing of its detail: personal data stay out of logs. CloudWatch
+  # takes these two fields and no others, the message as a text. The time is when the bus accepted
+  # the event, which its sender cannot choose.
+  input = {
+    paths = {
+      id          = "$.id"
+      source      = "$.source"
+      detail_type = "$.detail-type"
+      resources   = "$.resources"
+    }
+    template = join("", [
+      "{\"timestamp\":<aws.events.event.ingestion-time>,\"message\":\"{",
+      join(",", [for name in ["id", "source", "detail_type", "resources"] : "\\\"${name}\\\":\\\"<${name}>\\\""]),
+      "}\"}",
+    ])
+  }
+}
+
+data "aws_iam_policy_document" "audit" {
+  statement {
+    # Made without naming the rule it is for, so nothing narrower than the group can be asked.
+    sid       = "CreateAuditStreams"
+    actions   = ["logs:CreateLogStream"]
+    resources = ["${local.audit_group_arn}:*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["delivery.logs.amazonaws.com", "events.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid       = "WriteAudit"
+    actions   = ["logs:PutLogEvents"]
+    resources = ["${local.audit_group_arn}:*:*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["delivery.logs.amazonaws.com", "events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values = [join(":", [
+        "arn", data.aws_partition.current.partition, "events", data.aws_region.current.name,
+        data.aws_caller_identity.current.account_id, "rule/${var.name}/${local.audit_name}",
+      ])]
+    }
+  }
+}
+
+# CloudWatch Logs has these for the whole region of an account, ten at most.
+resource "aws_cloudwatch_log_resource_policy" "audit" {
+  policy_name     = local.audit_name
+  policy_document = data.aws_iam_policy_document.audit.json
 }

@@ -13,3 +13,20 @@ output "archive_name" {
   description = "Name of the archive from which events can be replayed."
   value       = aws_cloudwatch_event_archive.this.name
 }
+
+output "audit" {
+  description = "What tells which events the bus accepted: the log group, and the queue of what could not be written down."
+  value       = { log_group = local.audit_group, queue_url = module.audit.dead_letter_queue_url }
+}
+
+output "observed" {
+  description = "What the environment's dashboard shows of the audit log."
+  value = {
+    state_machines = {}
+    apis           = {}
+    functions      = {}
+    rules          = { audit = { name = local.audit_name, event_bus_name = var.name } }
+    queues         = [module.audit.dead_letter_queue_name]
+    alarm_names    = module.audit.alarm_names
+  }
+}

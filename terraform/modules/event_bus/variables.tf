@@ -1,21 +1,38 @@
 variable "name" {
-  description = "Name of the bus and of its archive."
+  description = "Name of the bus and of its archive, and the beginning of the audit log's."
   type        = string
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9._-]{1,256}$", var.name)) && var.name != "default"
-    error_message = "A bus's name has 1 to 256 letters, digits, dots, hyphens or underscores; 'default' is AWS's own bus."
+    condition     = can(regex("^[A-Za-z0-9_-]{1,58}$", var.name)) && var.name != "default"
+    error_message = "The name has 1 to 58 letters, digits, hyphens or underscores, which leaves room for the audit's; 'default' is AWS's own bus."
   }
 }
 
 variable "archive_days" {
-  description = "Days that the archive keeps an event."
+  description = "Days that the archive keeps an event, and the audit log at least."
   type        = number
 
   validation {
     condition     = var.archive_days >= 1 && var.archive_days == floor(var.archive_days)
     error_message = "archive_days is a whole number of days, 1 or more: personal data must not be kept for ever."
   }
+
+  validation {
+    condition     = var.archive_days <= 3653
+    error_message = "archive_days is 3653 (ten years) at most: CloudWatch keeps the audit log no longer."
+  }
+}
+
+variable "alarm_actions" {
+  description = "ARNs that hear of the alarms of the audit log's rule, and of their end."
+  type        = list(string)
+  default     = []
+}
+
+variable "plain_http" {
+  description = "Let callers reach the queue of what could not be written down without TLS; for the local emulator only."
+  type        = bool
+  default     = false
 }
 
 variable "tags" {

@@ -8,9 +8,9 @@ locals {
     data.aws_caller_identity.current.account_id, "rule/${var.event_bus_name}/${var.name}",
   ])
 
-  # The third part of an ARN is the service: states, sqs or lambda.
+  # The third part of an ARN is the service: states, sqs, lambda or logs.
   target_service = split(":", var.target_arn)[2]
-  # EventBridge takes a role for a state machine; a queue or function allows the rule itself.
+  # EventBridge takes a role for a state machine; anything else allows the rule itself.
   starts_execution  = local.target_service == "states" ? { this = var.target_arn } : {}
   invokes_function  = local.target_service == "lambda" ? { this = split(":", var.target_arn) } : {}
   role_name_is_long = length(var.name) > 57
@@ -39,6 +39,15 @@ resource "aws_cloudwatch_event_target" "this" {
 
   dead_letter_config {
     arn = module.dead_letters.arn
+  }
+
+  dynamic "input_transformer" {
+    for_each = var.input == null ? {} : { this = var.input }
+
+    content {
+      input_paths    = input_transformer.value.paths
+      input_template = input_transformer.value.template
+    }
   }
 
   depends_on = [aws_iam_role_policy.this, aws_lambda_permission.this]

@@ -29,13 +29,19 @@ variable "pattern" {
 }
 
 variable "target_arn" {
-  description = "ARN of the state machine, queue or function that gets the events."
+  description = "ARN of the state machine, queue, function or log group that gets the events."
   type        = string
 
   validation {
-    condition     = can(regex("^arn:[^:]+:(states|sqs|lambda):", var.target_arn))
-    error_message = "The target is the ARN of a state machine, a queue or a function."
+    condition     = can(regex("^arn:[^:]+:(states|sqs|lambda|logs):", var.target_arn))
+    error_message = "The target is the ARN of a state machine, a queue, a function or a log group."
   }
+}
+
+variable "input" {
+  description = "What the target gets in place of the event: values by name, each with its path in the event, and the template that they fill; null for the whole event."
+  type        = object({ paths = map(string), template = string })
+  default     = null
 }
 
 variable "retry" {

@@ -44,7 +44,7 @@ locals {
       {
         height  = 1
         columns = 1
-        widgets = [{ type = "text", properties = { markdown = "## Flow ${flow_name}", background = "transparent" } }]
+        widgets = [{ type = "text", properties = { markdown = "## ${title(replace(flow_name, "_", " "))}", background = "transparent" } }]
       },
 
       [

@@ -20,7 +20,7 @@ variable "alarm_receivers" {
 }
 
 variable "flows" {
-  description = "What the dashboard shows of each flow, by the flow's name: the output `observed` of its module."
+  description = "What the dashboard shows of each flow, and of what else has rules and queues, by its name: the output `observed` of its module."
   type = map(object({
     state_machines = map(object({ name = string, arn = string }))
     apis           = map(object({ name = string, stage = string }))
