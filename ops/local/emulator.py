@@ -149,7 +149,10 @@ async def serve(port: int) -> None:
         loop.add_signal_handler(number, stop.set)
     config = Config()
     config.bind = [f"{LOOPBACK}:{port}"]
-    config.keep_alive_timeout = 75
+    # Terraform keeps an idle connection for 90 s. One that ends here at the moment at which it is
+    # used again would have the call repeated, and what it made be there already.
+    config.keep_alive_timeout = 3600
+    config.keep_alive_max_requests = 10**9
     config.graceful_timeout = 3
     application = WithPutRestApi(app, f"http://{LOOPBACK}:{port}")
 
