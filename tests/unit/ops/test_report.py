@@ -1,0 +1,212 @@
+"""The report: what it counts, how it masks, and that nothing in it can run."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.dead_letters import FAILED, DeadLetter
+from ops.errors import OperationError
+from ops.executions import Execution, StateRun, Status
+from ops.report.graph import Edge, Graph
+from ops.report.masking import MASK, masked
+from ops.report.model import MOST_BARS, FlowReport, Visit, percentile
+from ops.report.page import render
+from ops.text import duration, write_privately
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+DEFINITION: dict[str, Any] = {
+    "StartAt": "First",
+    "States": {
+        "First": {
+            "Type": "Task",
+            "Next": "Second",
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "CatchErrors"}],
+        },
+        "Second": {
+            "Type": "Task",
+            "End": True,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "CatchErrors"}],
+        },
+        "CatchErrors": {"Type": "Task", "Next": "Failed"},
+        "Failed": {"Type": "Fail"},
+    },
+}
+EVENT = {
+    "id": "event-1",
+    "detail-type": "CRM Registration",
+    "detail": {"name": "Camila", "rut": "9891283-0", "phone": 56983747263, "new": "Camila"},
+}
+
+
+def visit(number: int, status: str = "SUCCEEDED", begin: datetime = NOW) -> Visit:
+    execution = Execution(
+        arn=f"arn:{number}",
+        name=f"execution-{number}",
+        status=status,
+        started=begin,
+        stopped=begin + timedelta(seconds=3),
+    )
+    run = StateRun("First", begin, json.dumps(EVENT), Status.SUCCEEDED)
+    run.exited = begin + timedelta(seconds=number)
+    run.output = json.dumps({"name": "Camila"})
+    return Visit(execution, [run])
+
+
+def letter(cause: str = "no answer") -> DeadLetter:
+    return DeadLetter(
+        queue=FAILED,
+        message_id="0123456789abcdef",
+        receipt="",
+        since=NOW - timedelta(hours=3),
+        state="First",
+        error="CrmUnavailable",
+        cause=cause,
+        execution="arn:1",
+        event=EVENT,
+    )
+
+
+def report(*visits: Visit, letters: tuple[DeadLetter, ...] = ()) -> FlowReport:
+    return FlowReport("crm_registration", Graph.of(DEFINITION), visits, letters)
+
+
+def page(flow: FlowReport, *, personal: bool = False) -> str:
+    return render("dev", [flow], NOW, personal=personal)
+
+
+def test_states_stand_below_what_leads_to_them() -> None:
+    graph = Graph.of(DEFINITION)
+
+    layers = {node.name: node.layer for node in graph.nodes}
+    assert layers == {"First": 0, "Second": 1, "CatchErrors": 2, "Failed": 3}
+    assert Edge("First", "CatchErrors", caught=True) in graph.edges
+    assert Edge("First", "Second", caught=False) in graph.edges
+
+
+def test_branches_stand_side_by_side_and_loops_end() -> None:
+    branch = {"StartAt": "A", "States": {"A": {"Type": "Task", "End": True}}}
+    other = {"StartAt": "B", "States": {"B": {"Type": "Task", "End": True}}}
+    graph = Graph.of(
+        {
+            "StartAt": "Both",
+            "States": {
+                "Both": {"Type": "Parallel", "Branches": [branch, other], "Next": "Poll"},
+                "Poll": {"Type": "Choice", "Choices": [{"Next": "Wait"}], "Default": "Done"},
+                "Wait": {"Type": "Wait", "Next": "Poll"},
+                "Done": {"Type": "Succeed"},
+            },
+        }
+    )
+
+    places = {node.name: (node.layer, node.place) for node in graph.nodes}
+    assert places["A"][0] == places["B"][0] == places["Both"][0] + 1
+    assert len(set(places.values())) == len(places)
+
+
+def test_executions_are_counted_over_time_without_gaps() -> None:
+    flow = report(
+        visit(1),
+        visit(2, "FAILED", NOW + timedelta(seconds=25)),
+        visit(3, begin=NOW + timedelta(seconds=26)),
+    )
+
+    assert [dict(bar.counts) for bar in flow.bars()] == [
+        {"SUCCEEDED": 1},
+        {},
+        {"FAILED": 1, "SUCCEEDED": 1},
+    ]
+    assert flow.counts == {"SUCCEEDED": 2, "FAILED": 1}
+
+
+@pytest.mark.parametrize("days", [0, 1, 6, 40, 400])
+def test_there_are_never_more_bars_than_one_can_see(days: int) -> None:
+    flow = report(visit(1), visit(2, begin=NOW + timedelta(days=days)))
+
+    assert 1 <= len(flow.bars()) <= max(MOST_BARS, days // 7 + 1)
+    assert sum(bar.total for bar in flow.bars()) == 2
+
+
+def test_how_long_a_state_takes() -> None:
+    [row] = report(*(visit(number) for number in range(1, 101))).durations
+
+    assert (row.state, row.count, row.p50, row.p95, row.longest) == ("First", 100, 50, 95, 100)
+    assert percentile([7], 50) == 7
+
+
+def test_personal_data_are_masked_also_in_fields_that_nobody_knows() -> None:
+    text = masked(json.dumps(EVENT))
+
+    assert json.loads(text) == {
+        "id": "event-1",
+        "detail-type": "CRM Registration",
+        "detail": {"name": MASK, "rut": MASK, "phone": MASK, "new": MASK},
+    }
+    assert masked("Camila is no JSON") == MASK
+
+
+def test_the_page_shows_personal_data_only_when_asked() -> None:
+    flow = report(visit(1), letters=(letter(),))
+
+    assert "Camila" not in page(flow)
+    assert "Personal data are masked" in page(flow)
+    assert "Camila" in page(flow, personal=True)
+
+
+def test_a_dead_letter_comes_with_the_command_that_sends_it_again() -> None:
+    text = page(report(letters=(letter(),)))
+
+    assert "make redrive ENV=dev FLOW=crm_registration MESSAGE=0123456789abc" in text
+    assert "3 h" in text
+
+
+def test_nothing_of_an_event_becomes_markup() -> None:
+    evil = '<script>alert(1)</script><img src=x onerror="alert(1)">'
+    bad = visit(1)
+    bad.runs[0].input = json.dumps({"id": evil, "detail": {"name": evil}})
+
+    text = page(report(bad, letters=(letter(evil),)), personal=True)
+
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_the_page_fetches_nothing_and_runs_nothing() -> None:
+    text = page(report(visit(1), visit(2, "FAILED")))
+
+    assert "default-src 'none'" in text
+    assert not re.search(r"<script|<iframe|<object|\son\w+=|https?://|//[a-z]", text)
+
+
+def test_a_flow_without_executions_has_its_picture() -> None:
+    text = page(report())
+
+    assert "There were none in this time" in text
+    assert "CatchErrors" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("30min", timedelta(minutes=30)), ("24h", timedelta(hours=24)), (" 7 d ", timedelta(days=7))],
+)
+def test_a_duration(text: str, value: timedelta) -> None:
+    assert duration(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "h", "-1h", "1w", "1h30"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(OperationError, match="is no duration"):
+        duration(text)
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    write_privately(file, "x")
+
+    assert file.stat().st_mode & 0o777 == 0o600
