@@ -1,7 +1,8 @@
 """Serve the AWS emulator on loopback, with what it lacks added.
 
 ``PutRestApi`` is answered (see `openapi_import`), RDS instances are real MariaDB servers (see
-`emulator_rds`), and other answers are made whole (see `emulator_answers`).
+`emulator_rds`), other answers are made whole (see
+`emulator_answers`), and the tasks of state machines have roles (see `emulator_tasks`).
 
 Run by the local environment as a program of its own, in a Python environment that holds the
 emulator and boto3 and nothing of the project: Lambda functions inherit that environment, so a
@@ -24,6 +25,7 @@ from typing import Any
 
 import emulator_answers
 import emulator_rds
+import emulator_tasks
 
 LOOPBACK = "127.0.0.1"
 ROOT_KEY = "test"
@@ -143,6 +145,7 @@ async def serve(port: int) -> None:
     from ministack.app import app
 
     emulator_answers.make_whole()
+    emulator_tasks.make_whole()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,79 @@
+"""The emulator's tasks: whose they are, and what of a request policies can look at."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ops.local.emulator_tasks import (
+    leading_keys,
+    snake,
+    with_leading_keys,
+    with_roles,
+    with_senders,
+)
+
+TABLE = {
+    "KeySchema": [
+        {"AttributeName": "tenant", "KeyType": "HASH"},
+        {"AttributeName": "user", "KeyType": "RANGE"},
+    ]
+}
+MAIL = "/v2/email/outbound-emails"
+
+
+@pytest.mark.parametrize(
+    ("request_body", "keys"),
+    [
+        ({"Item": {"tenant": {"S": "acme"}, "user": {"S": "u"}}}, ["acme"]),
+        ({"Key": {"tenant": {"S": "acme"}}}, ["acme"]),
+        (
+            {
+                "KeyConditionExpression": "#t = :t AND begins_with(user, :u)",
+                "ExpressionAttributeNames": {"#t": "tenant"},
+                "ExpressionAttributeValues": {":t": {"S": "acme"}, ":u": {"S": "u"}},
+            },
+            ["acme"],
+        ),
+        ({}, []),
+    ],
+)
+def test_the_partition_keys_of_a_request_are_found(request_body: Any, keys: list[str]) -> None:
+    assert leading_keys(request_body, "tenant") == keys
+
+
+def test_policies_can_ask_for_them() -> None:
+    context = with_leading_keys(lambda _: {"other": 1}, lambda name: TABLE if name == "t" else {})
+    item = {"Item": {"tenant": {"S": "acme"}}}
+
+    assert context(json.dumps({"TableName": "t", **item}).encode()) == {
+        "other": 1,
+        "dynamodb:LeadingKeys": ["acme"],
+    }
+    assert context(json.dumps({"TableName": "unknown", **item}).encode()) == {"other": 1}
+    assert context(b"no JSON") == {"other": 1}
+
+
+@pytest.mark.parametrize("sender", ["a@example.com", "Acme <a@example.com>"])
+def test_a_mail_is_about_the_domain_of_its_sender(sender: str) -> None:
+    arn_of = with_senders(lambda *_: "*")
+    body = json.dumps({"FromEmailAddress": sender}).encode()
+
+    assert arn_of("POST", MAIL, body, "r", "1") == "arn:aws:ses:r:1:identity/example.com"
+    assert arn_of("GET", "/v2/email/identities", b"", "r", "1") == "*"
+
+
+def test_other_tasks_are_the_emulators_own() -> None:
+    def never(*_: Any) -> Any:
+        raise AssertionError
+
+    invoke = with_roles(lambda resource, _: resource, Exception, never, never, never)
+
+    for resource in ("arn:aws:states:::lambda:invoke", "arn:aws:states:::aws-sdk:sfn:listTags"):
+        assert invoke(resource, {}) == resource
+
+
+def test_an_action_has_the_name_that_boto3_gives_it() -> None:
+    assert (snake("putItem"), snake("sendEmail")) == ("put_item", "send_email")
