@@ -15,7 +15,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-ops package up down status demo send watch dead-letters \
-  redrive env bootstrap release plan \
+  redrive reconcile env bootstrap release plan \
   apply smoke promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end lint format lock docs clean
 
 help: ## List the targets
@@ -47,6 +47,9 @@ dead-letters: setup-ops ## List what could not go on, and why: make dead-letters
 redrive: setup-ops ## Send it again: make redrive MESSAGE=id|ERROR=name|STATE=state|ALL=yes [RATE=5] [DRY_RUN=yes]
 	@$(OPS) redrive --env $(ENV) --flow $(FLOW) --message "$(MESSAGE)" --error "$(ERROR)" --state "$(STATE)" \
 	  --all "$(ALL)" --rate $(or $(RATE),5) --dry-run "$(DRY_RUN)"
+
+reconcile: setup-ops ## Tell what became of every event: make reconcile [ENV=prd] [SINCE=24h|2026-11-21T10:00Z] [ALL=yes] [JSON=yes]
+	@$(OPS) reconcile --env $(ENV) --flow $(FLOW) --since "$(or $(SINCE),24h)" --all "$(ALL)" --json "$(JSON)"
 
 env: setup-ops ## Print the variables that let other tools reach the environment: eval "$(make -s env)"
 	@$(OPS) env --env $(ENV)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import shlex
 import sys
+import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,8 +21,9 @@ from ops import dead_letters as letters
 from ops import demo as demonstration
 from ops import deploy as deploying
 from ops import github as on_github
+from ops import reconcile as reconciling
 from ops import redrive as redriving
-from ops import screens, settings, terminal
+from ops import screens, settings, stuck, terminal
 from ops import send as sending
 from ops import watch as watching
 from ops.aws import Aws
@@ -31,6 +36,7 @@ from ops.executions import Executions
 from ops.flow import Flow
 from ops.local.environment import LocalEnvironment
 from ops.releases import STAGES, Deployment
+from ops.rows import CrmDatabase, Key
 from ops.settings import LOCAL
 from ops.terminal import console, step
 from ops.terraform import ROOT, Terraform
@@ -259,12 +265,11 @@ def dead_letters(
 ) -> None:
     """List what could not go on, with its error; or show one message whole."""
     context = _reachable(environment)
-    found = [
-        letter
-        for queue, url in context.flow(flow).queues
-        for letter in letters.look(context.aws.client("sqs"), queue, url)
-        if letter.message_id.startswith(message)
-    ]
+    waiting = _waiting(context, flow)
+    waiting += stuck.find(
+        context.executions(flow), datetime.now(UTC), {letter.execution for letter in waiting}
+    )
+    found = [letter for letter in waiting if letter.message_id.startswith(message)]
     if not message:
         console.print(screens.dead_letters_table(found, datetime.now(UTC)))
     elif len(found) == 1:
@@ -287,11 +292,15 @@ def redrive(
     environment: EnvironmentOption = LOCAL,
     flow: FlowOption = DEFAULT_FLOW,
 ) -> None:
-    """Send the events of dead letters again."""
+    """Send the events of dead letters again; let what is stuck go on from where it ended."""
     selection = redriving.Selection(message, error, state, everything == "yes")
     selection.check()
     context = _reachable(environment)
     parts = context.flow(flow)
+    executions = context.executions(flow)
+    # Looked for first: what is sent again may fail again meanwhile.
+    known = {letter.execution for letter in _waiting(context, flow)}
+    halted = list(stuck.find(executions, datetime.now(UTC), known))
     outcomes = redriving.redrive(
         context.aws.client("sqs"),
         Publisher(context.aws.client("events"), parts.event_bus_name),
@@ -300,16 +309,48 @@ def redrive(
         rate,
         dry_run == "yes",
     )
+    resumed = redriving.go_on(executions, halted, selection, rate, dry_run == "yes")
     sent = kept = 0
-    for outcome in outcomes:
+    for outcome in itertools.chain(outcomes, resumed):
         name = outcome.letter.message_id[: screens.NAME_LENGTH]
-        if outcome.event_id:
+        if outcome.goes_on:
+            sent += 1
+            console.print(f"[green]✓[/green] {name} goes on from {outcome.letter.state}")
+        elif outcome.event_id:
             sent += 1
             console.print(f"[green]✓[/green] {name} is on the bus as event {outcome.event_id}")
         else:
             kept += 1
             console.print(f"[yellow]·[/yellow] {name} {escape(outcome.reason)}")
     console.print(f"{sent} sent again, {kept} left where they are")
+
+
+@app.command()
+def reconcile(
+    since: Annotated[str, typer.Option(help="From when on: 2h, 7d, 2026-11-21T10:00Z.")] = "24h",
+    everything: Annotated[str, typer.Option("--all", help="'yes': what arrived too.")] = "",
+    as_json: Annotated[str, typer.Option("--json", help="'yes': for machines.")] = "",
+    environment: EnvironmentOption = LOCAL,
+    flow: FlowOption = DEFAULT_FLOW,
+) -> None:
+    """Tell what became of every event that the bus accepted; exit code 1 if any is lost."""
+    begin = reconciling.moment(since, datetime.now(UTC))
+    context = _reachable(environment)
+    outputs = context.terraform.outputs()
+    reconciliation = reconciling.Reconciliation(
+        context.aws.client,
+        Flow.from_outputs(outputs, flow),
+        outputs["event_audit"],
+        # Elsewhere the database is private.
+        (lambda: _keys(context)) if environment == LOCAL and flow == DEFAULT_FLOW else None,
+    )
+    report = reconciliation.report(begin, time.sleep)
+    if as_json == "yes":
+        # Plain print: a machine reads it.
+        print(json.dumps(report.as_json(), indent=2))
+    else:
+        console.print(screens.reconciliation(report, everything == "yes"))
+    raise typer.Exit(0 if report.is_whole else 1)
 
 
 @app.command()
@@ -357,6 +398,21 @@ def docs() -> None:
     with step("Draw the flows' pictures") as current:
         changed = [str(file.relative_to(settings.REPOSITORY)) for file in draw()]
         current.detail = ", ".join(changed) or "nothing changed"
+
+
+def _waiting(context: Context, flow: str) -> list[letters.DeadLetter]:
+    sqs = context.aws.client("sqs")
+    return [
+        letter
+        for queue, url in context.flow(flow).queues
+        for letter in letters.look(sqs, queue, url)
+    ]
+
+
+def _keys(context: Context) -> dict[str, dict[Key, int]]:
+    location = context.terraform.outputs()["database"]
+    with closing(CrmDatabase(location, context.aws.client("secretsmanager"))) as database:
+        return database.keys()
 
 
 def _reachable(environment: str) -> Context:

@@ -27,6 +27,8 @@ ORIGIN = "flowbridge:event/"
 LOOK_SECONDS = 5
 #: How long one that is being sent again does; should the sending be cut off, it comes back then.
 WORK_SECONDS = 120
+#: SQS takes and gives no more messages in one call.
+MOST_AT_ONCE = 10
 #: SQS answers from a sample of its servers: this many empty answers in a row mean no more.
 EMPTY_ANSWERS = 2
 
@@ -133,7 +135,7 @@ def read(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> Iter
     while empty < EMPTY_ANSWERS:
         answer = client.receive_message(
             QueueUrl=url,
-            MaxNumberOfMessages=10,
+            MaxNumberOfMessages=MOST_AT_ONCE,
             VisibilityTimeout=seconds,
             WaitTimeSeconds=0,
             AttributeNames=["All"],
@@ -152,11 +154,23 @@ def read(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> Iter
                 give_back(client, url, letter)
 
 
-def look(client: Any, queue: str, url: str) -> list[DeadLetter]:
-    """Return the messages of a queue, which others see again at once."""
-    letters = list(read(client, queue, url))
-    for letter in letters:
-        give_back(client, url, letter)
+def look(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> list[DeadLetter]:
+    """Return the messages of a queue, which others see again at once.
+
+    `seconds` must be enough to read all: a message that comes back before is read again.
+    """
+    letters: list[DeadLetter] = []
+    try:
+        letters.extend(read(client, queue, url, seconds))
+    finally:
+        for start in range(0, len(letters), MOST_AT_ONCE):
+            client.change_message_visibility_batch(
+                QueueUrl=url,
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0}
+                    for number, letter in enumerate(letters[start : start + MOST_AT_ONCE])
+                ],
+            )
     return letters
 
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
 from ops.errors import OperationError
+
+#: How an execution ends that did not succeed.
+UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
+#: How far the clocks of EventBridge and Step Functions may be apart.
+CLOCKS = timedelta(minutes=1)
+#: Looked back further than this, an execution that just ended would have run for so long.
+LONGEST = timedelta(days=1)
 
 
 class Status(Enum):
@@ -54,6 +61,13 @@ class Execution:
     input: str | None = None
     error: str | None = None
     cause: str | None = None
+    output: str | None = None
+
+    @property
+    def answer(self) -> dict[str, Any] | None:
+        """What it returned, when that is an object."""
+        value = json.loads(self.output) if self.output else None
+        return value if isinstance(value, dict) else None
 
     @property
     def is_over(self) -> bool:
@@ -73,6 +87,16 @@ class Execution:
         except (json.JSONDecodeError, AttributeError):
             return None
         return value if isinstance(value, str) else None
+
+
+@dataclass(frozen=True)
+class End:
+    """How an execution ended: in which state, of which type, and with what error."""
+
+    state: str
+    kind: str
+    error: str
+    cause: str
 
 
 @dataclass
@@ -203,6 +227,52 @@ class Executions:
             if not wanted:
                 return
 
+    def since(self, moment: datetime) -> Iterator[Execution]:
+        """Yield the executions that started since then, newest first, without their inputs."""
+        # The clocks of two services.
+        moment -= CLOCKS
+        for execution in self._listed():
+            # They come in the order in which they ended, or began.
+            if (execution.stopped or execution.started) < moment:
+                return
+            if execution.started >= moment:
+                yield execution
+
+    def failed(self, moment: datetime) -> Iterator[Execution]:
+        """Yield the executions that ended without success since then, without their inputs."""
+        for status in UNSUCCESSFUL:
+            for execution in self._listed(statusFilter=status):
+                if execution.started < moment - LONGEST:
+                    break
+                if execution.stopped and execution.stopped >= moment:
+                    yield execution
+
+    def end(self, arn: str) -> End:
+        """Return how an execution ended, from the end of its history."""
+        pages = self._client.get_paginator("get_execution_history").paginate(
+            executionArn=arn,
+            reverseOrder=True,
+            includeExecutionData=False,
+            PaginationConfig={"PageSize": 50},
+        )
+        failure: tuple[str, str] | None = None
+        for event in (event for page in pages for event in page["events"]):
+            failure = failure or _failure(event)
+            if event["type"].endswith("StateEntered"):
+                name = event["stateEnteredEventDetails"]["name"]
+                return End(name, event["type"].removesuffix("StateEntered"), *(failure or ("", "")))
+        return End("", "", *(failure or ("", "")))
+
+    def redrive(self, arn: str) -> None:
+        """Let an execution go on from the state in which it ended without success."""
+        self._client.redrive_execution(executionArn=arn)
+
+    def _listed(self, **arguments: Any) -> Iterator[Execution]:
+        pages = self._client.get_paginator("list_executions").paginate(
+            stateMachineArn=self.state_machine_arn, **arguments
+        )
+        return (_execution(item) for page in pages for item in page["executions"])
+
     def describe(self, arn: str) -> Execution:
         """Return one execution with its input."""
         return _execution(self._client.describe_execution(executionArn=arn))
@@ -234,4 +304,5 @@ def _execution(item: Mapping[str, Any]) -> Execution:
         input=item.get("input"),
         error=item.get("error"),
         cause=item.get("cause"),
+        output=item.get("output"),
     )

@@ -16,6 +16,7 @@ class Flow:
 
     name: str
     event_bus_name: str
+    rule_name: str
     state_machine_arn: str
     failed_queue_url: str
     undelivered_queue_url: str
@@ -37,6 +38,7 @@ class Flow:
         return cls(
             name=name,
             event_bus_name=outputs["event_bus_name"],
+            rule_name=outputs["event_rule_names"][name],
             state_machine_arn=flows[name],
             failed_queue_url=outputs["failed_queue_urls"][name],
             undelivered_queue_url=outputs["undelivered_queue_urls"][name],

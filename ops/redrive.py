@@ -11,6 +11,8 @@ from typing import Any
 from ops.dead_letters import WORK_SECONDS, DeadLetter, give_back, read
 from ops.errors import OperationError
 from ops.events import Publisher
+from ops.executions import Executions
+from ops.stuck import resume
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,15 @@ class Selection:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one dead letter: the id of its new event, or why it stays."""
+    """What became of one dead letter: the id of its new event, or why it stays.
+
+    A stuck execution has no new event: it goes on.
+    """
 
     letter: DeadLetter
     event_id: str | None = None
     reason: str = ""
+    goes_on: bool = False
 
 
 def redrive(
@@ -126,3 +132,30 @@ def _one(client: Any, publisher: Publisher, url: str, letter: DeadLetter, dry_ru
         return Outcome(letter, reason=f"was refused by the bus: {published.reason}")
     client.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt)
     return Outcome(letter, published.event_id)
+
+
+def go_on(
+    executions: Executions,
+    stuck: Iterable[DeadLetter],
+    selection: Selection,
+    per_second: float,
+    dry_run: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Outcome]:
+    """Let the executions that are selected go on from the state in which they ended.
+
+    Cut off at any moment, nothing is lost: an execution that was not set going is still stuck.
+    """
+    selection.check()
+    begun = 0
+    for letter in stuck:
+        if letter not in selection:
+            continue
+        if dry_run:
+            yield Outcome(letter, reason=f"would go on from {letter.state}")
+            continue
+        if begun:
+            sleep(1 / per_second)
+        reason = resume(executions, letter)
+        begun += reason is None
+        yield Outcome(letter, reason=reason or "", goes_on=reason is None)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ops.dead_letters import DeadLetter
 from ops.executions import Execution, StateRun, Status
+from ops.reconcile import Fate, Report
 
 MARKS = {
     Status.WAITING: ("·", "dim"),
@@ -127,6 +128,46 @@ def dead_letters_table(letters: Sequence[DeadLetter], now: datetime) -> Table:
     if not letters:
         table.add_row("[dim]nothing waits[/dim]")
     return table
+
+
+FATES = {
+    Fate.ARRIVED: "green",
+    Fate.WAITING: "yellow",
+    Fate.IN_FLIGHT: "cyan",
+    Fate.SENT_AGAIN: "dim",
+    Fate.LOST: "bold red",
+}
+
+
+def reconciliation(report: Report, everything: bool) -> RenderableType:
+    """Return a table of the events, those that arrived only when asked for, and a summary."""
+    shown = [v for v in report.verdicts if everything or v.fate is not Fate.ARRIVED]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("event", "accepted", "fate", "since"):
+        table.add_column(column, no_wrap=True)
+    for column in ("where", "why"):
+        table.add_column(column, overflow="fold")
+    for verdict in shown:
+        table.add_row(
+            verdict.event.id,
+            f"{verdict.event.at:%Y-%m-%d %H:%M:%S}",
+            f"[{FATES[verdict.fate]}]{verdict.fate.value}[/]",
+            f"{verdict.since:%Y-%m-%d %H:%M:%S}",
+            escape(verdict.place),
+            escape(verdict.reason),
+        )
+    notes = [f"{rows} rows of {', '.join(key)} in {name}" for name, key, rows in report.duplicated]
+    if not report.knows_rows:
+        notes.append("The database is out of reach: the success of an execution proves its rows.")
+    if report.busy:
+        notes.append(
+            f"{report.busy} messages are in somebody's hands, such as those of 'make redrive'. "
+            "What is LOST may be among them: look again in two minutes."
+        )
+    if report.unreadable:
+        notes.append(f"{report.unreadable} lines of the audit log could not be read.")
+    mark = "[green]✓[/green]" if report.is_whole else "[red]✗[/red]"
+    return Group(*([table] if shown else []), *map(escape, notes), f"{mark} {report.summary}")
 
 
 def age(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Serve the AWS emulator on loopback, with what it lacks added.
 
-``PutRestApi`` is answered (see `openapi_import`), RDS instances are real MariaDB servers (see
-`emulator_rds`), other answers are made whole (see
+``PutRestApi`` is answered (see `openapi_import`), executions can go on (see `emulator_redrive`),
+RDS instances are real MariaDB servers (see `emulator_rds`), other answers are made whole (see
 `emulator_answers`), and the tasks of state machines have roles (see `emulator_tasks`).
 
 Run by the local environment as a program of its own, in a Python environment that holds the
@@ -25,6 +25,7 @@ from typing import Any
 
 import emulator_answers
 import emulator_rds
+import emulator_redrive
 import emulator_tasks
 
 LOOPBACK = "127.0.0.1"
@@ -146,6 +147,7 @@ async def serve(port: int) -> None:
 
     emulator_answers.make_whole()
     emulator_tasks.make_whole()
+    emulator_redrive.make_redrivable()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

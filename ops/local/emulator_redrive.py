@@ -1,0 +1,134 @@
+"""Answer RedriveExecution, which the emulator does not know: an ended execution goes on.
+
+It goes on from the state in which it ended, with that state's input from its history, in the same
+execution, and its tries are counted anew. Variables that states assigned before are not there.
+
+This module runs in the emulator's own Python environment and imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Answer = tuple[int, dict[str, str], Any]
+Handle = Callable[..., Awaitable[Answer]]
+Execution = dict[str, Any]
+
+TARGET = "AWSStepFunctions.RedriveExecution"
+UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
+#: The states whose interpreter is told of the execution too.
+NESTED = ("Task", "Parallel", "Map")
+
+
+def make_redrivable() -> None:
+    """Put the wrapped request handler in the place of the emulator's own."""
+    from ministack.services import stepfunctions
+
+    stepfunctions.handle_request = with_redrive(stepfunctions.handle_request, stepfunctions)
+
+
+def with_redrive(handle: Handle, machines: Any) -> Handle:
+    """Return the emulator's handler of requests, which then knows RedriveExecution too.
+
+    Parameters
+    ----------
+    handle
+        The emulator's own, for every other request.
+    machines
+        The emulator's Step Functions.
+    """
+
+    async def handle_all(method: str, path: str, headers: Any, body: Any, query: Any) -> Answer:
+        if headers.get("x-amz-target") != TARGET:
+            return await handle(method, path, headers, body, query)
+        arn = json.loads(body).get("executionArn")
+        execution = machines._executions.get(arn)
+        if execution is None:
+            return refusal(machines, "ExecutionDoesNotExist", f"Execution {arn} not found")
+        if execution["status"] not in UNSUCCESSFUL:
+            message = f"Execution is {execution['status']} and cannot be redriven"
+            return refusal(machines, "ExecutionNotRedrivable", message)
+        at = machines.now_iso()
+        name, value = interrupted(execution["events"])
+        redriven = execution.get("redriveCount", 0) + 1
+        execution.update(status="RUNNING", stopDate=None, output=None, redriveCount=redriven)
+        execution.pop("error", None)
+        execution.pop("cause", None)
+        details = {"executionRedrivenEventDetails": {"redriveCount": redriven}}
+        machines._add_event(execution, "ExecutionRedriven", details)
+        # The account and region of the request go along, as at the start of an execution.
+        work = contextvars.copy_context()
+        arguments = (go_on, machines, execution, name, value)
+        threading.Thread(target=work.run, args=arguments, daemon=True).start()
+        answer: Answer = machines._finalize_response(machines.json_response({"redriveDate": at}))
+        return answer
+
+    return handle_all
+
+
+def refusal(machines: Any, code: str, message: str) -> Answer:
+    """Return an error as Step Functions gives it."""
+    answer: Answer = machines.error_response_json(code, message, 400)
+    return answer
+
+
+def interrupted(events: list[Any]) -> tuple[str, Any]:
+    """Return the state that was entered last, and its input."""
+    entered = [event for event in events if event["type"].endswith("StateEntered")]
+    details = entered[-1]["stateEnteredEventDetails"]
+    return details["name"], json.loads(details["input"])
+
+
+def go_on(machines: Any, execution: Execution, name: str | None, value: Any) -> None:
+    """Interpret the states from one on, as the emulator does from the first on."""
+    machine = machines._state_machines[execution["stateMachineArn"]]
+    definition = json.loads(machine["definition"])
+    context = {
+        "QueryLanguage": definition.get("QueryLanguage", "JSONPath"),
+        "Execution": {
+            "Id": execution["executionArn"],
+            "Input": json.loads(execution["input"]),
+            "Name": execution["name"],
+            "StartTime": execution["startDate"],
+        },
+        "StateMachine": {"Id": execution["stateMachineArn"], "Name": machine["name"]},
+        "variables": {},
+    }
+    try:
+        while name and execution["status"] == "RUNNING":
+            name, value = step(machines, execution, definition["States"], name, value, context)
+        if execution["status"] == "RUNNING":
+            output = json.dumps(value)
+            execution.update(status="SUCCEEDED", output=output, stopDate=machines.now_iso())
+            details = {"executionSucceededEventDetails": {"output": output}}
+            machines._add_event(execution, "ExecutionSucceeded", details)
+            machines._emit_execution_status_event(execution)
+    except machines._ExecutionError as error:
+        machines._fail_execution(execution, error.error, error.cause)
+    except Exception as error:  # as the emulator does: an execution must end
+        machines._fail_execution(execution, "States.Runtime", str(error))
+
+
+def step(
+    machines: Any, execution: Execution, states: Any, name: str, value: Any, context: Any
+) -> tuple[str | None, Any]:
+    """Interpret one state; return the next one's name and input."""
+    state = states[name]
+    kind = state["Type"]
+    context["State"] = {"Name": name, "EnteredTime": machines.now_iso(), "RetryCount": 0}
+    entered = {"stateEnteredEventDetails": {"name": name, "input": json.dumps(value)}}
+    machines._add_event(execution, f"{kind}StateEntered", entered)
+    following = None
+    if kind == "Fail":
+        raise machines._ExecutionError(*machines._fail_state_error(state, value, context))
+    if kind != "Succeed":
+        interpret = getattr(machines, f"_execute_{kind.lower()}")
+        arguments = (execution, context) if kind in NESTED else (context,)
+        value, following = interpret(state, value, *arguments)
+    exited = {"stateExitedEventDetails": {"name": name, "output": json.dumps(value)}}
+    machines._add_event(execution, f"{kind}StateExited", exited)
+    return following, value

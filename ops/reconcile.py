@@ -1,0 +1,414 @@
+"""Compare what the bus accepted with what became of it, so that nothing is lost unseen.
+
+The bus's audit log names every event that was accepted. Each of a flow's events must have an
+execution that succeeded, or wait somewhere from where it can be sent again, or be on its way.
+Nothing is changed by looking.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, TypeVar
+
+from ops.dead_letters import ORIGIN, WORK_SECONDS, DeadLetter, look
+from ops.errors import OperationError
+from ops.executions import Execution, Executions
+from ops.flow import Flow
+from ops.rows import KEYS, Key
+from ops.stuck import stuck
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: An event has this long to start its execution.
+GRACE = timedelta(minutes=1)
+#: What moved while it was looked at is looked at again after this long.
+SETTLE_SECONDS = 5
+#: Nobody's RUT begins like this: the rows of a smoke test's lead are removed by that test.
+SYNTHETIC_PREFIX = "000"
+AGO = re.compile(r"^(\d+)([smhd])$")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Fate(Enum):
+    """What became of an event."""
+
+    ARRIVED = "arrived"
+    WAITING = "waiting"
+    IN_FLIGHT = "in flight"
+    SENT_AGAIN = "sent again"
+    LOST = "LOST"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An event that the bus accepted, as the audit log tells of it."""
+
+    id: str
+    at: datetime
+    source: str
+    detail_type: str
+    resources: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """The id that the event had when it was sent first."""
+        named = [r for r in self.resources if r.startswith(ORIGIN)]
+        return named[0].removeprefix(ORIGIN) if named else self.id
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one event: where it is, since when, and why."""
+
+    event: Accepted
+    fate: Fate
+    since: datetime
+    place: str = ""
+    reason: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a machine reads of it."""
+        return {
+            "event": self.event.id,
+            "accepted": self.event.at.isoformat(),
+            "fate": self.fate.value,
+            "since": self.since.isoformat(),
+            "place": self.place,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that is known of a flow's events at one moment.
+
+    `executions` and `letters` are by the event's id; `keys` are how often each key is in each
+    table of the database, or nothing where that cannot be reached; `busy` are the messages that
+    somebody else had in his hands, and `unreadable` the lines of the log that told of no event.
+    """
+
+    accepted: Sequence[Accepted]
+    executions: Mapping[str, Sequence[Execution]]
+    letters: Mapping[str, DeadLetter]
+    keys: Mapping[str, Mapping[Key, int]] | None = None
+    busy: int = 0
+    unreadable: int = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of every event, and which rows are there more than once."""
+
+    verdicts: Sequence[Verdict]
+    duplicated: Sequence[tuple[str, Key, int]] = ()
+    knows_rows: bool = False
+    busy: int = 0
+    unreadable: int = 0
+    counts: Mapping[Fate, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Count the fates."""
+        counts = Counter(verdict.fate for verdict in self.verdicts)
+        object.__setattr__(self, "counts", {fate: counts[fate] for fate in Fate})
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is lost, nothing is there twice, and all of the log could be read."""
+        return not (self.counts[Fate.LOST] or self.duplicated or self.unreadable)
+
+    @property
+    def summary(self) -> str:
+        """One line that tells how it stands."""
+        shown = [f for f in Fate if f is not Fate.SENT_AGAIN or self.counts[f]]
+        parts = [f"{self.counts[fate]:,} {fate.value.lower()}" for fate in shown]
+        if self.knows_rows:
+            parts.append(f"{len(self.duplicated):,} duplicated")
+        return f"{len(self.verdicts):,} accepted: {', '.join(parts)}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a machine reads of it."""
+        return {
+            "accepted": len(self.verdicts),
+            **{fate.value.lower().replace(" ", "_"): n for fate, n in self.counts.items()},
+            "rows_checked": self.knows_rows,
+            "duplicated": [
+                {"table": table, "key": list(key), "rows": rows}
+                for table, key, rows in self.duplicated
+            ],
+            "unreadable": self.unreadable,
+            "events": [verdict.as_json() for verdict in self.verdicts],
+        }
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """Return the moment that ``2h`` or ``2026-11-21T10:00Z`` means; without a zone it is UTC.
+
+    Raises
+    ------
+    OperationError
+        When it means none.
+    """
+    if ago := AGO.match(text):
+        return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise OperationError(
+            f"'{text}' is no moment.", "Give SINCE=90m, SINCE=2h, SINCE=7d or 2026-11-21T10:00Z."
+        ) from None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def matches(pattern: Mapping[str, Any], event: Accepted) -> bool:
+    """Tell whether a rule's pattern takes an event, as far as the audit log can tell.
+
+    Raises
+    ------
+    OperationError
+        When the pattern asks for more than the source and the detail-type.
+    """
+    known = {"source": event.source, "detail-type": event.detail_type}
+    if extra := pattern.keys() - known.keys():
+        raise OperationError(
+            f"The flow's rule asks for {', '.join(sorted(extra))}, which the log does not hold.",
+            "Add it to the input of the rule in terraform/modules/event_bus.",
+        )
+    return all(
+        any(
+            value.startswith(wanted["prefix"]) if isinstance(wanted, dict) else value == wanted
+            for wanted in pattern.get(name, [value])
+        )
+        for name, value in known.items()
+    )
+
+
+def judge(found: Found, now: datetime) -> Report:
+    """Tell what became of each event."""
+    families: dict[str, list[Accepted]] = defaultdict(list)
+    for event in found.accepted:
+        families[event.origin].append(event)
+    newest = {origin: max(events, key=_age) for origin, events in families.items()}
+    verdicts = [_verdict(event, newest[event.origin], found, now) for event in found.accepted]
+    duplicated = [
+        (table, key, rows)
+        for table, keys in (found.keys or {}).items()
+        for key, rows in sorted(keys.items())
+        if rows > 1
+    ]
+    return Report(verdicts, duplicated, found.keys is not None, found.busy, found.unreadable)
+
+
+def _age(event: Accepted) -> tuple[datetime, bool]:
+    # Of two in the same second, the one that names the other is the later.
+    return event.at, event.origin != event.id
+
+
+def _verdict(event: Accepted, newest: Accepted, found: Found, now: datetime) -> Verdict:
+    executions = found.executions.get(event.id, ())
+    by_status = {execution.status: execution for execution in executions}
+    letter = found.letters.get(event.id)
+    if arrived := by_status.get("SUCCEEDED"):
+        since = arrived.stopped or arrived.started
+        missing = _missing(arrived, found.keys)
+        if missing:
+            return Verdict(event, Fate.LOST, since, arrived.name, f"no row in {', '.join(missing)}")
+        return Verdict(event, Fate.ARRIVED, since, arrived.name)
+    if letter:
+        return Verdict(
+            event, Fate.WAITING, letter.since, letter.queue, f"{letter.error} in {letter.state}"
+        )
+    if running := by_status.get("RUNNING"):
+        return Verdict(event, Fate.IN_FLIGHT, running.started, running.name)
+    if newest.id != event.id:
+        return Verdict(event, Fate.SENT_AGAIN, newest.at, newest.id)
+    if ended := next(iter(executions), None):
+        reason = f"{ended.status}, and no message of it is in a queue"
+        # CatchErrors queues its message before the execution ends, so there is no grace here.
+        return Verdict(event, Fate.LOST, ended.stopped or ended.started, ended.name, reason)
+    if now - event.at < GRACE:
+        return Verdict(event, Fate.IN_FLIGHT, event.at)
+    return Verdict(event, Fate.LOST, event.at, "", "no execution, and no message in a queue")
+
+
+def _missing(execution: Execution, keys: Mapping[str, Mapping[Key, int]] | None) -> list[str]:
+    """Return the tables that lack the row that an execution says it wrote."""
+    lead = execution.answer
+    if keys is None or lead is None or str(lead.get("rut", "")).startswith(SYNTHETIC_PREFIX):
+        return []
+    return [
+        table
+        for table, columns in KEYS.items()
+        if tuple(str(lead.get(column)) for column in columns) not in keys[table]
+    ]
+
+
+class Reconciliation:
+    """Gathers what is known of a flow's events.
+
+    Parameters
+    ----------
+    client
+        Returns the client of a service.
+    flow
+        The flow.
+    audit
+        The root module's output ``event_audit``: the log group, and the queue of what could not
+        be written to it.
+    keys
+        Returns how often each key is in each table; None where the database is out of reach. The
+        success of an execution proves the rows there.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[str], Any],
+        flow: Flow,
+        audit: Mapping[str, str],
+        keys: Callable[[], Mapping[str, Mapping[Key, int]]] | None = None,
+    ) -> None:
+        self._client = client
+        self._flow = flow
+        self._audit = audit
+        self._keys = keys
+        self._executions = Executions(client("stepfunctions"), flow.state_machine_arn)
+
+    def report(
+        self,
+        since: datetime,
+        sleep: Callable[[float], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> Report:
+        """Tell what became of every event since then.
+
+        What looks lost may have moved from one place to the next between two looks, so it is
+        looked for once more.
+        """
+        report = judge(self.gather(since), now())
+        if report.counts[Fate.LOST]:
+            sleep(SETTLE_SECONDS)
+            report = judge(self.gather(since), now())
+        return report
+
+    def gather(self, since: datetime) -> Found:
+        """Look at everything, in the order in which events go from place to place."""
+        pattern = self._pattern()
+        every, unreadable = self._accepted(since)
+        accepted = [event for event in every if matches(pattern, event)]
+        executions = self._by_event(since, {event.id for event in accepted})
+        letters, busy = self._letters()
+        self._add_stuck(executions, letters)
+        keys = self._keys() if self._keys else None
+        return Found(accepted, executions, letters, keys, busy, unreadable)
+
+    def _pattern(self) -> Mapping[str, Any]:
+        rule = self._client("events").describe_rule(
+            Name=self._flow.rule_name, EventBusName=self._flow.event_bus_name
+        )
+        pattern: Mapping[str, Any] = json.loads(rule["EventPattern"])
+        return pattern
+
+    def _accepted(self, since: datetime) -> tuple[list[Accepted], int]:
+        """Return the events of the audit log, and how many of its lines are none."""
+        pages = (
+            self._client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(
+                logGroupName=self._audit["log_group"], startTime=int(since.timestamp() * 1000)
+            )
+        )
+        lines = [line for page in pages for line in page["events"]]
+        read = [audited(line["message"], line["timestamp"]) for line in lines]
+        known = {event.id: event for event in reversed(read) if event}
+        for event in self._unaudited():
+            if event.at >= since:
+                known.setdefault(event.id, event)
+        events = sorted(known.values(), key=lambda event: event.at)
+        return events, sum(event is None for event in read)
+
+    def _unaudited(self) -> Iterator[Accepted]:
+        """Yield the events that CloudWatch did not take."""
+        queue = self._audit["queue_url"]
+        for letter in look(self._client("sqs"), "unaudited", queue, WORK_SECONDS):
+            event = json.loads(letter.raw["Body"])
+            yield Accepted(
+                event["id"],
+                letter.since,
+                event["source"],
+                event["detail-type"],
+                tuple(event.get("resources") or ()),
+            )
+
+    def _by_event(self, since: datetime, wanted: set[str]) -> dict[str, list[Execution]]:
+        """Return the executions of the events.
+
+        EventBridge begins an execution's name with the event's id, so most need not be described.
+        Of what succeeded the answer names the rows, where rows can be looked at.
+        """
+        found: dict[str, list[Execution]] = defaultdict(list)
+        unnamed: list[Execution] = []
+        for execution in self._executions.since(since):
+            event = execution.name.partition("_")[0]
+            if event in wanted and not (self._keys and execution.status == "SUCCEEDED"):
+                found[event].append(execution)
+            else:
+                unnamed.append(execution)
+        for execution in _at_once(lambda e: self._executions.describe(e.arn), unnamed):
+            if execution.event_id in wanted:
+                found[execution.event_id].append(execution)
+        return found
+
+    def _letters(self) -> tuple[dict[str, DeadLetter], int]:
+        """Return what waits in the queues by event, and how many messages others hold."""
+        sqs = self._client("sqs")
+        letters: dict[str, DeadLetter] = {}
+        busy = 0
+        for queue, url in self._flow.queues:
+            for letter in look(sqs, queue, url, WORK_SECONDS):
+                if isinstance(letter.event, dict) and letter.event.get("id"):
+                    letters[letter.event["id"]] = letter
+            name = "ApproximateNumberOfMessagesNotVisible"
+            held = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+            busy += int(held["Attributes"][name])
+        return letters, busy
+
+    def _add_stuck(
+        self, found: Mapping[str, Sequence[Execution]], letters: dict[str, DeadLetter]
+    ) -> None:
+        """Add to the letters the executions that ended before they could leave one."""
+        ended = {
+            event: executions[0]
+            for event, executions in found.items()
+            if event not in letters
+            and not {"SUCCEEDED", "RUNNING"} & {execution.status for execution in executions}
+        }
+        answers = _at_once(lambda e: stuck(self._executions, e), list(ended.values()))
+        letters.update({e: x for e, x in zip(ended, answers, strict=True) if x})
+
+
+def audited(message: str, timestamp: int) -> Accepted | None:
+    """Return the event that a line of the audit log tells of; nothing if it tells of none."""
+    try:
+        line = json.loads(message)
+        return Accepted(
+            line["id"],
+            datetime.fromtimestamp(timestamp / 1000, UTC),
+            line["source"],
+            line["detail_type"],
+            # EventBridge writes a list within a text without its quotes.
+            tuple(part.strip() for part in line["resources"].strip("[]").split(",") if part),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _at_once(call: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    with ThreadPoolExecutor(max_workers=10) as pool:
+        return list(pool.map(call, items))

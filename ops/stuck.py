@@ -1,0 +1,76 @@
+"""Executions that ended before they could leave a message: found, and set going again.
+
+An execution that fails as its flow foresees queues its event and ends in a Fail state. One that was
+stopped, ran out of time, or could not even queue its event has left nothing but itself. Step
+Functions can go on from the state in which it ended, for 14 days:
+https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from botocore.exceptions import ClientError
+
+from ops.dead_letters import DeadLetter
+from ops.executions import Execution, Executions
+
+STUCK = "stuck"
+#: As long as Step Functions lets an execution go on.
+REDRIVABLE = timedelta(days=14)
+
+
+def find(
+    executions: Executions, now: datetime, known: Container[str | None]
+) -> Iterator[DeadLetter]:
+    """Yield the executions that are stuck, but those that are known to have left a message."""
+    ended = [e for e in executions.failed(now - REDRIVABLE) if e.arn not in known]
+    with ThreadPoolExecutor(max_workers=10) as pool:
+        for letter in pool.map(lambda execution: stuck(executions, execution), ended):
+            if letter:
+                yield letter
+
+
+def stuck(executions: Executions, execution: Execution) -> DeadLetter | None:
+    """Return an ended execution as a dead letter; nothing if it ended as its flow foresees."""
+    end = executions.end(execution.arn)
+    if end.kind == "Fail":
+        return None
+    described = executions.describe(execution.arn)
+    try:
+        event = json.loads(described.input or "")
+    except ValueError:
+        event = None
+    body = {
+        "execution": execution.arn,
+        "status": execution.status,
+        "state": end.state,
+        "error": {"name": end.error, "cause": end.cause},
+        "event": event,
+    }
+    return DeadLetter(
+        queue=STUCK,
+        message_id=execution.name,
+        receipt="",
+        since=execution.stopped or execution.started,
+        state=end.state,
+        error=end.error or execution.status,
+        cause=end.cause,
+        execution=execution.arn,
+        event=event if isinstance(event, dict) else None,
+        raw={"Body": json.dumps(body, ensure_ascii=False)},
+    )
+
+
+def resume(executions: Executions, letter: DeadLetter) -> str | None:
+    """Let an execution go on from the state in which it ended; return why it cannot, if so."""
+    try:
+        executions.redrive(str(letter.execution))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ExecutionNotRedrivable":
+            raise
+        return f"cannot go on: {error.response['Error']['Message']}"
+    return None
