@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 from crm_api.registration import Outcome, Table, register
-from crm_api.request_body import BadRequest, read_object
 from crm_registration.lead import load_schema, normalise
 from flowbridge import config
 from flowbridge.database import Database, DatabaseUnavailable, Location
 from flowbridge.errors import SecretUnavailable
 from flowbridge.logs import describe, get_logger
+from flowbridge.request_body import BadRequest, read_object
 from flowbridge.schema import SchemaError, Validator, subset
 from flowbridge.secret import Secret
 

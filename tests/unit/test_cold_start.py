@@ -26,6 +26,7 @@ LOADED = {
     "crm_api.migrate": {"pymysql"},
     "crm_api.remove_synthetic": {"fastjsonschema", "pymysql"},
     "api_keys.issue": set(),
+    "lead_form.put_lead": {"fastjsonschema"},
 }
 
 

@@ -14,13 +14,19 @@ class BadRequest(Exception):  # noqa: N818
     """The request cannot be understood; the message says why and holds no value of it."""
 
 
+class BodyTooLarge(BadRequest):
+    """The body has more bytes than any good one."""
+
+
 def read_object(event: dict[str, Any]) -> dict[str, Any]:
     """Return the JSON object of a request's body.
 
     Raises
     ------
+    BodyTooLarge
+        When it has more bytes than any good body.
     BadRequest
-        When the body is missing, too large, no JSON (``NaN`` and names that stand twice in an
+        When the body is missing, no JSON (``NaN`` and names that stand twice in an
         object are none), no text of Unicode, or no object.
     """
     body = event.get("body")
@@ -28,7 +34,7 @@ def read_object(event: dict[str, Any]) -> dict[str, Any]:
         raise BadRequest("the request has no body")
     raw = _decoded(body) if event.get("isBase64Encoded") else body.encode("utf-8", "surrogatepass")
     if len(raw) > MAX_BODY_BYTES:
-        raise BadRequest(f"the body has more than {MAX_BODY_BYTES} bytes")
+        raise BodyTooLarge(f"the body has more than {MAX_BODY_BYTES} bytes")
     try:
         value = json.loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crm_api.request_body import MAX_BODY_BYTES, BadRequest, read_object
+from flowbridge.request_body import MAX_BODY_BYTES, BadRequest, read_object
 from tests.support.functions import body_of, proxy_event
 
 GOOD = body_of("create_client", name="Íñigo 🦊")
