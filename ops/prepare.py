@@ -1,11 +1,13 @@
 """Set up what the project needs on this computer; does nothing when nothing changed.
 
 Run by the system's own Python before there is any environment, so it uses the standard library
-only: ``python3 ops/prepare.py [ops|dev]``. It makes
+only: ``python3 ops/prepare.py [ops|dev|bench]``. It makes
 
 - ``.venv``: the project's Python environment, from the lock file of the profile,
 - ``.venv-emulator``: the emulator's, which is also the Python of the local Lambda functions,
 - ``.venv-checkov``: the scanner's of Terraform files, for developers,
+- ``.venv-bench`` and ``.venv-runtime``: for benchmarks, what they compare with and draw with, and
+  what Lambda's runtime holds,
 - MariaDB's programs, installed where they are missing and it may,
 - Terraform's command-line configuration, when the provider lies in a mirror on this computer.
 """
@@ -80,8 +82,10 @@ def prepare_venv(folder: Path, lock: Path) -> bool:
         _run([find_python(), "-m", "venv", str(folder)], "see why Python makes no environment")
         (folder / MADE).write_text(_made_mark(folder))
     pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+    # The lock file names every library. Asked for none besides, pip also takes one that another
+    # needs with extras, which the lock file leaves out of its name.
     _run(
-        [*pip, "install", "--require-hashes", "-r", str(lock)],
+        [*pip, "install", "--require-hashes", "--no-deps", "-r", str(lock)],
         "see that a Python package index can be reached (pip's own settings apply)",
     )
     # A library that the lock file names no more could hide that something still needs it.
@@ -403,12 +407,15 @@ def steps(profile: str) -> dict[str, Callable[[], bool]]:
 
     todo = {
         "Check Terraform": prepare_terraform,
-        "Python environment": environment(".venv", f"{profile}.txt"),
+        "Python environment": environment(".venv", "ops.txt" if profile == "ops" else "dev.txt"),
         "Emulator": environment(".venv-emulator", "emulator.txt"),
         "MariaDB": prepare_mariadb,
     }
     if profile == "dev":
         todo["Terraform scanner"] = environment(".venv-checkov", "checkov.txt")
+    if profile == "bench":
+        todo["SAM and plots"] = environment(".venv-bench", "bench.txt")
+        todo["Lambda's runtime"] = environment(".venv-runtime", "runtime.txt")
     return todo
 
 
@@ -476,10 +483,10 @@ def _run(command: list[str], mend: str) -> str:
 def main() -> int:
     """Set up one profile; return the exit code."""
     parser = argparse.ArgumentParser(description="Set up what the project needs.")
-    parser.add_argument("profile", choices=("ops", "dev"), nargs="?", default="dev")
+    parser.add_argument("profile", choices=("ops", "dev", "bench"), nargs="?", default="dev")
     profile = parser.parse_args().profile
     # Whoever tests has what operators need, so a development environment serves both.
-    if _read(REPOSITORY / ".venv" / LOCKED).startswith("dev "):
+    if profile == "ops" and _read(REPOSITORY / ".venv" / LOCKED).startswith("dev "):
         profile = "dev"
     try:
         run_all(steps(profile))

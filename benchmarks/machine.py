@@ -1,0 +1,42 @@
+"""Which machine the figures are of."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+
+import psutil
+
+
+def describe() -> dict[str, str]:
+    """Return what a reader must know to compare with another machine."""
+    return {
+        "processor": f"{os.cpu_count()} x {_processor()}",
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GB",
+        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "python": platform.python_version(),
+        "terraform": _terraform(),
+        "load": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def _processor() -> str:
+    file = Path("/proc/cpuinfo")
+    text = file.read_text() if file.exists() else ""
+    match = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return match[1] if match else platform.processor() or platform.machine()
+
+
+def _terraform() -> str:
+    environment = {**os.environ, "CHECKPOINT_DISABLE": "1"}
+    result = subprocess.run(
+        ["terraform", "version"],  # noqa: S607  wherever the user has it
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    return result.stdout.splitlines()[0].removeprefix("Terraform v") if result.stdout else "none"
