@@ -108,11 +108,11 @@ def may_work_later(error: Exception) -> bool:
     if isinstance(error, BusRejectedEvent):
         return True
     # botocore is loaded by then, if it was its error; no request may pay for its import before.
-    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+    from botocore import exceptions
 
-    if isinstance(error, ClientError):
+    if isinstance(error, exceptions.ClientError):
         return error.response["Error"]["Code"] not in WRONG_DEPLOYMENT
-    return isinstance(error, ConnectionError | HTTPClientError)
+    return isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
 
 
 def wrong_fields(lead: Lead) -> dict[str, str]:

@@ -21,6 +21,10 @@ locals {
   ]...)
 
   api_key_name = "${var.name}-api-key"
+
+  # A public API has neither a key nor what belongs to one. Not by var.api_key: the issuer waits for
+  # the usage plan, to which it may add keys.
+  keyed = var.quota_per_month == null ? {} : { this = var.quota_per_month }
 }
 
 resource "aws_api_gateway_rest_api" "this" {
@@ -56,7 +60,7 @@ resource "aws_api_gateway_stage" "this" {
   # checkov:skip=CKV_AWS_120:Every call writes, so there is nothing to cache
   # checkov:skip=CKV2_AWS_51:The backend is a function that only this API may invoke; a client certificate would reach nobody
   # checkov:skip=CKV2_AWS_4:The execution log would hold bodies, which are personal data; the access log says what is needed
-  # checkov:skip=CKV2_AWS_29:Only the platform's own functions hold a key; a firewall is the account's to add
+  # checkov:skip=CKV2_AWS_29:Callers hold a key, or are bounded by the throttle; a firewall is the account's to add
   rest_api_id          = aws_api_gateway_rest_api.this.id
   deployment_id        = aws_api_gateway_deployment.this.id
   stage_name           = var.stage
@@ -114,6 +118,8 @@ resource "aws_lambda_permission" "this" {
 }
 
 resource "aws_api_gateway_usage_plan" "this" {
+  for_each = local.keyed
+
   name        = var.name
   description = "Limits of the callers of ${var.name}"
   tags        = var.tags
@@ -129,7 +135,7 @@ resource "aws_api_gateway_usage_plan" "this" {
   }
 
   quota_settings {
-    limit  = var.quota_per_month
+    limit  = each.value
     period = "MONTH"
   }
 }
@@ -137,6 +143,8 @@ resource "aws_api_gateway_usage_plan" "this" {
 resource "aws_secretsmanager_secret" "api_key" {
   # checkov:skip=CKV_AWS_149:The key that AWS manages for the account keeps other accounts out
   # checkov:skip=CKV2_AWS_57:Raising the generation rotates it, in one apply, when the operator says so
+  for_each = local.keyed
+
   name                    = local.api_key_name
   description             = "API key of ${var.name}, written by ${var.api_key.issuer}"
   recovery_window_in_days = var.secret_recovery_days
@@ -145,14 +153,16 @@ resource "aws_secretsmanager_secret" "api_key" {
 
 # Terraform's own resource for an API key would keep the key's value in the state.
 resource "aws_lambda_invocation" "api_key" {
+  for_each = local.keyed
+
   function_name   = var.api_key.issuer
   qualifier       = var.api_key.issuer_alias
   lifecycle_scope = "CRUD"
 
   input = jsonencode({
     name          = local.api_key_name
-    usage_plan_id = aws_api_gateway_usage_plan.this.id
-    secret_arn    = aws_secretsmanager_secret.api_key.arn
+    usage_plan_id = aws_api_gateway_usage_plan.this[each.key].id
+    secret_arn    = aws_secretsmanager_secret.api_key[each.key].arn
     generation    = var.api_key.generation
   })
 }
@@ -206,4 +216,19 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 moved {
   from = aws_cloudwatch_metric_alarm.server_errors
   to   = aws_cloudwatch_metric_alarm.this["server-errors"]
+}
+
+moved {
+  from = aws_api_gateway_usage_plan.this
+  to   = aws_api_gateway_usage_plan.this["this"]
+}
+
+moved {
+  from = aws_secretsmanager_secret.api_key
+  to   = aws_secretsmanager_secret.api_key["this"]
+}
+
+moved {
+  from = aws_lambda_invocation.api_key
+  to   = aws_lambda_invocation.api_key["this"]
 }

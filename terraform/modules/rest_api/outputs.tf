@@ -12,19 +12,24 @@ output "url" {
   )
 }
 
+output "host" {
+  description = "Name of the server, by which a CloudFront distribution reaches the API."
+  value       = "${aws_api_gateway_rest_api.this.id}.execute-api.${local.region}.${data.aws_partition.current.dns_suffix}"
+}
+
 output "stage" {
   description = "Name of the stage."
   value       = aws_api_gateway_stage.this.stage_name
 }
 
 output "usage_plan_id" {
-  description = "Identifier of the usage plan to which the API key belongs."
-  value       = aws_api_gateway_usage_plan.this.id
+  description = "Identifier of the usage plan to which the API key belongs; null for a public API."
+  value       = one([for plan in aws_api_gateway_usage_plan.this : plan.id])
 }
 
 output "api_key_secret_arn" {
-  description = "ARN of the secret that holds the API key."
-  value       = aws_secretsmanager_secret.api_key.arn
+  description = "ARN of the secret that holds the API key; null for a public API."
+  value       = one([for secret in aws_secretsmanager_secret.api_key : secret.arn])
 }
 
 output "api_key_secret_pattern" {
@@ -33,8 +38,8 @@ output "api_key_secret_pattern" {
 }
 
 output "api_key_id" {
-  description = "Identifier of the API key that was issued last."
-  value       = jsondecode(aws_lambda_invocation.api_key.result).api_key_id
+  description = "Identifier of the API key that was issued last; null for a public API."
+  value       = one([for issued in aws_lambda_invocation.api_key : jsondecode(issued.result).api_key_id])
 }
 
 output "name" {

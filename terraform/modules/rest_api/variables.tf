@@ -20,10 +20,11 @@ variable "body" {
   validation {
     condition = try(alltrue(flatten([
       for path, operations in yamldecode(var.body).paths : [
-        for method, operation in operations : length(operation.security) > 0
+        for method, operation in operations :
+        var.quota_per_month == null ? length(operation.security) == 0 : length(operation.security) > 0
       ]
     ])), false)
-    error_message = "Every operation of the document needs a 'security' entry, or it could be called without the key."
+    error_message = "Every operation of the document needs a 'security' entry, or it could be called without the key; those of a public API say 'security: []', so that it is meant."
   }
 }
 
@@ -38,7 +39,7 @@ variable "stage" {
 }
 
 variable "throttle" {
-  description = "Requests per second, and requests at once, for the whole stage and for each key."
+  description = "Requests per second, and requests at once, for the whole stage and, where there are keys, for each."
   type        = object({ rate = number, burst = number })
 
   validation {
@@ -48,23 +49,31 @@ variable "throttle" {
 }
 
 variable "quota_per_month" {
-  description = "Calls a month of each key."
+  description = "Calls a month of each key; null for a public API, which has no keys."
   type        = number
+  default     = null
 
   validation {
-    condition     = var.quota_per_month >= 1
-    error_message = "quota_per_month is 1 or more."
+    condition     = var.quota_per_month == null ? true : var.quota_per_month >= 1
+    error_message = "quota_per_month is 1 or more, or null for a public API."
   }
 }
 
 variable "api_key" {
-  description = "Name and alias of the function that issues the API key; raise `generation` to have a new key."
+  description = "Name and alias of the function that issues the API key; raise `generation` to have a new key. Null for a public API."
   type        = object({ issuer = string, issuer_alias = string, generation = optional(number, 1) })
+  default     = null
+
+  validation {
+    condition     = (var.api_key == null) == (var.quota_per_month == null)
+    error_message = "api_key and quota_per_month go together; a public API has neither."
+  }
 }
 
 variable "secret_recovery_days" {
   description = "Days in which a deleted secret can be brought back; 0 deletes it at once."
   type        = number
+  default     = 30
 
   validation {
     condition     = var.secret_recovery_days == 0 || (var.secret_recovery_days >= 7 && var.secret_recovery_days <= 30)
