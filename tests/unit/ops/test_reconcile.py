@@ -1,0 +1,336 @@
+"""What became of each event follows from the audit log, the executions and the queues alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ops.dead_letters import FAILED, ORIGIN, DeadLetter
+from ops.errors import OperationError
+from ops.executions import Execution
+from ops.flow import Flow
+from ops.reconcile import (
+    SETTLE_SECONDS,
+    Accepted,
+    Fate,
+    Found,
+    Reconciliation,
+    Report,
+    audited,
+    judge,
+    matches,
+    moment,
+)
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(hours=1)
+LEAD = {"rut": "1-9", "store": "centre"}
+ROWS = {"CLIENTS": {("1-9",): 1}, "PARTNERS": {("1-9", "centre"): 1}, "BENEFIT": {("1-9",): 1}}
+LOG = "/aws/events/bus-audit"
+
+
+def accepted(name: str, *resources: str, at: datetime = LONG_AGO) -> Accepted:
+    return Accepted(name, at, "kranio.event.crm", "CRM Registration", resources)
+
+
+def execution(event: str, status: str, lead: Any = None) -> Execution:
+    stopped = None if status == "RUNNING" else LONG_AGO
+    output = json.dumps(lead) if lead else None
+    return Execution(
+        f"arn:{event}", f"{event}_1", status, LONG_AGO, stopped, json.dumps({"id": event}),
+        output=output,
+    )  # fmt: skip
+
+
+def letter(event: str, queue: str = FAILED) -> DeadLetter:
+    return DeadLetter(
+        queue, f"message-{event}", "", LONG_AGO, "CreateClient", "CrmUnavailable", "no answer",
+        f"arn:{event}", {"id": event},
+    )  # fmt: skip
+
+
+def fates(found: Found) -> dict[str, Fate]:
+    return {verdict.event.id: verdict.fate for verdict in judge(found, NOW).verdicts}
+
+
+def one(
+    event: Accepted,
+    *executions: Execution,
+    letters: dict[str, DeadLetter] | None = None,
+    **more: Any,
+) -> Report:
+    return judge(Found([event], {event.id: executions}, letters or {}, **more), NOW)
+
+
+@pytest.mark.parametrize(
+    ("executions", "waits", "fate"),
+    [
+        (["SUCCEEDED"], False, Fate.ARRIVED),
+        (["FAILED", "SUCCEEDED"], False, Fate.ARRIVED),
+        (["FAILED"], True, Fate.WAITING),
+        ([], True, Fate.WAITING),
+        (["RUNNING"], False, Fate.IN_FLIGHT),
+        (["FAILED", "RUNNING"], False, Fate.IN_FLIGHT),
+        (["FAILED"], False, Fate.LOST),
+        (["TIMED_OUT"], False, Fate.LOST),
+        ([], False, Fate.LOST),
+    ],
+)
+def test_an_event_has_one_fate(executions: list[str], waits: bool, fate: Fate) -> None:
+    report = one(
+        accepted("a"),
+        *(execution("a", status) for status in executions),
+        letters={"a": letter("a")} if waits else None,
+    )
+
+    assert [verdict.fate for verdict in report.verdicts] == [fate]
+    assert report.is_whole == (fate is not Fate.LOST)
+
+
+def test_an_event_has_a_minute_to_start_its_execution() -> None:
+    young, old = (accepted("a", at=NOW - timedelta(seconds=s)) for s in (59, 61))
+
+    assert one(young).counts[Fate.IN_FLIGHT] == 1
+    assert one(old).counts[Fate.LOST] == 1
+
+
+def test_what_waits_tells_where_since_when_and_why() -> None:
+    [verdict] = one(accepted("a"), letters={"a": letter("a")}).verdicts
+
+    assert (verdict.place, verdict.since) == (FAILED, LONG_AGO)
+    assert verdict.reason == "CrmUnavailable in CreateClient"
+
+
+def test_the_fate_of_what_was_sent_again_is_that_of_the_last() -> None:
+    first = accepted("first")
+    second = accepted("second", f"{ORIGIN}first", "arn:execution:1")
+    third = accepted("third", f"{ORIGIN}first", at=LONG_AGO + timedelta(minutes=1))
+    failed = {name: [execution(name, "FAILED")] for name in ("first", "second")}
+
+    lost = fates(Found([first, second, third], failed, {}))
+    arrived = fates(
+        Found([first, second, third], {**failed, "third": [execution("third", "SUCCEEDED")]}, {})
+    )
+
+    assert lost == {"first": Fate.SENT_AGAIN, "second": Fate.SENT_AGAIN, "third": Fate.LOST}
+    assert arrived["third"] is Fate.ARRIVED
+
+
+def test_of_two_in_the_same_second_the_one_that_names_the_other_is_the_later() -> None:
+    again = accepted("b", f"{ORIGIN}a")
+
+    assert fates(Found([again, accepted("a")], {}, {})) == {
+        "a": Fate.SENT_AGAIN,
+        "b": Fate.LOST,
+    }
+
+
+def test_what_was_sent_again_and_waits_still_is_not_said_to_be_sent_again_only() -> None:
+    events = [accepted("a"), accepted("b", f"{ORIGIN}a")]
+
+    assert fates(Found(events, {}, {"a": letter("a")}))["a"] is Fate.WAITING
+
+
+def test_a_success_without_its_rows_is_a_loss() -> None:
+    arrived = execution("a", "SUCCEEDED", LEAD)
+
+    assert one(accepted("a"), arrived, keys=ROWS).is_whole
+    report = one(accepted("a"), arrived, keys={**ROWS, "PARTNERS": {("1-9", "other"): 1}})
+    assert [(v.fate, v.reason) for v in report.verdicts] == [(Fate.LOST, "no row in PARTNERS")]
+
+
+def test_the_rows_of_a_smoke_test_were_removed_by_it() -> None:
+    smoke = execution("a", "SUCCEEDED", {"rut": "000123456-0", "store": "smoke_test"})
+
+    assert one(accepted("a"), smoke, keys=ROWS).is_whole
+
+
+def test_a_row_that_is_there_twice_is_told() -> None:
+    report = one(
+        accepted("a"), execution("a", "SUCCEEDED", LEAD), keys={**ROWS, "CLIENTS": {("1-9",): 2}}
+    )
+
+    assert report.duplicated == [("CLIENTS", ("1-9",), 2)]
+    assert not report.is_whole
+    assert report.summary == ("1 accepted: 1 arrived, 0 waiting, 0 in flight, 0 lost, 1 duplicated")
+
+
+def test_the_summary_says_how_it_stands() -> None:
+    events = [accepted(str(number)) for number in range(1000)]
+    executions = {str(number): [execution(str(number), "SUCCEEDED")] for number in range(990)}
+    executions |= {str(number): [execution(str(number), "RUNNING")] for number in range(998, 1000)}
+    letters = {str(number): letter(str(number)) for number in range(990, 998)}
+
+    report = judge(Found(events, executions, letters), NOW)
+
+    assert report.summary == "1,000 accepted: 990 arrived, 8 waiting, 2 in flight, 0 lost"
+    assert json.loads(json.dumps(report.as_json()))["in_flight"] == 2
+
+
+def test_a_line_of_the_log_that_tells_of_no_event_is_not_passed_over() -> None:
+    assert not replace(one(accepted("a"), execution("a", "SUCCEEDED")), unreadable=1).is_whole
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("90m", NOW - timedelta(minutes=90)),
+        ("2h", NOW - timedelta(hours=2)),
+        ("7d", NOW - timedelta(days=7)),
+        ("2026-11-21T10:00Z", NOW - timedelta(hours=2)),
+        ("2026-11-21T10:00", NOW - timedelta(hours=2)),
+        ("2026-11-21T10:00+01:00", NOW - timedelta(hours=3)),
+    ],
+)
+def test_a_moment_is_a_time_or_so_long_ago(text: str, value: datetime) -> None:
+    assert moment(text, NOW) == value
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2x", "-1h"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(OperationError, match="no moment"):
+        moment(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ({"source": ["kranio.event.crm"], "detail-type": ["CRM Registration"]}, True),
+        ({"source": ["other", "kranio.event.crm"]}, True),
+        ({"source": [{"prefix": "kranio."}]}, True),
+        ({"source": [{"prefix": "other."}]}, False),
+        ({"source": ["kranio.event.crm"], "detail-type": ["other"]}, False),
+    ],
+)
+def test_the_rule_says_which_events_are_the_flows(pattern: dict[str, Any], fits: bool) -> None:
+    assert matches(pattern, accepted("a")) is fits
+
+
+def test_a_rule_that_asks_for_what_the_log_does_not_hold_is_not_guessed_at() -> None:
+    with pytest.raises(OperationError, match="detail"):
+        matches({"detail": {"store": ["x"]}}, accepted("a"))
+
+
+def test_a_line_of_the_log_is_read_as_eventbridge_writes_it() -> None:
+    line = (
+        '{"id":"b","source":"s","detail_type":"d",'
+        '"resources":"[flowbridge:event/a, arn:aws:states:::execution:m:1]"}'
+    )
+
+    event = audited(line, int(NOW.timestamp() * 1000))
+
+    assert event is not None
+    assert (event.at, event.origin, len(event.resources)) == (NOW, "a", 2)
+    assert audited('{"id":"b"broken"', 0) is None
+    assert audited('{"id":"b"}', 0) is None
+
+
+class StepFunctions:
+    """The executions of one state machine, and what of them was asked for."""
+
+    def __init__(self, *executions: Execution) -> None:
+        self.executions = executions
+        self.described: list[str] = []
+
+    def get_paginator(self, operation: str) -> StepFunctions:
+        self.operation = operation
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        if self.operation == "list_executions":
+            return [{"executions": [self.as_listed(e) for e in self.executions]}]
+        entered = {"type": "FailStateEntered", "stateEnteredEventDetails": {"name": "Failed"}}
+        return [{"events": [entered]}]
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803  boto3's
+        self.described.append(executionArn)
+        [found] = [e for e in self.executions if e.arn == executionArn]
+        return {**self.as_listed(found), "input": found.input}
+
+    @staticmethod
+    def as_listed(execution: Execution) -> dict[str, Any]:
+        listed = {
+            "executionArn": execution.arn,
+            "name": execution.name,
+            "status": execution.status,
+            "startDate": execution.started,
+        }
+        return listed | ({"stopDate": execution.stopped} if execution.stopped else {})
+
+
+@pytest.fixture
+def environment(aws: Callable[[str], Any]) -> Callable[..., Reconciliation]:
+    """A bus's rule, its log and queues of moto; returns the reconciliation of some executions."""
+    events, logs, sqs = aws("events"), aws("logs"), aws("sqs")
+    events.create_event_bus(Name="bus")
+    pattern = json.dumps({"source": ["kranio.event.crm"]})
+    events.put_rule(Name="rule", EventBusName="bus", EventPattern=pattern)
+    logs.create_log_group(logGroupName=LOG)
+    logs.create_log_stream(logGroupName=LOG, logStreamName="one")
+    urls = [sqs.create_queue(QueueName=n)["QueueUrl"] for n in ("failed", "undelivered", "audit")]
+
+    def reconciliation(machine: StepFunctions, *ids: str) -> Reconciliation:
+        lines = [
+            {"id": i, "source": s, "detail_type": "d", "resources": "[]"}
+            for s in ("kranio.event.crm", "another")
+            for i in ([*ids] if s != "another" else ["not-ours"])
+        ]
+        logs.put_log_events(
+            logGroupName=LOG,
+            logStreamName="one",
+            logEvents=[
+                {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": json.dumps(x)}
+                for x in lines
+            ],
+        )
+        flow = Flow("flow", "bus", "rule", "arn:machine", *urls[:2])
+        return Reconciliation(
+            lambda service: machine if service == "stepfunctions" else aws(service),
+            flow,
+            {"log_group": LOG, "queue_url": urls[2]},
+        )
+
+    return reconciliation
+
+
+def recent(event: str, status: str, name: str | None = None) -> Execution:
+    now = datetime.now(UTC)
+    return replace(execution(event, status), started=now, stopped=now, name=name or f"{event}_1")
+
+
+def test_executions_are_found_by_name_and_described_only_where_that_tells_nothing(
+    environment: Callable[..., Reconciliation],
+) -> None:
+    machine = StepFunctions(
+        recent("a", "SUCCEEDED"), recent("b", "SUCCEEDED", "by-hand"), recent("c", "FAILED")
+    )
+    slept: list[float] = []
+
+    report = environment(machine, "a", "b", "c", "c").report(LONG_AGO, slept.append)
+
+    assert {v.event.id: v.fate for v in report.verdicts} == {
+        "a": Fate.ARRIVED,
+        "b": Fate.ARRIVED,
+        "c": Fate.LOST,
+    }
+    assert set(machine.described) == {"arn:b"}
+    # What seems lost is looked for twice.
+    assert slept == [SETTLE_SECONDS]
+
+
+def test_what_the_log_did_not_take_was_accepted_all_the_same(
+    environment: Callable[..., Reconciliation], aws: Callable[[str], Any]
+) -> None:
+    body = {"id": "d", "source": "kranio.event.crm", "detail-type": "d", "resources": []}
+    url = aws("sqs").get_queue_url(QueueName="audit")["QueueUrl"]
+    reconciliation = environment(StepFunctions(), "a")
+    aws("sqs").send_message(QueueUrl=url, MessageBody=json.dumps({**body, "detail": {}}))
+
+    found = reconciliation.gather(datetime.now(UTC) - timedelta(minutes=1))
+
+    assert {event.id for event in found.accepted} == {"a", "d"}

@@ -1,0 +1,123 @@
+"""Executions that ended without leaving a message are found, and go on from where they ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from ops.executions import Executions
+from ops.redrive import Selection, go_on
+from ops.stuck import STUCK, find
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:machine"
+ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:{}"
+
+
+@pytest.fixture
+def stubber() -> Stubber:
+    client = boto3.client(
+        "stepfunctions",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    stubber = Stubber(client)
+    stubber.activate()
+    return stubber
+
+
+def listed(name: str, status: str, stopped: datetime = NOW) -> dict[str, Any]:
+    return {
+        "executionArn": ARN.format(name),
+        "stateMachineArn": MACHINE,
+        "name": name,
+        "status": status,
+        "startDate": stopped - timedelta(seconds=5),
+        "stopDate": stopped,
+    }
+
+
+def lists(stubber: Stubber, **found: list[dict[str, Any]]) -> Executions:
+    """Have the list of each status answered."""
+    for status in ("FAILED", "TIMED_OUT", "ABORTED"):
+        asked = {"stateMachineArn": MACHINE, "statusFilter": status}
+        stubber.add_response("list_executions", {"executions": found.get(status, [])}, asked)
+    return Executions(stubber.client, MACHINE)
+
+
+def ends(stubber: Stubber, name: str, kind: str, state: str, described: dict[str, Any]) -> None:
+    """Have an execution's history, and it itself, answered."""
+    failure = {"error": "ClientError", "cause": "no right"}
+    history = [
+        {"id": 9, "type": "ExecutionFailed", "executionFailedEventDetails": failure},
+        {"id": 8, "type": f"{kind}StateEntered", "stateEnteredEventDetails": {"name": state}},
+    ]
+    asked = {
+        "executionArn": ARN.format(name),
+        "reverseOrder": True,
+        "includeExecutionData": False,
+        "maxResults": 50,
+    }
+    events = [{"timestamp": NOW, **event} for event in history]
+    stubber.add_response("get_execution_history", {"events": events}, asked)
+    if kind != "Fail":
+        answer = {**described, "input": '{"id": "event-1", "detail": {}}'}
+        stubber.add_response("describe_execution", answer, {"executionArn": ARN.format(name)})
+
+
+def test_what_could_not_leave_a_message_is_stuck_where_it_ended(stubber: Stubber) -> None:
+    halted = listed("halted", "FAILED")
+    executions = lists(stubber, FAILED=[halted])
+    ends(stubber, "halted", "Task", "CatchErrors", halted)
+
+    [letter] = find(executions, NOW, ())
+
+    assert (letter.queue, letter.state, letter.error) == (STUCK, "CatchErrors", "ClientError")
+    assert (letter.cause, letter.message_id, letter.since) == ("no right", "halted", NOW)
+    assert letter.event == {"id": "event-1", "detail": {}}
+    stubber.assert_no_pending_responses()
+
+
+def test_what_ended_as_its_flow_foresees_is_not(stubber: Stubber) -> None:
+    failed = listed("failed", "FAILED")
+    executions = lists(stubber, FAILED=[failed])
+    ends(stubber, "failed", "Fail", "RegistrationFailed", failed)
+
+    assert list(find(executions, NOW, ())) == []
+    stubber.assert_no_pending_responses()
+
+
+def test_what_left_a_message_or_ended_too_long_ago_is_not_looked_at(stubber: Stubber) -> None:
+    old = listed("old", "ABORTED", NOW - timedelta(days=14, seconds=1))
+    executions = lists(stubber, FAILED=[listed("known", "FAILED")], ABORTED=[old])
+
+    assert list(find(executions, NOW, [ARN.format("known")])) == []
+    stubber.assert_no_pending_responses()
+
+
+def test_it_goes_on_unless_it_cannot_or_is_not_meant(stubber: Stubber) -> None:
+    executions = lists(stubber, TIMED_OUT=[listed("one", "TIMED_OUT")])
+    ends(stubber, "one", "Task", "CreateClient", listed("one", "TIMED_OUT"))
+    [letter] = find(executions, NOW, ())
+    arn = {"executionArn": ARN.format("one")}
+    stubber.add_response("redrive_execution", {"redriveDate": NOW}, arn)
+    stubber.add_client_error(
+        "redrive_execution", "ExecutionNotRedrivable", "too long ago", expected_params=arn
+    )
+
+    def attempt(selection: Selection, dry_run: bool = False) -> list[tuple[bool, str]]:
+        outcomes = go_on(executions, [letter], selection, 10, dry_run)
+        return [(outcome.goes_on, outcome.reason) for outcome in outcomes]
+
+    assert attempt(Selection(state="CatchErrors")) == []
+    assert attempt(Selection(state="CreateClient"), dry_run=True) == [
+        (False, "would go on from CreateClient")
+    ]
+    assert attempt(Selection(message="on")) == [(True, "")]
+    assert attempt(Selection(everything=True)) == [(False, "cannot go on: too long ago")]
+    stubber.assert_no_pending_responses()
