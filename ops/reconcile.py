@@ -317,12 +317,12 @@ class Reconciliation:
 
     def _accepted(self, since: datetime) -> tuple[list[Accepted], int]:
         """Return the events of the audit log, and how many of its lines are none."""
+        # The log's times are whole seconds.
+        begin = int(since.timestamp()) * 1000
         pages = (
             self._client("logs")
             .get_paginator("filter_log_events")
-            .paginate(
-                logGroupName=self._audit["log_group"], startTime=int(since.timestamp() * 1000)
-            )
+            .paginate(logGroupName=self._audit["log_group"], startTime=begin)
         )
         lines = [line for page in pages for line in page["events"]]
         read = [audited(line["message"], line["timestamp"]) for line in lines]
