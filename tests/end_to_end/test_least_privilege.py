@@ -29,7 +29,7 @@ def proxy_event(body: dict[str, Any]) -> dict[str, Any]:
         ("CreateClient", "ReadApiKey", new_lead()),
         ("CreatePartner", "ReadApiKey", new_lead()),
         ("CreateBenefit", "ReadApiKey", new_lead()),
-        ("CatchErrors", "QueueFailedLeads", FAILURE),
+        ("CatchErrors", "QueueFailures", FAILURE),
         ("CatchErrors", "TellTheBus", FAILURE),
         ("migrate", "ReadDatabaseCredentials", {}),
         (

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from crm_registration import catch_errors
-from crm_registration.catch_errors import MAX_MESSAGE_BYTES, handler
+from crm_registration.catch_errors import handler
+from flowbridge import bus
 from flowbridge.errors import BusRejectedEvent, ConfigurationError
+from flowbridge.failures import MAX_MESSAGE_BYTES
 from tests.support.functions import LEAD, LambdaContext, logged, personal_data_in
 
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:flowbridge-local-crm-registration:one"
@@ -68,7 +69,7 @@ class Surroundings:
 def surroundings(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Surroundings:
     """What the function finds: its queue and its bus."""
     made = Surroundings(aws)
-    monkeypatch.setenv("FAILED_LEADS_QUEUE_URL", made.url)
+    monkeypatch.setenv("FAILED_QUEUE_URL", made.url)
     monkeypatch.setenv("EVENT_BUS_NAME", "bus")
     return made
 
@@ -186,18 +187,14 @@ def test_a_long_cause_does_not_lose_the_lead(surroundings: Surroundings) -> None
     assert body["error"] == {"name": "CrmRejected", "cause": "é" * 1000}
 
 
-def test_the_bus_refuses(
-    surroundings: Surroundings, aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_bus_refuses(surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer of PutEvents is a success even when no event was taken."""
 
     class Bus:
         def put_events(self, **_: Any) -> dict[str, Any]:
             return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
 
-    monkeypatch.setattr(
-        catch_errors, "client", lambda name: Bus() if name == "events" else aws(name)
-    )
+    monkeypatch.setattr(bus, "client", lambda _: Bus())
 
     with pytest.raises(
         BusRejectedEvent, match="refused 'CRM Registration Failed': ThrottlingException"
@@ -205,6 +202,13 @@ def test_the_bus_refuses(
         handler(FAILURE, LambdaContext())
 
     assert len(surroundings.messages()) == 1
+
+
+def test_what_could_not_be_undone_is_told(surroundings: Surroundings) -> None:
+    handler(FAILURE | {"notUndone": ["CreateClient"]}, LambdaContext())
+
+    [message] = surroundings.messages()
+    assert json.loads(message["Body"])["notUndone"] == ["CreateClient"]
 
 
 def test_the_queue_is_missing(surroundings: Surroundings, aws: Callable[[str], Any]) -> None:
@@ -216,7 +220,7 @@ def test_the_queue_is_missing(surroundings: Surroundings, aws: Callable[[str], A
     assert surroundings.events() == []
 
 
-@pytest.mark.parametrize("name", ["FAILED_LEADS_QUEUE_URL", "EVENT_BUS_NAME"])
+@pytest.mark.parametrize("name", ["FAILED_QUEUE_URL", "EVENT_BUS_NAME"])
 def test_a_variable_is_missing(
     name: str, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

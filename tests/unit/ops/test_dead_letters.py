@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from crm_registration.catch_errors import failed_message
+from crm_registration.catch_errors import handler as catch_errors
 from ops.dead_letters import FAILED, ORIGIN, UNDELIVERED, DeadLetter, look, read, remove
 from ops.errors import OperationError
 from ops.events import Publisher
@@ -39,7 +39,7 @@ def failed(number: int, error: str = "CrmUnavailable", *resources: str) -> str:
         "error": {"Error": error, "Cause": "no answer"},
         "execution": EXECUTION.format(number),
     }
-    return json.dumps(failed_message(failure, datetime.now(UTC)))
+    return json.dumps(catch_errors.message(failure, datetime.now(UTC)))
 
 
 class Account:

@@ -1,0 +1,145 @@
+"""Keep an event whose execution failed, and tell the bus of it: what CatchErrors of a flow does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flowbridge import config
+from flowbridge.bus import publish
+from flowbridge.clients import client
+from flowbridge.logs import get_logger
+
+log = get_logger("catch_errors")
+
+MESSAGE_VERSION = 1
+UNKNOWN = "Unknown"
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+#: has more by now; this much every queue takes, its attributes included.
+MAX_MESSAGE_BYTES = 255 * 1024
+SHORT_CAUSE = 1000
+
+
+@dataclass(frozen=True)
+class CatchErrors:
+    """The handler of a flow's CatchErrors.
+
+    Parameters
+    ----------
+    flow
+        The flow's name.
+    detail_type
+        What the bus hears, from the source ``flowbridge.<flow>``.
+    """
+
+    flow: str
+    detail_type: str
+
+    def __call__(self, failure: dict[str, Any], _context: object) -> dict[str, Any]:
+        """Queue the original event with its error, then publish that it failed.
+
+        The queue comes first: if what follows fails, Step Functions repeats both, and a message
+        that is there twice is better than one that is not there.
+
+        Parameters
+        ----------
+        failure
+            ``event`` (the whole original event), ``failedState``, ``error`` (``Error`` and
+            ``Cause`` of the state machine), ``execution`` (its ARN) and, from a flow that undoes
+            what it did, ``notUndone`` (the states that should have and could not). Whatever is
+            missing is left empty: this is the last place that can keep the event.
+
+        Returns
+        -------
+        dict
+            ``messageId`` of the queued message, ``failedState``, ``error`` and ``cause``.
+
+        Raises
+        ------
+        BusRejectedEvent
+            When the bus refuses the event.
+        """
+        message = self.message(failure, datetime.now(UTC))
+        name, state = message["error"]["name"], message["failedState"]
+        queued = client("sqs").send_message(
+            QueueUrl=config.required("FAILED_QUEUE_URL"),
+            MessageBody=message_body(message),
+            MessageAttributes={
+                "errorName": {"DataType": "String", "StringValue": name},
+                "failedState": {"DataType": "String", "StringValue": state},
+            },
+        )
+        event = message["event"]
+        publish(
+            f"flowbridge.{self.flow}",
+            self.detail_type,
+            {
+                "execution": message["execution"],
+                "failedState": state,
+                "error": name,
+                "eventId": event.get("id") if isinstance(event, dict) else None,
+            },
+        )
+        log.warning(
+            "execution failed",
+            extra={"execution": message["execution"], "error": name, "failed_state": state},
+        )
+        return {
+            "messageId": queued["MessageId"],
+            "failedState": state,
+            "error": name,
+            "cause": message["error"]["cause"],
+        }
+
+    def message(self, failure: dict[str, Any], now: datetime) -> dict[str, Any]:
+        """Return the message of the failed queue: all that is needed to send the event again."""
+        error = failure.get("error") or {}
+        left = {"notUndone": failure["notUndone"]} if failure.get("notUndone") else {}
+        return {
+            "version": MESSAGE_VERSION,
+            "flow": self.flow,
+            "failedAt": now.isoformat(timespec="milliseconds"),
+            "failedState": failure.get("failedState") or UNKNOWN,
+            "error": {
+                "name": error.get("Error") or UNKNOWN,
+                "cause": readable_cause(error.get("Cause") or ""),
+            },
+            "execution": failure.get("execution"),
+            **left,
+            "event": failure.get("event"),
+        }
+
+
+def message_body(message: dict[str, Any]) -> str:
+    """Return the text of a message; a cause that makes it too large for the queue is cut."""
+    body = _text(message)
+    if len(body.encode()) > MAX_MESSAGE_BYTES:
+        error = message["error"]
+        body = _text({**message, "error": {**error, "cause": error["cause"][:SHORT_CAUSE]}})
+    return body
+
+
+def readable_cause(cause: str) -> str:
+    """Return the message of a Lambda function's error, or another cause as it is.
+
+    Step Functions gives a function's error as the JSON object that the runtime made of the
+    exception, stack trace included.
+    """
+    try:
+        value = json.loads(cause)
+    except json.JSONDecodeError:
+        return cause
+    message = value.get("errorMessage") if isinstance(value, dict) else None
+    return message if isinstance(message, str) else cause
+
+
+def _text(message: dict[str, Any]) -> str:
+    text = json.dumps(message, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # A bad event may hold half a character, and still must be kept.
+        return json.dumps(message)
+    return text
