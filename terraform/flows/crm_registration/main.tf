@@ -16,42 +16,42 @@ locals {
   }
 }
 
-# --- from the bus to the state machine -------------------------------------------------------
+# --- from the bus through the state machine --------------------------------------------------
 
-module "rule" {
-  source = "../../modules/event_rule"
-
-  name           = local.name
-  description    = "Starts the registration of each lead that arrives on the bus."
-  event_bus_name = var.event_bus.name
-  target_arn     = module.state_machine.alias_arn
-  plain_http     = var.emulator_endpoint != null
-  role           = var.role
-  alarm_actions  = var.alarm_actions
-  tags           = local.tags
-
-  pattern = jsonencode({
-    source        = var.event_pattern.sources
-    "detail-type" = var.event_pattern.detail_types
-  })
-}
-
-module "state_machine" {
-  source = "../../modules/state_machine"
+module "flow" {
+  source = "../../modules/event_flow"
 
   name          = local.name
+  description   = "Starts the registration of each lead that arrives on the bus."
+  event_bus     = var.event_bus
+  pattern       = var.event_pattern
+  package       = var.packages["crm_registration"]
+  retry         = var.retry
+  canaries      = local.canaries
+  logs          = var.logs
   role          = var.role
   alarm_actions = var.alarm_actions
-  logs          = var.logs
+  plain_http    = var.emulator_endpoint != null
   tags          = local.tags
 
-  definition = templatefile("${path.module}/state_machine.asl.json.tftpl", {
-    functions = { for state, function in module.step_function : state => function.alias_arn }
-    retry     = var.retry
-  })
-}
+  definition = { template = "${path.module}/state_machine.asl.json.tftpl" }
 
-# --- the state machine's functions -----------------------------------------------------------
+  failed = {
+    name        = "failed-leads"
+    description = "Leads that could not be registered wait in ${local.name}-failed-leads. Each message says why; mend that, then send them again."
+  }
+
+  # Named as the states.
+  step_functions = {
+    ReceiveLead = {
+      module      = "receive_lead"
+      description = "Takes the lead out of the event, checks it and gives it its one written form."
+    }
+    CreateClient  = merge(local.calls_api, { module = "create_client", description = "Has the CRM API register the lead's client." })
+    CreatePartner = merge(local.calls_api, { module = "create_partner", description = "Has the CRM API register the lead's partner." })
+    CreateBenefit = merge(local.calls_api, { module = "create_benefit", description = "Has the CRM API register the lead's benefit." })
+  }
+}
 
 locals {
   calls_api = {
@@ -63,59 +63,26 @@ locals {
       ReadApiKey = { actions = ["secretsmanager:GetSecretValue"], resources = [module.api.api_key_secret_pattern] }
     }
   }
-
-  # Named as the states.
-  step_functions = {
-    ReceiveLead = {
-      module      = "receive_lead"
-      description = "Takes the lead out of the event, checks it and gives it its one written form."
-      environment = {}
-      statements  = {}
-    }
-    CreateClient  = merge(local.calls_api, { module = "create_client", description = "Has the CRM API register the lead's client." })
-    CreatePartner = merge(local.calls_api, { module = "create_partner", description = "Has the CRM API register the lead's partner." })
-    CreateBenefit = merge(local.calls_api, { module = "create_benefit", description = "Has the CRM API register the lead's benefit." })
-    CatchErrors = {
-      module      = "catch_errors"
-      description = "Keeps a failed lead in its queue and tells the bus of it."
-      environment = {
-        FAILED_LEADS_QUEUE_URL = module.failed_leads.url
-        EVENT_BUS_NAME         = var.event_bus.name
-      }
-      statements = {
-        QueueFailedLeads = { actions = ["sqs:SendMessage"], resources = [module.failed_leads.arn] }
-        TellTheBus       = { actions = ["events:PutEvents"], resources = [var.event_bus.arn] }
-      }
-    }
-  }
 }
 
-module "step_function" {
-  source   = "../../modules/lambda_function"
-  for_each = local.step_functions
-
-  name            = "${local.name}-${replace(each.value.module, "_", "-")}"
-  canary          = lookup(local.canaries, "${local.name}-${replace(each.value.module, "_", "-")}", null)
-  description     = each.value.description
-  package         = var.packages["crm_registration"]
-  handler         = "crm_registration.${each.value.module}.handler"
-  environment     = each.value.environment
-  statements      = each.value.statements
-  timeout_seconds = 30
-  logs            = var.logs
-  role            = var.role
-  alarm_actions   = var.alarm_actions
-  tags            = local.tags
+moved {
+  from = module.rule
+  to   = module.flow.module.rule
 }
 
-module "failed_leads" {
-  source = "../../modules/queue"
+moved {
+  from = module.state_machine
+  to   = module.flow.module.state_machine
+}
 
-  name          = "${local.name}-failed-leads"
-  alarm         = { description = "Leads that could not be registered wait in ${local.name}-failed-leads. Each message says why; mend that, then send them again." }
-  plain_http    = var.emulator_endpoint != null
-  alarm_actions = var.alarm_actions
-  tags          = local.tags
+moved {
+  from = module.step_function
+  to   = module.flow.module.step_function
+}
+
+moved {
+  from = module.failed_leads
+  to   = module.flow.module.failed
 }
 
 # --- from the API to the database ------------------------------------------------------------
@@ -299,7 +266,7 @@ resource "aws_lambda_invocation" "migrate" {
 # --- what the outputs tell of ----------------------------------------------------------------
 
 locals {
-  functions = merge(module.step_function, module.backend_function, {
+  functions = merge(module.flow.step_functions, module.backend_function, {
     migrate          = module.migrate
     remove_synthetic = module.remove_synthetic
     api_key_issuer   = module.api_key_issuer

@@ -1,11 +1,11 @@
 output "state_machine_arn" {
   description = "ARN of the state machine."
-  value       = module.state_machine.arn
+  value       = module.flow.state_machine_arn
 }
 
 output "rule_name" {
   description = "Name of the rule that starts the state machine."
-  value       = module.rule.name
+  value       = module.flow.rule_name
 }
 
 output "api_url" {
@@ -20,12 +20,12 @@ output "api_key_secret_arn" {
 
 output "failed_queue_url" {
   description = "URL of the queue of failed leads."
-  value       = module.failed_leads.url
+  value       = module.flow.failed_queue_url
 }
 
 output "undelivered_queue_url" {
   description = "URL of the queue of events that could not start the state machine."
-  value       = module.rule.dead_letter_queue_url
+  value       = module.flow.undelivered_queue_url
 }
 
 output "functions" {
@@ -38,21 +38,19 @@ output "functions" {
 output "observed" {
   description = "What the environment's dashboard shows of the flow."
   value = {
-    state_machines = { this = { name = local.name, arn = module.state_machine.arn } }
+    state_machines = module.flow.observed.state_machines
     apis           = { crm = { name = local.api_name, stage = module.api.stage } }
-    rules          = { this = { name = module.rule.name, event_bus_name = var.event_bus.name } }
-    queues         = [module.failed_leads.name, module.rule.dead_letter_queue_name]
+    rules          = module.flow.observed.rules
+    queues         = module.flow.observed.queues
 
     functions = {
       for key, function in local.functions : key => { name = function.name, timeout_seconds = function.timeout_seconds }
     }
 
     alarm_names = concat(
-      module.state_machine.alarm_names,
+      module.flow.observed.alarm_names,
       module.api.alarm_names,
       flatten([for function in local.functions : function.alarm_names]),
-      module.rule.alarm_names,
-      module.failed_leads.alarm_names,
     )
   }
 }

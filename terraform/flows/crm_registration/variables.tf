@@ -47,11 +47,6 @@ variable "event_pattern" {
     # The form's sender writes a blank at the end.
     detail_types = ["CRM Registration", "CRM Registration "]
   }
-
-  validation {
-    condition     = length(var.event_pattern.sources) > 0 && length(var.event_pattern.detail_types) > 0
-    error_message = "Give at least one source and one detail-type, or the rule would match every event."
-  }
 }
 
 variable "api" {
@@ -65,19 +60,14 @@ variable "api" {
 }
 
 variable "retry" {
-  description = "How a state repeats a call that may work later: first wait, repetitions, growth of the wait, longest wait."
+  description = "How a state repeats a call that may work later, as modules/event_flow takes it."
   type = object({
-    interval_seconds  = optional(number, 2)
-    max_attempts      = optional(number, 6)
-    backoff_rate      = optional(number, 2)
-    max_delay_seconds = optional(number, 60)
+    interval_seconds  = optional(number)
+    max_attempts      = optional(number)
+    backoff_rate      = optional(number)
+    max_delay_seconds = optional(number)
   })
   default = {}
-
-  validation {
-    condition     = var.retry.interval_seconds >= 1 && var.retry.max_attempts >= 0 && var.retry.backoff_rate >= 1 && var.retry.max_delay_seconds > var.retry.interval_seconds
-    error_message = "retry takes a first wait of 1 s or more, 0 or more repetitions, a growth of 1 or more, and a longest wait above the first."
-  }
 }
 
 variable "backend_concurrency" {

@@ -9,6 +9,8 @@ locals {
   arn   = "arn:${local.partition}:states:${local.place}:stateMachine:${var.name}"
   alias = "live"
 
+  role_arn = "arn:${local.partition}:iam::${data.aws_caller_identity.current.account_id}:role${var.role.path}${var.name}"
+
   # The states of the definition, and of Parallel branches and Map processors down to three levels.
   states_0 = values(jsondecode(var.definition).States)
   states_1 = flatten([for s in local.states_0 : concat([for b in try(s.Branches, []) : values(b.States)], [try(values(s.ItemProcessor.States), [])])])
@@ -20,23 +22,36 @@ locals {
       integration = replace(state.Resource, "/^arn:[^:]+:states:::/", "")
       # JSONata states have Arguments, JSONPath states have Parameters.
       arguments = try(state.Arguments, state.Parameters, {})
+      # A task with credentials is done by a role that it names, one of those in the expression.
+      roles = try(regexall("arn:[^:']+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+", state.Credentials.RoleArn), null)
     } if try(state.Type, "") == "Task"
+  ]
+  # The ARNs of what each task calls. An argument is an ARN, or a name that ends one: the last part of
+  # a URL, or the domain of a mail address.
+  targets = [
+    for task in local.tasks : flatten([
+      for target in try(local.integrations[task.integration].targets, []) : [
+        for value in(
+          task.integration == "events:putEvents"
+          ? [for entry in try(task.arguments.Entries, []) : try(entry.EventBusName, "")]
+          : [try(task.arguments[target.argument], task.arguments.Content.Template[target.argument], "")]
+        ) :
+        startswith(value, "arn:") || value == "" ? value : "${target.arn_prefix}${basename(regex("[^@]*$", trimsuffix(value, ">")))}${try(target.arn_suffix, "")}"
+      ]
+    ])
   ]
   unknown_integrations = distinct([for task in local.tasks : task.integration if !contains(keys(local.integrations), task.integration)])
   task_count           = length(regexall("\"Type\"\\s*:\\s*\"Task\"", var.definition))
 
-  # What each integration calls. An argument is an ARN, or the name that ends one.
-  called = {
-    for name, integration in local.integrations : name => sort(distinct(flatten([
-      for task in local.tasks : [
-        for value in(
-          name == "events:putEvents"
-          ? [for entry in try(task.arguments.Entries, []) : try(entry.EventBusName, "")]
-          : [try(task.arguments[integration.argument], "")]
-        ) : startswith(value, "arn:") ? value : "${integration.arn_prefix}${basename(value)}"
-      ] if task.integration == name
-    ]))) if contains([for task in local.tasks : task.integration], name)
-  }
+  # What each integration calls by the state machine's own right, and what by that of tasks' roles.
+  own_tasks       = { for index, task in local.tasks : index => task.integration if task.roles == null }
+  delegated_tasks = { for index, task in local.tasks : index => task.integration if task.roles != null }
+
+  called    = { for name in distinct(values(local.own_tasks)) : name => sort(distinct(flatten([for index, of in local.own_tasks : local.targets[index] if of == name]))) }
+  delegated = { for name in distinct(values(local.delegated_tasks)) : name => sort(distinct(flatten([for index, of in local.delegated_tasks : local.targets[index] if of == name]))) }
+
+  task_roles = sort(distinct(flatten([for task in local.tasks : task.roles == null ? [] : task.roles])))
+  assumed    = length(local.task_roles) == 0 ? {} : { AssumeTaskRoles = local.task_roles }
 }
 
 resource "aws_sfn_state_machine" "this" {
@@ -69,8 +84,13 @@ resource "aws_sfn_state_machine" "this" {
     }
 
     precondition {
-      condition     = alltrue([for arn in flatten(values(local.called)) : can(regex("^arn:[^{}% ]*[^:/{}% ]$", arn))])
+      condition     = alltrue([for arn in flatten(local.targets) : can(regex("^arn:[^{}% ]*[^:/{}% ]$", arn))])
       error_message = "Each task of ${var.name} must name what it calls by its ARN, given in the template, not computed at run time: the role allows these ARNs and no others."
+    }
+
+    precondition {
+      condition     = alltrue([for task in local.tasks : task.roles == null || length(coalesce(task.roles, [])) > 0])
+      error_message = "Credentials.RoleArn of a task of ${var.name} must name each role that it can be by its ARN: the state machine may take on these and no others."
     }
   }
 
@@ -142,7 +162,17 @@ data "aws_iam_policy_document" "this" {
     content {
       # lambda:invoke becomes LambdaInvoke.
       sid       = replace(title(replace(replace(statement.key, "/([A-Z])/", " $1"), "/[:.]/", " ")), " ", "")
-      actions   = local.integrations[statement.key].actions
+      actions   = try(local.integrations[statement.key].actions, [])
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.assumed
+
+    content {
+      sid       = statement.key
+      actions   = ["sts:AssumeRole"]
       resources = statement.value
     }
   }

@@ -25,6 +25,18 @@ output "role_name" {
   value       = aws_iam_role.this.name
 }
 
+output "role_arn" {
+  description = "ARN of the state machine's role, known before the role is made."
+  value       = local.role_arn
+}
+
+output "delegated" {
+  description = "What the tasks that name a role of their own call, by integration: the actions, and the ARNs of what is called."
+  value = {
+    for name, arns in local.delegated : name => { actions = try(local.integrations[name].actions, []), resources = arns }
+  }
+}
+
 output "log_group_name" {
   description = "Name of the state machine's log group."
   value       = aws_cloudwatch_log_group.this.name
