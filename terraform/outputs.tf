@@ -20,7 +20,7 @@ output "event_audit" {
 
 output "event_rule_names" {
   description = "Rules that give events to the flows, by flow."
-  value       = { for name, flow in local.flows : name => flow.rule_name }
+  value       = { for name, flow in local.started_flows : name => flow.rule_name }
 }
 
 output "database" {
@@ -35,32 +35,37 @@ output "database" {
 
 output "state_machine_arns" {
   description = "State machines, by flow."
-  value       = { for name, flow in local.flows : name => flow.state_machine_arn }
+  value       = { for name, flow in local.started_flows : name => flow.state_machine_arn }
 }
 
 output "api_urls" {
   description = "URLs of the APIs, by flow."
-  value       = { for name, flow in local.flows : name => flow.api_url }
+  value       = { for name, flow in local.started_flows : name => flow.api_url }
 }
 
 output "api_key_secret_arns" {
   description = "Secrets with the API keys, by flow."
-  value       = { for name, flow in local.flows : name => flow.api_key_secret_arn }
+  value       = { for name, flow in local.started_flows : name => flow.api_key_secret_arn }
 }
 
 output "failed_queue_urls" {
   description = "Queues of failed events, by flow."
-  value       = { for name, flow in local.flows : name => flow.failed_queue_url }
+  value       = { for name, flow in local.started_flows : name => flow.failed_queue_url }
 }
 
 output "undelivered_queue_urls" {
   description = "Queues of events that could not be delivered, by flow."
-  value       = { for name, flow in local.flows : name => flow.undelivered_queue_url }
+  value       = { for name, flow in local.started_flows : name => flow.undelivered_queue_url }
 }
 
 output "functions" {
   description = "Functions by flow and by state, endpoint or task: the name of each and the package that it runs."
   value       = { for name, flow in local.flows : name => flow.functions }
+}
+
+output "web_urls" {
+  description = "Addresses of the web pages, by flow."
+  value       = { for name, flow in local.flows : name => flow.web_url if contains(keys(flow), "web_url") }
 }
 
 output "dashboard_name" {

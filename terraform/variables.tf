@@ -86,7 +86,7 @@ variable "packages_manifest" {
 variable "flows" {
   description = "Flows that the environment has, by the names of their folders below flows/."
   type        = set(string)
-  default     = ["crm_registration"]
+  default     = ["crm_registration", "lead_form"]
 
   validation {
     condition     = alltrue([for flow in var.flows : fileexists("${path.root}/flows/${flow}/main.tf")])
@@ -144,6 +144,16 @@ variable "api" {
     quota_per_month = number
     key_generation  = optional(number)
   })
+}
+
+variable "lead_form" {
+  description = "The lead form: leads per second, and at once, of all people together; own names of the page and the ARN of their certificate in us-east-1."
+  type = object({
+    rate   = optional(number)
+    burst  = optional(number)
+    domain = optional(object({ names = list(string), certificate_arn = string }))
+  })
+  default = {}
 }
 
 variable "retry" {

@@ -2,7 +2,8 @@
 
 ``PutRestApi`` is answered (see `openapi_import`), executions can go on (see `emulator_redrive`),
 RDS instances are real MariaDB servers (see `emulator_rds`), other answers are made whole (see
-`emulator_answers`), and the tasks of state machines have roles (see `emulator_tasks`).
+`emulator_answers`), the tasks of state machines have roles (see `emulator_tasks`), and browsers can
+open CloudFront's sites (see `emulator_web`).
 
 Run by the local environment as a program of its own, in a Python environment that holds the
 emulator and boto3 and nothing of the project: Lambda functions inherit that environment, so a
@@ -27,6 +28,7 @@ import emulator_answers
 import emulator_rds
 import emulator_redrive
 import emulator_tasks
+import emulator_web
 
 LOOPBACK = "127.0.0.1"
 ROOT_KEY = "test"
@@ -146,6 +148,7 @@ async def serve(port: int) -> None:
     from ministack.app import app
 
     emulator_answers.make_whole()
+    emulator_web.serve_api_origins(port)
     emulator_tasks.make_whole()
     emulator_redrive.make_redrivable()
     stop = asyncio.Event()
@@ -159,7 +162,7 @@ async def serve(port: int) -> None:
     config.keep_alive_timeout = 3600
     config.keep_alive_max_requests = 10**9
     config.graceful_timeout = 3
-    application = WithPutRestApi(app, f"http://{LOOPBACK}:{port}")
+    application = emulator_web.WithLocalSites(WithPutRestApi(app, f"http://{LOOPBACK}:{port}"))
 
     async def stopped() -> None:
         await stop.wait()

@@ -3,6 +3,9 @@ region      = "us-east-1"
 # Your development account.
 account_id = "111111111111"
 
+# Folders below flows/.
+flows = ["crm_registration", "lead_form"]
+
 network = {
   own = { cidr = "10.1.0.0/20" }
 }

@@ -5,6 +5,9 @@ region            = "us-east-1"
 account_id        = "000000000000"
 emulator_endpoint = "http://127.0.0.1:4566"
 
+# Folders below flows/.
+flows = ["crm_registration", "lead_form"]
+
 database = {
   mode = "on_premises"
   on_premises = {

@@ -3,6 +3,9 @@ region      = "us-east-1"
 # Your production account.
 account_id = "333333333333"
 
+# Folders below flows/.
+flows = ["crm_registration", "lead_form"]
+
 network = {
   own = { cidr = "10.3.0.0/20" }
 }
@@ -23,6 +26,12 @@ api = {
   rate            = 100
   burst           = 200
   quota_per_month = 3000000
+}
+
+# The form's own name, and its certificate in us-east-1, go in here as `domain`.
+lead_form = {
+  rate  = 30
+  burst = 60
 }
 
 backend_concurrency  = 20

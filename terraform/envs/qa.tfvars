@@ -3,6 +3,9 @@ region      = "us-east-1"
 # Your quality assurance account.
 account_id = "222222222222"
 
+# Folders below flows/.
+flows = ["crm_registration", "lead_form"]
+
 network = {
   own = { cidr = "10.2.0.0/20" }
 }

@@ -59,7 +59,7 @@ def terraform_of(
     """
     folder = tmp_path_factory.mktemp("environments")
     shutil.copytree(ROOT, folder / "terraform", ignore=shutil.ignore_patterns(".terraform"))
-    for name in ("lambda_src", "build"):
+    for name in ("lambda_src", "build", "web"):
         (folder / name).symlink_to(REPOSITORY / name)
     override = folder / "terraform" / "backend_override.tf"
     override.write_text('terraform {\n  backend "local" {}\n}\n')
