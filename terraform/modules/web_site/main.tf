@@ -38,6 +38,7 @@ resource "aws_s3_bucket" "this" {
   # checkov:skip=CKV_AWS_18:Nobody but the distribution reads it; the account's CloudTrail records the rest
   # checkov:skip=CKV_AWS_145:Keys that S3 manages; the files are public anyway
   # checkov:skip=CKV_AWS_144:The files can be put there again from the commit
+  # checkov:skip=CKV2_AWS_61:Old versions are what a file can be gone back to; they are a few kB
   # checkov:skip=CKV2_AWS_62:Nothing waits for these objects
   bucket = local.bucket
   tags   = var.tags
@@ -49,27 +50,6 @@ resource "aws_s3_bucket_versioning" "this" {
   versioning_configuration {
     status = "Enabled"
   }
-}
-
-resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  rule {
-    id     = "forget-old-versions"
-    status = "Enabled"
-
-    filter {}
-
-    noncurrent_version_expiration {
-      noncurrent_days = 90
-    }
-
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 1
-    }
-  }
-
-  depends_on = [aws_s3_bucket_versioning.this]
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
@@ -195,6 +175,17 @@ resource "aws_cloudfront_response_headers_policy" "this" {
       access_control_max_age_sec = 365 * 24 * 3600
       include_subdomains         = true
       override                   = true
+    }
+  }
+
+  # What S3 tells of the object is nobody's business.
+  remove_headers_config {
+    dynamic "items" {
+      for_each = toset(["x-amz-server-side-encryption", "x-amz-tagging-count", "x-amz-version-id"])
+
+      content {
+        header = items.value
+      }
     }
   }
 
