@@ -9,6 +9,7 @@ only: ``python3 ops/prepare.py [ops|dev|bench]``. It makes
 - ``.venv-bench`` and ``.venv-runtime``: for benchmarks, what they compare with and draw with, and
   what Lambda's runtime holds,
 - MariaDB's programs, installed where they are missing and it may,
+- Chromium for developers, likewise: the tests of the web pages run in it,
 - Terraform's command-line configuration, when the provider lies in a mirror on this computer.
 """
 
@@ -41,6 +42,16 @@ TERRAFORM_MINIMUM = (1, 11)
 MARIADB_PROGRAMS = ("mariadbd", "mariadb-install-db")
 #: The server and the scripts of its data folder, without the service that `mariadb-server` starts.
 MARIADB_PACKAGES = ("mariadb-server-core", "mariadb-client-core")
+#: By any of these names, on the PATH or, on a Mac, where its windows are.
+CHROMIUM_PROGRAMS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+#: A page is looked at, too, and without a font it has no letters.
+CHROMIUM_PACKAGES = ("chromium", "fonts-dejavu-core")
 #: Debian keeps the server where only root's PATH looks.
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/homebrew/bin")
 
@@ -200,10 +211,15 @@ def _install(what: str, packages: Iterable[str], elsewhere: str) -> None:
     # A machine that was just started often updates itself, and holds the lock meanwhile.
     apt = [*may, "/usr/bin/env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
     apt += ["-o", f"DPkg::Lock::Timeout={APT_LOCK_SECONDS}"]
-    if subprocess.run([*apt, *words], capture_output=True, check=False).returncode:
-        # The package lists may be missing or old.
-        _run([*apt, "update"], "see that the package lists can be reached")
-        _run([*apt, *words], f"type: {typed}")
+    # Two steps may have something to install, and apt-get does not wait for itself everywhere.
+    with _installing:
+        if subprocess.run([*apt, *words], capture_output=True, check=False).returncode:
+            # The package lists may be missing or old.
+            _run([*apt, "update"], "see that the package lists can be reached")
+            _run([*apt, *words], f"type: {typed}")
+
+
+_installing = threading.Lock()
 
 
 def _rights_to_install() -> list[str] | None:
@@ -241,6 +257,34 @@ def prepare_mariadb() -> bool:
 def _missing_mariadb_programs() -> list[str]:
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS])
     return [name for name in MARIADB_PROGRAMS if shutil.which(name, path=path) is None]
+
+
+# --- Chromium --------------------------------------------------------------------------------
+
+
+def prepare_chromium() -> bool:
+    """Find the browser of the tests, or install it; return whether it was installed.
+
+    Raises
+    ------
+    SetupError
+        When it is missing and this user may not install it, or the installation failed.
+    """
+    if find_chromium() is not None:
+        return False
+    _install("Chromium, in which the web pages are tested,", CHROMIUM_PACKAGES, "Chromium")
+    if find_chromium() is None:
+        raise SetupError(
+            "Chromium is missing after it was installed (Ubuntu's package only leads to a snap). "
+            "Install Chromium or Google Chrome and put it on the PATH."
+        )
+    return True
+
+
+def find_chromium() -> str | None:
+    """Return the browser of the tests, None when there is none."""
+    found = (shutil.which(name) for name in CHROMIUM_PROGRAMS)
+    return next((program for program in found if program is not None), None)
 
 
 # --- Terraform -------------------------------------------------------------------------------
@@ -413,6 +457,7 @@ def steps(profile: str) -> dict[str, Callable[[], bool]]:
     }
     if profile == "dev":
         todo["Terraform scanner"] = environment(".venv-checkov", "checkov.txt")
+        todo["Chromium"] = prepare_chromium
     if profile == "bench":
         todo["SAM and plots"] = environment(".venv-bench", "bench.txt")
         todo["Lambda's runtime"] = environment(".venv-runtime", "runtime.txt")

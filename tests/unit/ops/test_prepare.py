@@ -148,6 +148,37 @@ def test_on_a_system_of_another_kind_no_command_of_debian_is_told() -> None:
     assert "apt-get" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["chromium", "chromium-browser", "google-chrome"])
+def test_a_browser_that_is_there_is_taken(path: Path, name: str) -> None:
+    browser = program(path, name, "")
+
+    assert prepare.prepare_chromium() is False
+    assert prepare.find_chromium() == str(browser)
+
+
+def test_without_the_right_to_install_a_browser_the_command_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(path, "apt-get", "exit 0")
+    program(path, "sudo", "exit 1")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(prepare, "CHROMIUM_PROGRAMS", ("chromium",))
+
+    with pytest.raises(SetupError, match=r"are tested, is missing .*install .* chromium "):
+        prepare.prepare_chromium()
+
+
+def test_a_package_that_brings_no_browser_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(path, "apt-get", "exit 0")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(prepare, "CHROMIUM_PROGRAMS", ("chromium",))
+
+    with pytest.raises(SetupError, match="after it was installed"):
+        prepare.prepare_chromium()
+
+
 def test_mariadb_is_installed_after_new_package_lists_when_the_old_ones_do_not_do(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
