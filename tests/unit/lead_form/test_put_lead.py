@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
-from lead_form import put_lead
 from lead_form.put_lead import handler
 
+from flowbridge import bus as bus_library
 from flowbridge.request_body import MAX_BODY_BYTES
 from tests.support.functions import (
     LEAD,
@@ -149,7 +149,7 @@ def test_a_bus_that_takes_nothing_just_now_says_so(
     monkeypatch: pytest.MonkeyPatch, logs: list[logging.LogRecord], outcome: Any
 ) -> None:
     monkeypatch.setenv("EVENT_BUS_NAME", "bus")
-    monkeypatch.setattr(put_lead, "client", refusing(outcome))
+    monkeypatch.setattr(bus_library, "client", refusing(outcome))
 
     response = handler(
         proxy_event(WEB, headers={"Content-Type": "application/json"}), LambdaContext()
@@ -171,7 +171,7 @@ def test_what_only_a_developer_can_mend_fails(
     monkeypatch: pytest.MonkeyPatch, logs: list[logging.LogRecord], outcome: Exception
 ) -> None:
     monkeypatch.setenv("EVENT_BUS_NAME", "bus")
-    monkeypatch.setattr(put_lead, "client", refusing(outcome))
+    monkeypatch.setattr(bus_library, "client", refusing(outcome))
 
     status, answer = post(WEB)
 
