@@ -1,0 +1,93 @@
+data "aws_partition" "current" {}
+
+locals {
+  # Composed, so that policies that name the bucket are known before it is made.
+  arn = "arn:${data.aws_partition.current.partition}:s3:::${var.name}"
+}
+
+resource "aws_s3_bucket" "this" {
+  # checkov:skip=CKV_AWS_18:Reads and writes of the account's buckets are recorded by the account's CloudTrail
+  # checkov:skip=CKV_AWS_145:Keys that S3 manages; whoever may read the bucket would be given the right on the key as well
+  # checkov:skip=CKV_AWS_144:Versions protect against mistakes; another region would hold personal data where nobody asked for it
+  # checkov:skip=CKV2_AWS_62:Nothing waits for these objects
+  bucket        = var.name
+  force_destroy = !var.keep_data
+  tags          = var.tags
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    id     = "forget-what-was-replaced"
+    status = "Enabled"
+
+    filter {}
+
+    noncurrent_version_expiration {
+      noncurrent_days = var.old_versions_days
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+
+  # S3 expires old versions of a bucket that has versions only.
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  bucket                  = aws_s3_bucket.this.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+data "aws_iam_policy_document" "this" {
+  statement {
+    sid       = "OnlyEncryptedConnections"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [local.arn, "${local.arn}/*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      # The emulator speaks plain HTTP, on loopback.
+      values = [var.plain_http ? "emulator" : "false"]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  bucket = aws_s3_bucket.this.id
+  policy = data.aws_iam_policy_document.this.json
+
+  # While public access is being blocked, S3 refuses to take a policy at the same time.
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}

@@ -1,0 +1,37 @@
+variable "name" {
+  description = "Name of the bucket, which no other account may have."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.name))
+    error_message = "A bucket's name has 3 to 63 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "keep_data" {
+  description = "Refuse to delete the bucket while it holds objects."
+  type        = bool
+}
+
+variable "old_versions_days" {
+  description = "Days in which an object that was replaced or deleted can be brought back."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.old_versions_days >= 1
+    error_message = "old_versions_days is 1 or more."
+  }
+}
+
+variable "plain_http" {
+  description = "Let callers reach the bucket without TLS; for the local emulator only."
+  type        = bool
+  default     = false
+}
+
+variable "tags" {
+  description = "Tags beside the provider's default tags."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,15 @@
+output "name" {
+  description = "Name of the table."
+  value       = aws_dynamodb_table.this.name
+}
+
+output "arn" {
+  description = "ARN of the table, known before the table is made."
+  value       = local.arn
+  depends_on  = [aws_dynamodb_table.this]
+}
+
+output "alarm_names" {
+  description = "Names of the table's alarms."
+  value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+}
