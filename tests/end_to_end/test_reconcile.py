@@ -123,7 +123,7 @@ def test_nothing_is_lost_until_somebody_takes_it_away(platform: Platform) -> Non
 
 def test_what_could_not_even_be_queued_is_stuck_and_goes_on(platform: Platform) -> None:
     since = now()
-    with platform.without_statement(platform.function("CatchErrors"), "QueueFailedLeads"):
+    with platform.without_statement(platform.function("CatchErrors"), "QueueFailures"):
         [event] = platform.publish(new_lead(rut="nonsense"))
         execution, states = platform.ended(event)
     assert list(states) == ["ReceiveLead", "CatchErrors"]
