@@ -34,6 +34,6 @@ def violations(page: Page) -> list[str]:
     """Return the rules of accessibility that a page breaks (axe-core), and where."""
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
     return [
-        f"{rule['id']}: {rule['help']} at {', '.join(str(node['target']) for node in rule['nodes'])}"
+        f"{rule['id']}: {rule['help']} at {[node['target'] for node in rule['nodes']]}"
         for rule in found
     ]

@@ -5,6 +5,7 @@ const FIELDS = ["name", "lastname", "rut", "phone", "mail", "store"];
 const DRAFT = "lead";
 const LANGUAGE = "language";
 const SECONDS = 15;
+const DOUBLE_CLICK_MILLISECONDS = 1000;
 
 const form = document.getElementById("lead");
 const button = document.getElementById("send");
@@ -12,8 +13,11 @@ const status = document.getElementById("status");
 
 let language = "es";
 let sending = false;
+let sentAt = -Infinity;
+let pressing = false;
 let message = null; // What the status says: a text's name, its class, what goes into it.
 const touched = new Set();
+const refused = new Map(); // Values that the API took for wrong, by field.
 
 // --- storage: a browser may forbid it, and the page works without --------------------------------
 
@@ -39,11 +43,19 @@ const ofThisBrowser = () => localStorage;
 
 // --- the rules, which stand once, in lead.schema.json --------------------------------------------
 
-const [schema, config] = await Promise.all(
-  ["lead.schema.json", "config.json"].map((file) =>
-    fetch(file).then((answer) => answer.json()).catch(() => null),
-  ),
-);
+let schema = null;
+let config = null;
+
+async function load(file) {
+  const answer = await fetch(file);
+  if (!answer.ok) throw new Error(`${file}: ${answer.status}`);
+  return answer.json();
+}
+
+async function learn() {
+  schema ??= await load("lead.schema.json");
+  config ??= await load("config.json");
+}
 
 // The form in which the functions check a value.
 function written(name) {
@@ -57,6 +69,7 @@ function problem(name) {
   const { errors } = texts[language];
   const value = written(name);
   if (value === "") return errors.missing;
+  if (refused.get(name) === value) return errors[name] ?? errors.missing;
   const rule = schema?.properties[name] ?? {};
   const options = rule.oneOf?.filter((option) => option.type === "string") ?? [rule];
   if (rule.maxLength && [...value].length > rule.maxLength) return errors.long(rule.maxLength);
@@ -103,6 +116,16 @@ function showLanguage(next) {
   showStatus();
 }
 
+// Shows which fields are wrong, goes to the first, and tells whether there is any.
+function showWrong() {
+  FIELDS.forEach((name) => touched.add(name));
+  const wrong = FIELDS.filter((name) => !showProblem(name));
+  if (wrong.length === 0) return false;
+  say("correct", "failed");
+  form.elements[wrong[0]].focus();
+  return true;
+}
+
 // --- sending -------------------------------------------------------------------------------------
 
 function showSending(now) {
@@ -112,17 +135,14 @@ function showSending(now) {
 }
 
 async function send() {
-  if (sending) return;
-  FIELDS.forEach((name) => touched.add(name));
-  const wrong = FIELDS.filter((name) => !showProblem(name));
-  if (wrong.length > 0) {
-    say("correct", "failed");
-    form.elements[wrong[0]].focus();
-    return;
-  }
+  // The second click of two may come after the answer to the first.
+  if (sending || performance.now() - sentAt < DOUBLE_CLICK_MILLISECONDS) return;
+  if (showWrong()) return;
   showSending(true);
   say("sending");
   try {
+    await learn(); // Unless that was possible when the page began.
+    if (showWrong()) return;
     const answer = await fetch(config.leads_url, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
@@ -132,6 +152,7 @@ async function send() {
     await finish(answer);
   } catch {
     say("unreachable", "failed");
+    status.focus();
   } finally {
     showSending(false);
   }
@@ -140,12 +161,19 @@ async function send() {
 async function finish(answer) {
   if (answer.status === 202) {
     const { id } = await answer.json();
+    sentAt = performance.now();
     form.reset();
     touched.clear();
+    refused.clear();
     FIELDS.forEach(showProblem);
     keep(ofThisTab, DRAFT, null);
     say("done", "done", id);
-  } else if (answer.status === 400 || answer.status === 413) {
+  } else if (answer.status === 400) {
+    const { fields } = await answer.json();
+    for (const name of FIELDS) if (name in fields) refused.set(name, written(name));
+    if (showWrong()) return;
+    say("refused", "failed");
+  } else if (answer.status === 413) {
     say("refused", "failed");
   } else {
     say(answer.status === 429 ? "busy" : "unreachable", "failed");
@@ -158,15 +186,23 @@ async function finish(answer) {
 for (const name of FIELDS) {
   const input = form.elements[name];
   // As one types, but nobody is told of an error in a field that was not left yet.
-  input.addEventListener("input", () => {
-    showProblem(name);
-    keep(ofThisTab, DRAFT, JSON.stringify(Object.fromEntries(new FormData(form))));
-  });
+  input.addEventListener("input", () => showProblem(name));
   input.addEventListener("blur", () => {
     if (input.value !== "") touched.add(name);
-    showProblem(name);
+    if (!pressing) showProblem(name);
   });
 }
+// An error that appears below the finger would move the button away from it: it waits for the end.
+document.addEventListener("pointerdown", () => { pressing = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => {
+    pressing = false;
+    setTimeout(() => FIELDS.forEach(showProblem)); // After the click that follows.
+  }, true);
+}
+form.addEventListener("input", () => {
+  keep(ofThisTab, DRAFT, JSON.stringify(Object.fromEntries(new FormData(form))));
+});
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   send();
@@ -177,9 +213,20 @@ for (const element of document.querySelectorAll("[data-language]")) {
     keep(ofThisBrowser, LANGUAGE, element.dataset.language);
   });
 }
-for (const [name, value] of Object.entries(JSON.parse(recall(ofThisTab, DRAFT) ?? "{}"))) {
-  if (FIELDS.includes(name)) form.elements[name].value = value;
+
+function draft() {
+  try {
+    return JSON.parse(recall(ofThisTab, DRAFT) ?? "{}");
+  } catch {
+    return {}; // Not ours.
+  }
 }
+
+const kept = draft();
+for (const name of FIELDS) form.elements[name].value = kept[name] ?? "";
+form.elements.wantsBenefit.checked = "wantsBenefit" in kept;
 const preferred = recall(ofThisBrowser, LANGUAGE) ?? navigator.language.slice(0, 2);
 showLanguage(preferred in texts ? preferred : "en");
+await learn().catch(() => {}); // It is tried again before anything is sent.
+button.disabled = false;
 document.documentElement.dataset.ready = "yes";
