@@ -16,7 +16,7 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-ops package up down status demo send watch dead-letters \
   redrive reconcile env bootstrap release plan \
-  apply smoke promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end lint format lock docs clean
+  apply smoke promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end bench lint format lock docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  \033[1m%-20s\033[0m %s\n' "$$t" "$$d"; done
@@ -116,6 +116,10 @@ test-infrastructure: setup package ## Check policies, wrong values, an empty sec
 test-end-to-end: setup package ## Run the whole system here, faults included
 	@$(PYTEST) tests/end_to_end
 
+bench: ## Measure, and write benchmarks/README.md: make bench [PART=packaging]
+	@python3 ops/prepare.py bench
+	@LEADS="$(LEADS)" $(PYTHON) -m benchmarks --part "$(or $(PART),all)"
+
 lint: setup ## Check format, types and Terraform
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
@@ -134,4 +138,4 @@ docs: setup ## Draw the flows' pictures anew
 	@$(OPS) docs
 
 clean: ## Remove what was built and set up (stop the local environment first)
-	@rm -rf build/dist build/cache .venv .venv-emulator .venv-checkov .local .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf build/dist build/cache .venv .venv-emulator .venv-checkov .venv-bench .venv-runtime .local .mypy_cache .ruff_cache .pytest_cache

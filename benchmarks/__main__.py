@@ -13,6 +13,8 @@ from benchmarks.parts import PARTS
 from benchmarks.results import Result
 from ops.settings import REPOSITORY
 
+#: What runs unless a part is named; the rest takes too long.
+SHORT = tuple(name for name in PARTS if not name.endswith("_long"))
 PLOTTING_PYTHON = REPOSITORY / ".venv-bench" / "bin" / "python"
 
 
@@ -39,7 +41,7 @@ def main() -> int:
     choices = ("all", "none", *PARTS)
     parser.add_argument("--part", choices=choices, default="all", help="none writes the README")
     part = parser.parse_args().part
-    for name in PARTS if part == "all" else () if part == "none" else (part,):
+    for name in SHORT if part == "all" else () if part == "none" else (part,):
         run(name)
     # The library that draws is kept apart from what everybody installs.
     plots = [str(PLOTTING_PYTHON), "-m", "benchmarks.plots"]

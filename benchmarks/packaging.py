@@ -192,9 +192,9 @@ def render(data: dict[str, Any]) -> str:
 
 
 ABOUT = f"""\
-`build/package.py` beside `sam build --parallel` (without Docker), {REPEATS} rounds in turn, medians
-of the ratios of each pair. Cold is without any cache, pip's included; SAM gets `--cached` in the
-other two cases. Ours ends with zips and their manifest, SAM with folders that are zipped later:
-that time is not counted, and its bytes are of zlib's best level."""
+`build/package.py` beside `sam build --parallel` (without Docker), {REPEATS} rounds in turn,
+medians of the ratios of each pair. Cold is without any cache, pip's included; SAM gets `--cached`
+in the other two cases. Ours ends with zips and their manifest, SAM with folders that are zipped
+later: that time is not counted, and its bytes are of zlib's best level."""
 
 TRIED = ""

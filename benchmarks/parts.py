@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import packaging
+from benchmarks import cold_start, cost, load, packaging, terraform_times
 
 Data = dict[str, Any]
 
@@ -22,4 +22,9 @@ class Part:
 
 PARTS = {
     "packaging": Part(packaging.TITLE, packaging.measure, packaging.render),
+    "cold_start": Part(cold_start.TITLE, cold_start.measure, cold_start.render),
+    "cost": Part(cost.TITLE, cost.measure, cost.render),
+    "terraform": Part(terraform_times.TITLE, terraform_times.measure, terraform_times.render),
+    "load": Part(load.TITLE, load.measure, load.render),
+    "load_long": Part(load.TITLE_LONG, load.measure_long, load.render_long),
 }

@@ -41,7 +41,72 @@ def packaging(data: dict[str, Any], figure: Figure) -> None:
     axes.set_ylabel("seconds")
 
 
-DRAWN: dict[str, Callable[[dict[str, Any], Figure], None]] = {"packaging": packaging}
+def cold_start(data: dict[str, Any], figure: Figure) -> None:
+    """Draw init and first invocation, one upon the other, of both kinds of each function."""
+    axes = figure.subplots()
+    functions = {name: kinds for name, kinds in data["functions"].items() if "article" in kinds}
+    for index, (kind, color) in enumerate((("article", OTHER), ("ours", OURS))):
+        places = [number + (index - 0.5) * 0.4 for number in range(len(functions))]
+        init = [median(kinds[kind]["init"]) * 1000 for kinds in functions.values()]
+        first = [median(kinds[kind]["first"]) * 1000 for kinds in functions.values()]
+        axes.bar(places, init, 0.4, label=f"{kind}, init", color=color)
+        axes.bar(places, first, 0.4, init, label=f"{kind}, first", color=color, alpha=0.5)
+    axes.set_xticks(range(len(functions)), list(functions), rotation=30, ha="right")
+    axes.set_ylabel("milliseconds")
+    axes.legend(frameon=False)
+
+
+def cost(data: dict[str, Any], figure: Figure) -> None:
+    """Draw each count as a share of the article's."""
+    axes = figure.subplots()
+    names = [name for name in data["ours"] if name in data["article"]]
+    shares = [data["ours"][name] / data["article"][name] for name in names]
+    axes.barh([name.replace("_", " ") for name in names], shares, color=OURS)
+    axes.axvline(1, color=OTHER)
+    axes.set_xlabel("ours to the article's")
+    axes.invert_yaxis()
+
+
+def terraform(data: dict[str, Any], figure: Figure) -> None:
+    """Draw the seconds of each case."""
+    axes = figure.subplots()
+    axes.barh(list(data["times"]), [median(times) for times in data["times"].values()], color=OURS)
+    axes.set_xlabel("seconds")
+    axes.invert_yaxis()
+
+
+def load(data: dict[str, Any], figure: Figure) -> None:
+    """Draw throughput, and the latencies, by how many leads are on their way."""
+    left, right = figure.subplots(1, 2)
+    steps = data["steps"]
+    left.bar(list(steps), [step["per_second"] for step in steps.values()], color=OURS)
+    left.set_ylabel("leads a second")
+    for name in ("p50", "p95", "p99"):
+        right.plot(list(steps), [step[name] for step in steps.values()], marker="o", label=name)
+    right.set_ylabel("seconds to the last row")
+    right.legend(frameon=False)
+    for axes in (left, right):
+        axes.set_xlabel("leads at a time")
+
+
+def load_long(data: dict[str, Any], figure: Figure) -> None:
+    """Draw what a lead costs among the first, among all and among the last."""
+    axes = figure.subplots()
+    growth = data["growth"]
+    names = ("first", "all", "last")
+    axes.bar(names, [growth[name] / growth["first"] for name in names], color=OURS)
+    axes.axhline(1, color=OTHER)
+    axes.set_ylabel("cost of a lead, to the first")
+
+
+DRAWN: dict[str, Callable[[dict[str, Any], Figure], None]] = {
+    "packaging": packaging,
+    "cold_start": cold_start,
+    "cost": cost,
+    "terraform": terraform,
+    "load": load,
+    "load_long": load_long,
+}
 
 
 def main() -> None:

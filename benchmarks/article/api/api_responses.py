@@ -1,0 +1,9 @@
+"""What the API answers."""
+
+import json
+from typing import Any
+
+
+def response_success(success: bool, message: str) -> dict[str, Any]:
+    """Return a good answer."""
+    return {"statusCode": 200, "body": json.dumps({"success": success, "message": message})}

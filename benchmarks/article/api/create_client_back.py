@@ -1,0 +1,20 @@
+"""Write the lead's client."""
+
+import json
+from typing import Any
+
+from .api_responses import response_success
+from .db import connect, create_record
+from .script import INSERT_CLIENT
+
+
+def handler(message: dict[str, Any], _context: object) -> Any:
+    """Answer a request of the API, or return the error as a value."""
+    try:
+        body = json.loads(message["body"])
+        data = (body["name"], body["lastname"], body["rut"], body["mail"], body["phone"])
+        result = create_record(connect(), INSERT_CLIENT, data)
+        return response_success(result["success"], result["message"])
+    except Exception as error:
+        print("it failed:", error)
+        return error

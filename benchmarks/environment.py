@@ -1,0 +1,54 @@
+"""A local environment of the benchmarks' own, which a part brings up and takes away."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks.commands import CommandFailed
+from ops.settings import REPOSITORY
+from tests.support.platform import Platform
+
+FOLDER = REPOSITORY / ".local" / "bench"
+
+
+@contextmanager
+def bootstrapped(**variables: str) -> Iterator[Platform]:
+    """Give an environment with the account's buckets and the packages, not yet applied.
+
+    `variables` are values of the root module's variables, as texts.
+    """
+    platform = Platform.new(FOLDER)
+    platform.more |= {f"TF_VAR_{name}": value for name, value in variables.items()}
+    try:
+        for step in ("up", "bootstrap", "release"):
+            command(platform, step)
+        yield platform
+    finally:
+        command(platform, "down")
+
+
+@contextmanager
+def applied(**variables: str) -> Iterator[Platform]:
+    """Give an environment in which everything runs."""
+    with bootstrapped(**variables) as platform:
+        command(platform, "apply")
+        yield platform
+
+
+def command(platform: Platform, name: str) -> None:
+    """Run one of the operators' commands, from the packages that were built last.
+
+    Raises
+    ------
+    CommandFailed
+        With what it printed.
+    """
+    if name == "release":
+        build = [".venv/bin/python", "build/package.py"]
+        subprocess.run(build, cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
+    options = [] if name in ("up", "down") else ["--env", "local"]
+    run = platform.run(".venv/bin/python", "-m", "ops", name, *options)
+    if run.code != 0:
+        raise CommandFailed(f"'{name}' failed:\n{run.text[-2000:]}")
