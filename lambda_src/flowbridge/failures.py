@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,9 @@ UNKNOWN = "Unknown"
 #: has more by now; this much every queue takes, its attributes included.
 MAX_MESSAGE_BYTES = 255 * 1024
 SHORT_CAUSE = 1000
+#: Characters that no message may hold, and halves of characters, which have no bytes
+#: (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
+UNSENDABLE = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class CatchErrors:
                 "execution": message["execution"],
                 "failedState": state,
                 "error": name,
-                "eventId": event.get("id") if isinstance(event, dict) else None,
+                "eventId": _name(event.get("id")) if isinstance(event, dict) else None,
             },
         )
         log.warning(
@@ -95,16 +99,17 @@ class CatchErrors:
 
     def message(self, failure: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Return the message of the failed queue: all that is needed to send the event again."""
-        error = failure.get("error") or {}
+        given = failure.get("error")
+        error = given if isinstance(given, dict) else {}
         left = {"notUndone": failure["notUndone"]} if failure.get("notUndone") else {}
         return {
             "version": MESSAGE_VERSION,
             "flow": self.flow,
             "failedAt": now.isoformat(timespec="milliseconds"),
-            "failedState": failure.get("failedState") or UNKNOWN,
+            "failedState": _name(failure.get("failedState")),
             "error": {
-                "name": error.get("Error") or UNKNOWN,
-                "cause": readable_cause(error.get("Cause") or ""),
+                "name": _name(error.get("Error")),
+                "cause": readable_cause(error.get("Cause")),
             },
             "execution": failure.get("execution"),
             **left,
@@ -121,25 +126,34 @@ def message_body(message: dict[str, Any]) -> str:
     return body
 
 
-def readable_cause(cause: str) -> str:
+def readable_cause(cause: Any) -> str:
     """Return the message of a Lambda function's error, or another cause as it is.
 
     Step Functions gives a function's error as the JSON object that the runtime made of the
     exception, stack trace included.
     """
+    if not isinstance(cause, str):
+        return "" if cause is None else _text(cause)
     try:
         value = json.loads(cause)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return cause
     message = value.get("errorMessage") if isinstance(value, dict) else None
     return message if isinstance(message, str) else cause
 
 
-def _text(message: dict[str, Any]) -> str:
-    text = json.dumps(message, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # A bad event may hold half a character, and still must be kept.
-        return json.dumps(message)
-    return text
+def _name(value: Any) -> str:
+    """Return a name that a message's attribute can hold."""
+    if not isinstance(value, str) or not value:
+        return UNKNOWN
+    return UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+
+
+def _text(value: Any) -> str:
+    """Return JSON that is no longer than it must be, and that every queue takes.
+
+    An event near the size limit must not grow by blanks, nor by more escapes than it needs.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # JSON escapes the controls by itself. The others, half a character among them, stand in texts.
+    return UNSENDABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -14,7 +14,7 @@ import pytest
 from crm_registration.catch_errors import handler
 from flowbridge import bus
 from flowbridge.errors import BusRejectedEvent, ConfigurationError
-from flowbridge.failures import MAX_MESSAGE_BYTES
+from flowbridge.failures import MAX_MESSAGE_BYTES, UNSENDABLE
 from tests.support.functions import LEAD, LambdaContext, logged, personal_data_in
 
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:flowbridge-local-crm-registration:one"
@@ -133,13 +133,13 @@ def test_no_personal_data_is_logged(
         ('{"errorMessage": null}', '{"errorMessage": null}'),
         ('{"reason": "none"}', '{"reason": "none"}'),
         ('["errorMessage"]', '["errorMessage"]'),
+        ("[" * 20_000, "[" * 20_000),
         ("", ""),
         (None, ""),
+        ({"why": ["none"]}, '{"why":["none"]}'),
     ],
 )
-def test_a_cause_of_any_form_is_kept(
-    cause: str | None, kept: str, surroundings: Surroundings
-) -> None:
+def test_a_cause_of_any_form_is_kept(cause: Any, kept: str, surroundings: Surroundings) -> None:
     handler(FAILURE | {"error": {"Error": "States.Timeout", "Cause": cause}}, LambdaContext())
 
     [message] = surroundings.messages()
@@ -153,6 +153,7 @@ def test_a_cause_of_any_form_is_kept(
         {"event": EVENT},
         {"event": EVENT, "error": None, "failedState": "", "execution": None},
         {"event": EVENT, "error": {}},
+        {"event": EVENT, "error": "broken", "failedState": 7},
         {"event": ["no event"]},
     ],
 )
@@ -166,13 +167,33 @@ def test_what_there_is_is_kept(failure: dict[str, Any], surroundings: Surroundin
     assert len(surroundings.events()) == 1
 
 
-def test_half_a_character_does_not_lose_the_lead(surroundings: Surroundings) -> None:
-    event = EVENT | {"detail": {"name": "Camila \ud83e"}}
+@pytest.mark.parametrize(
+    "name", ["Camila \ud83e", "Camila \uffff", "\ufffe", "\x00\x1b[31m\x7f\x9b"]
+)
+def test_a_character_that_no_queue_takes_does_not_lose_the_lead(
+    name: str, surroundings: Surroundings
+) -> None:
+    event = EVENT | {"detail": {"name": name, "🦊": "é"}}
+    error = {"Error": name, "Cause": name}
+
+    handler(FAILURE | {"event": event, "error": error, "failedState": name}, LambdaContext())
+
+    [message] = surroundings.messages()
+    body = json.loads(message["Body"])
+    assert (body["event"], body["error"]["cause"]) == (event, name)
+    texts = [message["Body"], *(a["StringValue"] for a in message["MessageAttributes"].values())]
+    assert [text for text in texts if UNSENDABLE.search(text)] == []
+    assert "🦊" in message["Body"], "only what must be is escaped"
+
+
+def test_an_event_of_many_small_things_does_not_grow(surroundings: Surroundings) -> None:
+    """Blanks between them would make the message larger than the event was."""
+    event = EVENT | {"detail": {"marks": [1] * 120_000}}
 
     handler(FAILURE | {"event": event}, LambdaContext())
 
     [message] = surroundings.messages()
-    assert json.loads(message["Body"])["event"] == event
+    assert len(message["Body"]) < MAX_MESSAGE_BYTES
 
 
 def test_a_long_cause_does_not_lose_the_lead(surroundings: Surroundings) -> None:
