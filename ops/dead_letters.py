@@ -87,7 +87,7 @@ def parse(queue: str, raw: Message) -> DeadLetter:
     """Read a message as SQS gives it; one that nobody can read is told as such, never dropped."""
     try:
         body = json.loads(raw["Body"])
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     sent = int(raw.get("Attributes", {}).get("SentTimestamp", 0)) / 1000
     known: dict[str, Any] = {

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from ops import dead_letters
@@ -17,7 +16,7 @@ from ops.executions import Execution, Executions
 from ops.flow import Flow
 from ops.follow import follow
 from ops.rows import CrmDatabase
-from ops.screens import indented_json
+from ops.screens import escape, indented_json
 from ops.send import read_file
 from ops.settings import REPOSITORY
 from ops.terminal import console, heading

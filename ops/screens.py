@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +25,8 @@ MARKS = {
 }
 #: The beginning of a name is enough to find an execution by, and leaves room for the rest.
 NAME_LENGTH = 13
+#: What moves a terminal's cursor, or worse. Lines may end.
+CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 COLORS = {"RUNNING": "cyan", "SUCCEEDED": "green"}
 
 
@@ -68,7 +71,7 @@ def state_line(run: StateRun) -> Text:
     if run.attempts > 1:
         line.append(f"  {run.attempts} tries", "yellow")
     if run.error:
-        line.append(f"  {run.error}", style)
+        line.append(f"  {printable(run.error)}", style)
     return line
 
 
@@ -88,12 +91,23 @@ def state_details(run: StateRun) -> Group:
     return Group(*parts)
 
 
+def escape(text: str) -> str:
+    """Return text from elsewhere as the terminal should show it, without an effect of its own."""
+    return escape_markup(printable(text))
+
+
+def printable(text: str) -> str:
+    """Return text whose control characters are seen and not obeyed."""
+    return CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
 def indented_json(text: str) -> str:
-    """Return JSON indented; other text as it is."""
+    """Return JSON indented; other text as it is, but its control characters."""
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except json.JSONDecodeError:
-        return text
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        pass
+    return printable(text)
 
 
 def seconds(value: float | None) -> str:

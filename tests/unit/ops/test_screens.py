@@ -1,0 +1,50 @@
+"""What comes from events and messages is shown on a terminal, and does nothing there."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from ops import screens
+from ops.dead_letters import FAILED, parse
+from ops.executions import StateRun
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+#: Clears the screen, sets the window's title, goes back over the line, and closes a style.
+HOSTILE = "\x1b[2J\x1b]0;owned\x07\r\x9b31m\x00[/red][bold"
+
+
+def shown(renderable: object) -> str:
+    """Return what a terminal would get, styles left out."""
+    console = Console(file=io.StringIO(), width=200, color_system=None)
+    console.print(renderable)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_dead_letters_text_has_no_effect_on_the_terminal() -> None:
+    body = {"failedState": HOSTILE, "error": {"name": HOSTILE, "cause": HOSTILE}}
+    letter = parse(FAILED, {"MessageId": "m", "ReceiptHandle": "r", "Body": json.dumps(body)})
+
+    found = shown(screens.dead_letters_table([letter], NOW))
+
+    assert screens.CONTROLS.search(found) is None
+    assert r"\x1b[2J" in found
+    assert "[/red][bold" in found
+
+
+def test_a_states_text_has_no_effect_on_the_terminal() -> None:
+    run = StateRun("State", NOW, HOSTILE, output=HOSTILE, error=HOSTILE, cause=HOSTILE)
+
+    assert screens.CONTROLS.search(shown(screens.state_details(run))) is None
+
+
+@pytest.mark.parametrize("text", [HOSTILE, json.dumps({"name": HOSTILE}), "[" * 20_000])
+def test_json_is_shown_without_its_effects(text: str) -> None:
+    found = shown(screens.escape(screens.indented_json(text)))
+
+    assert screens.CONTROLS.search(found) is None
