@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ops.aws import Aws
@@ -54,6 +55,13 @@ def left(aws: Aws) -> dict[str, list[Any]]:
         "buses": [bus["Name"] for bus in buses if bus["Name"] != "default"],
         "archives": client("events").list_archives()["Archives"],
         "state machines": client("stepfunctions").list_state_machines()["stateMachines"],
+        "sites": client("cloudfront").list_distributions()["DistributionList"].get("Items", []),
+        # The bootstrap's stay with the account.
+        "buckets": [
+            bucket["Name"]
+            for bucket in client("s3").list_buckets()["Buckets"]
+            if not re.search(r"-(state|artifacts)-\d+$", bucket["Name"])
+        ],
         "APIs": client("apigateway").get_rest_apis()["items"],
         "API keys": client("apigateway").get_api_keys()["items"],
         "usage plans": client("apigateway").get_usage_plans()["items"],

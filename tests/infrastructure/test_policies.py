@@ -29,6 +29,10 @@ WIDE = {
 }
 
 
+#: APIs without a key, and why.
+PUBLIC = {"lead-form-api": "who fills in a form has no key, and one in the page is everybody's"}
+
+
 def test_no_policy_allows_a_wildcard_of_actions(found: list[Resource]) -> None:
     wild = [
         (statement.address, action)
@@ -206,18 +210,75 @@ def test_state_machines_trace_and_log(found: list[Resource]) -> None:
         assert logging["level"] == "ALL"
 
 
-def test_the_api_limits_logs_and_needs_its_key_on_every_path(found: list[Resource]) -> None:
+def test_an_api_limits_logs_and_needs_its_key_on_every_path(found: list[Resource]) -> None:
     for stage in of_type(found, "aws_api_gateway_stage"):
         assert stage.values["access_log_settings"]
         assert stage.values["xray_tracing_enabled"] is True
+    for settings in of_type(found, "aws_api_gateway_method_settings"):
+        [limits] = settings.values["settings"]
+        assert limits["throttling_rate_limit"] > 0
+        assert limits["throttling_burst_limit"] > 0
     for plan in of_type(found, "aws_api_gateway_usage_plan"):
         assert plan.values["quota_settings"]
         assert plan.values["throttle_settings"]
-    for api in of_type(found, "aws_api_gateway_rest_api"):
+    apis = of_type(found, "aws_api_gateway_rest_api")
+    assert len(of_type(found, "aws_api_gateway_method_settings")) == len(apis)
+    for api in apis:
         document = json.loads(api.values["body"])
+        name = api.values["name"].split("-", 2)[2]
         for path in document["paths"].values():
             for operation in path.values():
-                assert operation["security"] == [{"api_key": []}]
+                assert operation["security"] == ([] if name in PUBLIC else [{"api_key": []}])
+
+
+def test_a_site_is_private_encrypted_and_versioned(found: list[Resource]) -> None:
+    buckets = {bucket.values["bucket"] for bucket in of_type(found, "aws_s3_bucket")}
+    for kind, attribute, wanted in (
+        ("aws_s3_bucket_versioning", "versioning_configuration", '"status": "Enabled"'),
+        (
+            "aws_s3_bucket_server_side_encryption_configuration",
+            "rule",
+            '"sse_algorithm": "AES256"',
+        ),
+    ):
+        settings = of_type(found, kind)
+        assert len(settings) == len(buckets)
+        assert all(wanted in json.dumps(s.values[attribute]) for s in settings)
+    blocks = of_type(found, "aws_s3_bucket_public_access_block")
+    assert len(blocks) == len(buckets)
+    for block in blocks:
+        for name in ("block_public_acls", "block_public_policy", "ignore_public_acls"):
+            assert block.values[name] is True
+        assert block.values["restrict_public_buckets"] is True
+
+
+def test_a_bucket_of_a_site_is_read_by_its_distribution_alone(made: list[Resource]) -> None:
+    [site] = of_type(made, "aws_cloudfront_distribution")
+    files = {file.values["key"] for file in of_type(made, "aws_s3_object")}
+    [policy] = [
+        policy
+        for policy in of_type(made, "aws_s3_bucket_policy")
+        if "lead-form" in policy.values["bucket"]
+    ]
+    [statement] = statements([policy])
+
+    assert statement.actions == ["s3:GetObject"]
+    assert {resource.partition("/")[2] for resource in statement.resources} == files
+    assert statement.content["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+    condition = {"StringEquals": {"aws:SourceArn": site.values["arn"]}}
+    assert statement.content["Condition"] == condition
+
+
+def test_a_site_is_served_over_tls_only(found: list[Resource]) -> None:
+    for site in of_type(found, "aws_cloudfront_distribution"):
+        [pages] = site.values["default_cache_behavior"]
+        [api] = site.values["ordered_cache_behavior"]
+        [origin] = [o for o in site.values["origin"] if o["origin_id"] == "api"]
+
+        assert pages["viewer_protocol_policy"] == "redirect-to-https"
+        assert api["viewer_protocol_policy"] == "https-only"
+        assert origin["custom_origin_config"][0]["origin_protocol_policy"] == "https-only"
+        assert pages["compress"] is True
 
 
 def test_names_and_tags_tell_what_a_thing_belongs_to(stage: str, planned: list[Resource]) -> None:
