@@ -11,31 +11,27 @@ The same sources give the same bytes on every machine:
 
 Compiled bytecode is not inside: it would only serve the one Python version that compiled it, and
 Lambda's differs from the builder's.
+
+Mostly nothing has changed, so what only building needs is imported when something is built.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
-import concurrent.futures
 import hashlib
 import json
 import os
 import shutil
 import struct
-import subprocess
 import sys
-import tempfile
 import time
 import tomllib
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import deflate
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = REPOSITORY / "lambda_src"
@@ -170,6 +166,8 @@ def fetch_wheels(requirements: Path, folder: Path) -> None:
     PackagingError
         With pip's own words.
     """
+    import subprocess
+
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-input", "--require-hashes", "--no-deps", "--only-binary=:all:"]
     # Without a platform and with the language's version only, nothing but pure Python fits.
@@ -191,6 +189,8 @@ def library_files(package: Package, cache: Path, fetch: Fetch) -> Contents:
     PackagingError
         When a wheel cannot be had, or holds native code.
     """
+    import tempfile
+
     text = package.requirements.read_bytes()
     if not text.strip():
         return {}
@@ -217,6 +217,8 @@ def wheel_files(wheel: Path) -> Contents:
     PackagingError
         When it holds native code.
     """
+    import zipfile
+
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
         if native := [name for name in names if name.endswith(NATIVE_SUFFIXES)]:
@@ -244,6 +246,8 @@ def zip_bytes(contents: Contents) -> bytes:
     here (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3.7, 4.3.12 and
     4.3.16): every entry readable by all, dated 1980-01-01, the earliest day that a zip knows.
     """
+    import deflate
+
     version, made_by_unix, utf8_name, deflated, time_and_date = 20, 3 << 8 | 20, 0x0800, 8, 0x210000
     mode = 0o100644 << 16
     entries, directory = bytearray(), bytearray()
@@ -323,11 +327,7 @@ def build(
     dist.mkdir(parents=True, exist_ok=True)
     before = read_manifest(dist / MANIFEST_FILE)
 
-    def one(package: Package) -> tuple[dict[str, Any], bool]:
-        source_digest = package.source_digest()
-        known = before.get(package.name)
-        if known is not None and is_built(known, source_digest, dist):
-            return known, False
+    def one(package: Package, source_digest: str) -> dict[str, Any]:
         check_requirements(package)
         contents = library_files(package, cache, fetch)
         own = {path: file.read_bytes() for path, file in package.files()}
@@ -337,10 +337,23 @@ def build(
             )
         target = dist / f"{package.name}.zip"
         write_zip(contents | own, target)
-        return describe(target, source_digest), True
+        return describe(target, source_digest)
 
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        results = dict(zip((p.name for p in packages), pool.map(one, packages), strict=True))
+    results: dict[str, tuple[dict[str, Any], bool]] = {}
+    changed: list[tuple[Package, str]] = []
+    for package in packages:
+        source_digest = package.source_digest()
+        known = before.get(package.name)
+        if known is not None and is_built(known, source_digest, dist):
+            results[package.name] = known, False
+        else:
+            changed.append((package, source_digest))
+    if changed:
+        import concurrent.futures
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            made = list(pool.map(lambda item: one(*item), changed))
+        results |= {p.name: (entry, True) for (p, _), entry in zip(changed, made, strict=True)}
     remove_others(dist, {entry["file"] for entry, _ in results.values()})
     text = json.dumps(manifest({n: e for n, (e, _) in results.items()}), indent=2) + "\n"
     file = dist / MANIFEST_FILE
@@ -348,7 +361,7 @@ def build(
         partial = file.with_suffix(".partial")
         partial.write_text(text)
         os.replace(partial, file)
-    return results
+    return dict(sorted(results.items()))
 
 
 def read_manifest(file: Path) -> dict[str, dict[str, Any]]:
