@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any
 
-#: The largest good body has less than 2 kB.
+#: The largest good body of a form has less than 2 kB.
 MAX_BODY_BYTES = 16 * 1024
 
 
@@ -18,8 +18,15 @@ class BodyTooLarge(BadRequest):
     """The body has more bytes than any good one."""
 
 
-def read_object(event: dict[str, Any]) -> dict[str, Any]:
+def read_object(event: dict[str, Any], max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
     """Return the JSON object of a request's body.
+
+    Parameters
+    ----------
+    event
+        The proxy event.
+    max_bytes
+        The size of the largest good body.
 
     Raises
     ------
@@ -29,12 +36,7 @@ def read_object(event: dict[str, Any]) -> dict[str, Any]:
         When the body is missing, no JSON (``NaN`` and names that stand twice in an
         object are none), no text of Unicode, or no object.
     """
-    body = event.get("body")
-    if not isinstance(body, str) or not body:
-        raise BadRequest("the request has no body")
-    raw = _decoded(body) if event.get("isBase64Encoded") else body.encode("utf-8", "surrogatepass")
-    if len(raw) > MAX_BODY_BYTES:
-        raise BodyTooLarge(f"the body has more than {MAX_BODY_BYTES} bytes")
+    raw = read_bytes(event, max_bytes)
     try:
         value = json.loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
@@ -46,6 +48,25 @@ def read_object(event: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadRequest("the body is no JSON object")
     return value
+
+
+def read_bytes(event: dict[str, Any], max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Return a request's body as it was sent.
+
+    Raises
+    ------
+    BodyTooLarge
+        When it has more than so many bytes.
+    BadRequest
+        When it is missing.
+    """
+    body = event.get("body")
+    if not isinstance(body, str) or not body:
+        raise BadRequest("the request has no body")
+    raw = _decoded(body) if event.get("isBase64Encoded") else body.encode("utf-8", "surrogatepass")
+    if len(raw) > max_bytes:
+        raise BodyTooLarge(f"the body has more than {max_bytes} bytes")
+    return raw
 
 
 def _decoded(body: str) -> bytes:

@@ -1,0 +1,135 @@
+"""What an article is: its rules (``article.schema.json``), and how a CMS's document becomes one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from article_publishing.errors import InvalidArticle
+from article_publishing.portable_text import markdown
+from flowbridge.schema import SchemaError, Validator
+
+Article = dict[str, Any]
+
+#: Sanity keeps what is not published yet under ids that begin so.
+DRAFT = "drafts."
+
+
+def load_schema() -> dict[str, Any]:
+    """Return the schema of an article."""
+    text = Path(__file__).with_name("article.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+validator = Validator(load_schema())
+
+
+def transform(document: dict[str, Any], site_url: str) -> Article:
+    """Return the article of a CMS's document: the fields that are needed, each in one form.
+
+    Raises
+    ------
+    InvalidArticle
+        When it is none; the message names the field and the rule.
+    """
+    identity = _first(document, "_id", "id")
+    article = {
+        "id": identity,
+        "revision": _first(document, "_rev", "revision") or _first(document, "_updatedAt"),
+        "title": _text(document.get("title")),
+        "description": _text(document.get("description")) or "",
+        "body": _body(document.get("body")),
+        "categories": _categories(document.get("categories")),
+        "createdAt": _time(_first(document, "_createdAt", "createdAt")),
+        "updatedAt": _time(_first(document, "_updatedAt", "updatedAt")),
+        # Of what does not change with the title: targets know the article by it.
+        "canonicalUrl": f"{site_url.rstrip('/')}/{_slug(document) or identity}",
+        "mainImage": _image(document.get("mainImage")),
+    }
+    article = {name: value for name, value in article.items() if value is not None}
+    try:
+        validator.check(article)
+    except SchemaError as error:
+        raise InvalidArticle(f"the document is no article: {error}") from None
+    return article
+
+
+def execution_name(article: Article) -> str:
+    """Return the name of the execution that publishes this revision, always the same one.
+
+    A document's id and revision may be longer than a name, and may hold characters that none can.
+    """
+    digest = hashlib.sha256(f"{article['id']}\0{article['revision']}".encode()).hexdigest()
+    return f"{re.sub(r'[^A-Za-z0-9-]', '-', article['id'])[:40]}-{digest[:32]}"
+
+
+def version(article: Article) -> int:
+    """Return a number that grows with each revision: when it was made, in milliseconds."""
+    text = re.sub(r"(\.[0-9]{1,6})[0-9]*Z$", r"\1Z", article["updatedAt"])
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+    except ValueError:
+        raise InvalidArticle("updatedAt is no time that there is") from None
+
+
+def tags(article: Article, most: int, keep_hyphens: bool = False) -> list[str]:
+    """Return the first categories as tags: lower-case letters and digits, each once."""
+    unwanted = r"[^a-z0-9-]+" if keep_hyphens else r"[^a-z0-9]+"
+    dashed = (re.sub(r"[\s_]+", "-", name.strip().lower()) for name in article["categories"])
+    found = (re.sub(unwanted, "", name).strip("-") for name in dashed)
+    return list(dict.fromkeys(tag for tag in found if tag))[:most]
+
+
+def slug(article: Article) -> str:
+    """Return the last part of the article's own address."""
+    text: str = article["canonicalUrl"].rstrip("/").rpartition("/")[2]
+    return re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-") or article["id"].lower()
+
+
+def _first(document: dict[str, Any], *names: str) -> Any:
+    return next((document[name] for name in names if document.get(name)), None)
+
+
+def _text(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _body(value: Any) -> Any:
+    return markdown(value) if isinstance(value, list) else value
+
+
+def _categories(value: Any) -> Any:
+    """Return the titles of categories, which the webhook's projection looked up."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        return value
+    titles = [_text(item.get("title") if isinstance(item, dict) else item) for item in value]
+    if None in titles:
+        raise InvalidArticle(
+            "the document is no article: a category has no title; "
+            "let the webhook's projection look it up (categories[]->{title})"
+        )
+    return titles
+
+
+def _time(value: Any) -> Any:
+    """Return a time with Z for its offset of zero, as most of these APIs write it."""
+    return re.sub(r"\+00:?00$", "Z", value) if isinstance(value, str) else value
+
+
+def _image(value: Any) -> Any:
+    if isinstance(value, dict):
+        asset = value.get("asset")
+        return value.get("url") or (asset.get("url") if isinstance(asset, dict) else None)
+    return value or None
+
+
+def _slug(document: dict[str, Any]) -> Any:
+    value = document.get("slug")
+    return value.get("current") if isinstance(value, dict) else value

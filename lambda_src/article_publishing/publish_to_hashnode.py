@@ -1,0 +1,84 @@
+"""PublishToHashnode: post the article, or change the post (https://github.com/Hashnode/gql-skill).
+
+GraphQL: most errors come in answers of status 200.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from article_publishing.article import Article, slug, tags
+from article_publishing.errors import TargetRefused, TargetUnavailable
+from article_publishing.target import MESSAGE_LENGTH, Outcome, Target, bearer, step
+from flowbridge import config
+
+MAX_TAGS = 5
+NOT_FOUND = "NOT_FOUND"
+TRANSIENT = frozenset({"INTERNAL_SERVER_ERROR"})
+
+FIND = (
+    "query ($host: String!, $slug: String!) "
+    "{ publication(host: $host) { id post(slug: $slug) { id } } }"
+)
+PUBLISH = "mutation ($input: PublishPostInput!) { publishPost(input: $input) { post { id url } } }"
+UPDATE = "mutation ($input: UpdatePostInput!) { updatePost(input: $input) { post { id url } } }"
+
+
+class Hashnode:
+    """The API, for one publication."""
+
+    def __init__(self, api: Target, host: str) -> None:
+        self._api = api
+        self._host = host
+
+    def publish(self, article: Article) -> Outcome:
+        """Change the post that has the article's slug, or post it when there is none."""
+        found = self._ask(FIND, {"host": self._host, "slug": slug(article)})["publication"]
+        if found is None:
+            raise TargetRefused(f"hashnode has no publication {self._host}")
+        post = {
+            "title": article["title"],
+            "subtitle": article["description"] or None,
+            "contentMarkdown": article["body"],
+            "tags": [{"slug": tag, "name": tag} for tag in tags(article, MAX_TAGS, True)],
+            "originalArticleURL": article["canonicalUrl"],
+        }
+        if "mainImage" in article:
+            post["coverImageOptions"] = {"coverImageURL": article["mainImage"]}
+        if found["post"] is None:
+            new = {**post, "publicationId": found["id"], "slug": slug(article)}
+            made = self._ask(PUBLISH, {"input": new})["publishPost"]["post"]
+            return {"outcome": "published", "url": made["url"]}
+        changed = self._ask(UPDATE, {"input": {**post, "id": found["post"]["id"]}})
+        return {"outcome": "updated", "url": changed["updatePost"]["post"]["url"]}
+
+    def _ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        response = self._api.call("POST", "/", json={"query": query, "variables": variables})
+        answer = self._api.json(response)
+        if errors := answer.get("errors"):
+            code = (errors[0].get("extensions") or {}).get("code", "no code")
+            if code == NOT_FOUND and query == FIND:
+                # Of a post that is not there, the answer still has the publication.
+                publication = (answer.get("data") or {}).get("publication")
+                if publication is not None:
+                    return {"publication": {**publication, "post": None}}
+            message = f"hashnode answered {code}: {errors[0].get('message', '')[:MESSAGE_LENGTH]}"
+            raise (TargetUnavailable if code in TRANSIENT else TargetRefused)(message)
+        data: dict[str, Any] = answer["data"]
+        return data
+
+
+@cache
+def hashnode() -> Hashnode:
+    """Return the one that the environment variables describe."""
+    api = Target.from_environment("hashnode", bearer)
+    return Hashnode(api, config.required("HASHNODE_HOST"))
+
+
+def publish(article: Article) -> Outcome:
+    """Publish an article."""
+    return hashnode().publish(article)
+
+
+handler = step("hashnode", publish)

@@ -1,0 +1,89 @@
+"""PublishToMedium: post the article (https://github.com/Medium/medium-api-docs).
+
+The API can neither list nor change posts. What is there is found in the author's feed, by the
+link to the article's own address that each post ends with.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from html import unescape
+from typing import Any
+
+import requests
+
+from article_publishing.article import Article
+from article_publishing.errors import OutcomeUnknown, TargetUnavailable
+from article_publishing.target import Outcome, Target, bearer, step
+from flowbridge import config
+
+MAX_TAGS = 3
+MAX_TAG_LENGTH = 25
+
+
+class Medium:
+    """The API, and the feed of the author's posts."""
+
+    def __init__(self, api: Target, feed: Target) -> None:
+        self._api = api
+        self._feed = feed
+
+    def publish(self, article: Article) -> Outcome:
+        """Post the article, unless the feed has it already.
+
+        Raises
+        ------
+        OutcomeUnknown
+            When the post was sent and no answer came: the feed may take minutes to show it.
+        """
+        if (found := self._find(article["canonicalUrl"])) is not None:
+            return {"outcome": "found", "url": found}
+        author = self._api.json(self._api.call("GET", "/v1/me"))["data"]["id"]
+        try:
+            response = self._api.call("POST", f"/v1/users/{author}/posts", json=self._post(article))
+        except TargetUnavailable as error:
+            if isinstance(error.__cause__, requests.ConnectTimeout):
+                raise
+            if error.__cause__ is None:
+                # It answered, and so did not take the post.
+                raise
+            raise OutcomeUnknown(f"{error}; see whether the post is there") from None
+        post = self._api.json(response)["data"]
+        return {"outcome": "published", "url": post["url"]}
+
+    def _find(self, url: str) -> str | None:
+        feed = self._feed.call("GET", "").text
+        for item in feed.split("<item>")[1:]:
+            if f'href="{url}"' in unescape(item):
+                link = item.partition("<link>")[2].partition("</link>")[0]
+                return unescape(link).partition("?")[0]
+        return None
+
+    def _post(self, article: Article) -> dict[str, Any]:
+        url = article["canonicalUrl"]
+        image = f"![]({article['mainImage']})\n\n" if "mainImage" in article else ""
+        return {
+            "title": article["title"],
+            "contentFormat": "markdown",
+            "content": f"# {article['title']}\n\n{image}{article['body']}\n\n"
+            f"*First published at [{url}]({url}).*\n",
+            "canonicalUrl": url,
+            "tags": [tag[:MAX_TAG_LENGTH] for tag in article["categories"][:MAX_TAGS]],
+            "publishStatus": "public",
+        }
+
+
+@cache
+def medium() -> Medium:
+    """Return the one that the environment variables describe."""
+    api = Target.from_environment("medium", bearer)
+    url = config.required("MEDIUM_FEED_URL")
+    return Medium(api, Target("medium's feed", url, api.secret, lambda _: {}))
+
+
+def publish(article: Article) -> Outcome:
+    """Publish an article."""
+    return medium().publish(article)
+
+
+handler = step("medium", publish)
