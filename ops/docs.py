@@ -10,6 +10,8 @@ from ops.diagram import mermaid
 from ops.settings import REPOSITORY
 from ops.templates import FLOWS, STATE_MACHINE, flow_names, render
 
+#: What may work later in every flow's functions.
+SERVICE_ERRORS = FLOWS.parent / "modules" / "event_flow" / "service_errors.json"
 #: The part of a document that is drawn, between two comments that name its flow.
 PICTURE = re.compile(r"(<!-- picture of (\w+) -->\n).*?(<!-- end of picture -->)", re.DOTALL)
 
@@ -27,6 +29,7 @@ def definition(flow: str) -> str:
                 "max_attempts": 3,
                 "backoff_rate": 2,
                 "max_delay_seconds": 5,
+                "errors": json.loads(SERVICE_ERRORS.read_text()),
             },
         },
     )

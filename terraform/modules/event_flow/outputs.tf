@@ -3,6 +3,11 @@ output "state_machine_arn" {
   value       = module.state_machine.arn
 }
 
+output "alias_arn" {
+  description = "ARN by which the state machine's newest version is started."
+  value       = module.state_machine.alias_arn
+}
+
 output "state_machine_role_arn" {
   description = "ARN of the state machine's role, known before the role is made."
   value       = module.state_machine.role_arn

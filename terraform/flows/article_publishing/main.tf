@@ -1,0 +1,171 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  name       = "${var.name_prefix}-article-publishing"
+  api_name   = "${local.name}-api"
+  tags       = { flow = "article_publishing" }
+  place      = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  invoke_uri = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.name}:lambda:path/2015-03-31/functions"
+
+  canaries = var.canary == null ? {} : {
+    for function, version in var.canary.stable_versions : function => { stable_version = version, percent = var.canary.percent }
+  }
+}
+
+# --- the state machine, and the rule that brings failed revisions again ----------------------
+
+module "flow" {
+  source = "../../modules/event_flow"
+
+  name          = local.name
+  description   = "Starts the publication of a revision that is sent again."
+  event_bus     = var.event_bus
+  pattern       = { sources = ["flowbridge.cms"], detail_types = ["Article Revision"] }
+  package       = var.packages["article_publishing"]
+  retry         = var.retry
+  canaries      = local.canaries
+  logs          = var.logs
+  role          = var.role
+  alarm_actions = var.alarm_actions
+  plain_http    = var.emulator_endpoint != null
+  tags          = local.tags
+
+  # Dev.to's list of all posts may have several pages.
+  timeout_seconds = 60
+
+  definition = { template = "${path.module}/state_machine.asl.json.tftpl" }
+
+  failed = {
+    name        = "failed-articles"
+    description = "Revisions that are not everywhere yet wait in ${local.name}-failed-articles. Each message says where and why; mend that, then send them again."
+  }
+
+  # Named as the states.
+  step_functions = {
+    for state, step in local.steps : state => {
+      module      = step.module
+      description = step.description
+      environment = merge(step.environment, {
+        TARGET_URL    = step.url
+        TARGET_SECRET = aws_secretsmanager_secret.this[step.target].arn
+      })
+      statements = {
+        ReadTarget = { actions = ["secretsmanager:GetSecretValue"], resources = [local.secret_patterns[step.target]] }
+      }
+    }
+  }
+}
+
+locals {
+  steps = {
+    PublishToMedium = {
+      target      = "medium"
+      module      = "publish_to_medium"
+      description = "Posts the article on Medium, unless it is there."
+      url         = var.settings.medium.url
+      environment = { MEDIUM_FEED_URL = var.settings.medium.feed_url }
+    }
+    PublishToDevto = {
+      target      = "devto"
+      module      = "publish_to_devto"
+      description = "Posts the article on Dev.to, or changes the post."
+      url         = var.settings.devto.url
+      environment = {}
+    }
+    PublishToHashnode = {
+      target      = "hashnode"
+      module      = "publish_to_hashnode"
+      description = "Posts the article on Hashnode, or changes the post."
+      url         = var.settings.hashnode.url
+      environment = { HASHNODE_HOST = var.settings.hashnode.host }
+    }
+    IndexInOpenSearch = {
+      target      = "opensearch"
+      module      = "index_in_opensearch"
+      description = "Writes the article to the index, unless a newer revision is there."
+      url         = var.settings.opensearch.url
+      environment = { OPENSEARCH_INDEX = var.settings.opensearch.index }
+    }
+  }
+
+  secrets = {
+    webhook    = "What the CMS signs its webhook's requests with"
+    medium     = "Integration token of Medium"
+    devto      = "API key of Dev.to"
+    hashnode   = "Personal access token of Hashnode"
+    opensearch = "User of OpenSearch, as {\"username\", \"password\"}"
+  }
+
+  # Known at plan time: Secrets Manager adds six characters to the name.
+  secret_patterns = {
+    for secret in keys(local.secrets) :
+    secret => "arn:${data.aws_partition.current.partition}:secretsmanager:${local.place}:secret:${local.name}-${secret}-??????"
+  }
+}
+
+# Their values come from others, who put them here; Terraform never sees them.
+resource "aws_secretsmanager_secret" "this" {
+  # checkov:skip=CKV_AWS_149:The key that AWS manages for the account keeps other accounts out
+  # checkov:skip=CKV2_AWS_57:Other companies issue these tokens; the functions read a new one by themselves
+  for_each = local.secrets
+
+  name                    = "${local.name}-${each.key}"
+  description             = "${each.value}; its owner puts it here"
+  recovery_window_in_days = var.secret_recovery_days
+  tags                    = local.tags
+}
+
+# --- from the CMS to the state machine -------------------------------------------------------
+
+module "api" {
+  source = "../../modules/rest_api"
+
+  name              = local.api_name
+  stage             = var.environment
+  throttle          = { rate = var.settings.rate, burst = var.settings.burst }
+  emulator_endpoint = var.emulator_endpoint
+  logs              = var.logs
+  # Anybody may send nonsense here, so a share of refusals is no news.
+  alarm         = { client_error_share = 0.5, latency_seconds = 5 }
+  alarm_actions = var.alarm_actions
+  tags          = local.tags
+
+  body = templatefile("${path.module}/openapi.yaml.tftpl", {
+    title      = local.api_name
+    invoke_uri = "${local.invoke_uri}/${module.receive_webhook.alias_arn}/invocations"
+  })
+}
+
+module "receive_webhook" {
+  source = "../../modules/lambda_function"
+
+  name            = "${local.name}-receive-webhook"
+  canary          = lookup(local.canaries, "${local.name}-receive-webhook", null)
+  description     = "Checks what the CMS sends, makes an article of it, and starts its publication."
+  package         = var.packages["article_publishing"]
+  handler         = "article_publishing.receive_webhook.handler"
+  timeout_seconds = 25
+  logs            = var.logs
+  role            = var.role
+  alarm_actions   = var.alarm_actions
+  tags            = local.tags
+
+  environment = {
+    SITE_URL          = var.settings.site_url
+    STATE_MACHINE_ARN = module.flow.alias_arn
+    WEBHOOK_SECRET    = aws_secretsmanager_secret.this["webhook"].arn
+  }
+
+  statements = {
+    ReadWebhookSecret = { actions = ["secretsmanager:GetSecretValue"], resources = [local.secret_patterns["webhook"]] }
+    StartPublication  = { actions = ["states:StartExecution"], resources = [module.flow.alias_arn] }
+  }
+}
+
+# --- what the outputs tell of ----------------------------------------------------------------
+
+locals {
+  functions = merge(module.flow.step_functions, { receive_webhook = module.receive_webhook })
+}
