@@ -32,12 +32,17 @@ GOOD: list[dict[str, Any]] = [
     {"mail": f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 58}.cl"},
     {"name": "🦊" * 100},
     {"name": "María José"},
+    {"name": "\u202eمريم", "store": "\u200d👩\u200d👩\u200d👧\ufeff"},
     {"unknown": {"deep": [1, None]}},
 ]
 BAD: list[tuple[str, Any]] = [
     *[("name", value) for value in ("", "   ", "x" * 101, None, 1, ["x"])],
     *[("lastname", value) for value in ("", "\t\n", "x" * 101, None)],
     *[("store", value) for value in ("", " ", "x" * 101, 7, None)],
+    *[
+        ("name", value)
+        for value in ("a\x00b", "\x00", "a\nb", "a\x1b[31m", "a\x7f", "a\x85b", "a\x9b")
+    ],
     *[("rut", value) for value in ("", "9891283", "-0", "9891283-", "9891283-x", "9.891.283-0")],
     *[("rut", value) for value in ("1234567890-1", "9891283-0 ", "9891283-00", "٣-0", 98912830)],
     *[("phone", value) for value in ("", "12345", "1" * 16, "+", "++561234567", "56 98", "a")],
@@ -72,7 +77,7 @@ def test_a_bad_field_is_named_and_its_value_is_not(field: str, value: Any) -> No
     assert not REFERENCE.is_valid(lead)
 
 
-@pytest.mark.parametrize("field", ["rut", "phone", "mail", "origin"])
+@pytest.mark.parametrize("field", ["name", "store", "rut", "phone", "mail", "origin"])
 def test_a_line_end_is_no_part_of_a_field(field: str) -> None:
     """Python's $ would let it through, so the reference, which uses it, is not asked."""
     with pytest.raises(SchemaError, match=f"^{field}: must be"):
