@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -103,10 +104,8 @@ def printable(text: str) -> str:
 
 def indented_json(text: str) -> str:
     """Return JSON indented; other text as it is, but its control characters."""
-    try:
+    with suppress(ValueError, RecursionError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        pass
     return printable(text)
 
 
