@@ -15,8 +15,8 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-ops package up down status demo send watch dead-letters \
-  redrive reconcile env bootstrap release plan \
-  apply smoke promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end bench lint format lock docs clean
+  redrive reconcile report env bootstrap release plan \
+  apply smoke promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end bench lint format lock new-flow docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  \033[1m%-20s\033[0m %s\n' "$$t" "$$d"; done
@@ -47,6 +47,9 @@ dead-letters: setup-ops ## List what could not go on, and why: make dead-letters
 redrive: setup-ops ## Send it again: make redrive MESSAGE=id|ERROR=name|STATE=state|ALL=yes [RATE=5] [DRY_RUN=yes]
 	@$(OPS) redrive --env $(ENV) --flow $(FLOW) --message "$(MESSAGE)" --error "$(ERROR)" --state "$(STATE)" \
 	  --all "$(ALL)" --rate $(or $(RATE),5) --dry-run "$(DRY_RUN)"
+
+report: setup-ops ## Write an HTML file about what ran: make report [ENV=dev] [SINCE=24h] [PERSONAL=yes] [OUT=file]
+	@$(OPS) report --env $(ENV) --since "$(or $(SINCE),24h)" --personal "$(PERSONAL)" --out "$(OUT)"
 
 reconcile: setup-ops ## Tell what became of every event: make reconcile [ENV=prd] [SINCE=24h|2026-11-21T10:00Z] [ALL=yes] [JSON=yes]
 	@$(OPS) reconcile --env $(ENV) --flow $(FLOW) --since "$(or $(SINCE),24h)" --all "$(ALL)" --json "$(JSON)"
@@ -133,6 +136,9 @@ format: setup ## Format Python and Terraform
 
 lock: setup ## Pin the newest allowed versions of every library, with hashes
 	@$(PYTHON) build/lock.py
+
+new-flow: setup ## Write the skeleton of a flow: make new-flow NAME=order_intake
+	@$(OPS) new-flow "$(NAME)"
 
 docs: setup ## Draw the flows' pictures anew
 	@$(OPS) docs

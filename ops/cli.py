@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,11 +36,15 @@ from ops.events import Publisher
 from ops.executions import Executions
 from ops.flow import Flow
 from ops.local.environment import LocalEnvironment
+from ops.new_flow import make as make_flow
 from ops.releases import STAGES, Deployment
+from ops.report.gather import gather
+from ops.report.page import render
 from ops.rows import CrmDatabase, Key
 from ops.settings import LOCAL
 from ops.terminal import console, step
 from ops.terraform import ROOT, Terraform
+from ops.text import duration, write_privately
 
 app = typer.Typer(
     name="ops",
@@ -354,6 +359,29 @@ def reconcile(
 
 
 @app.command()
+def report(
+    since: Annotated[str, typer.Option(help="How far back: 30min, 24h or 7d.")] = "24h",
+    most: Annotated[int, typer.Option(help="The most executions of a flow.", min=1)] = 500,
+    personal: Annotated[str, typer.Option(help="'yes' shows personal data.")] = "",
+    out: Annotated[str, typer.Option(help="The file to write.")] = "",
+    environment: EnvironmentOption = LOCAL,
+) -> None:
+    """Write one HTML file about what ran and what could not go on."""
+    now = datetime.now(UTC)
+    begin = now - duration(since)
+    context = _reachable(environment)
+    file = Path(out) if out else settings.load().folder / f"report-{environment}.html"
+    with step("Write the report") as current:
+        flows = gather(context.aws, context.terraform.outputs(), begin, most)
+        page = render(environment, flows, now, personal=personal == "yes")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_privately(file, page)
+        count = sum(len(flow.visits) for flow in flows)
+        current.detail = f"{count} executions, {len(page) / 1000:,.0f} kB"
+    console.print(f"  {file}")
+
+
+@app.command()
 def demo() -> None:
     """Run the main job: start, apply, send a good and a bad lead, show where they ended."""
     context = Context(LOCAL)
@@ -413,6 +441,18 @@ def _keys(context: Context) -> dict[str, dict[Key, int]]:
     location = context.terraform.outputs()["database"]
     with closing(CrmDatabase(location, context.aws.client("secretsmanager"))) as database:
         return database.keys()
+
+
+@app.command("new-flow")
+def new_flow(name: Annotated[str, typer.Argument(help="Its name, such as order_intake.")]) -> None:
+    """Write the skeleton of a flow, whose tests pass."""
+    for file in make_flow(name, settings.REPOSITORY):
+        console.print(f"  {file.relative_to(settings.REPOSITORY)}")
+    draw()
+    console.print(
+        f"Switch it on: put '{name}' into `flows` of terraform/envs/local.tfvars. "
+        "docs/adding-a-flow.md goes on from here."
+    )
 
 
 def _reachable(environment: str) -> Context:

@@ -1,0 +1,97 @@
+"""A new flow's skeleton works as it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from build.package import CACHE, build
+from ops.errors import OperationError
+from ops.new_flow import make
+from ops.prepare import terraform_cli_config
+from ops.settings import REPOSITORY
+
+NAME = "order_intake"
+COPIED = ("terraform", "lambda_src", "ops", "tests/support", "examples", "web")
+FILES = ("pyproject.toml", "build/package.py", "tests/unit/conftest.py")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository with a new flow in it."""
+    root = tmp_path_factory.mktemp("repository")
+    ignored = shutil.ignore_patterns(".terraform", "__pycache__")
+    for folder in COPIED:
+        shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
+    for file in FILES:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / file, root / file)
+    make(NAME, root)
+    return root
+
+
+def test_its_own_tests_pass(repository: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/unit/{NAME}"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stdout
+    assert "6 passed" in result.stdout
+
+
+def test_its_package_is_built(repository: Path, tmp_path: Path) -> None:
+    results = build(repository / "lambda_src", tmp_path, CACHE)
+
+    assert results[NAME][1]
+
+
+def test_terraform_finds_it_valid_and_well_formatted(repository: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "TF_DATA_DIR": str(tmp_path)}
+    if (configuration := terraform_cli_config()) is not None:
+        environment["TF_CLI_CONFIG_FILE"] = str(configuration)
+    for command in (
+        ("fmt", "-check", "-recursive"),
+        ("init", "-backend=false", "-input=false", "-lockfile=readonly"),
+        ("validate",),
+    ):
+        result = subprocess.run(
+            ["terraform", *command],
+            cwd=repository / "terraform",
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_its_example_is_an_event_that_starts_it(repository: Path) -> None:
+    event = json.loads((repository / "examples" / NAME / "event.json").read_text())
+    main = (repository / "terraform" / "flows" / NAME / "main.tf").read_text()
+
+    assert f'sources = ["{event["source"]}"], detail_types = ["{event["detail-type"]}"]' in main
+
+
+@pytest.mark.parametrize("name", ["", "Order", "order-intake", "1st", "a__b", "x" * 31, "../x"])
+def test_a_name_that_cannot_be_one_is_refused(repository: Path, name: str) -> None:
+    with pytest.raises(OperationError, match="is no name of a flow"):
+        make(name, repository)
+
+
+def test_a_name_that_is_taken_is_refused(repository: Path) -> None:
+    before = (repository / "terraform" / "main.tf").read_text()
+
+    with pytest.raises(OperationError, match="is there already"):
+        make(NAME, repository)
+
+    assert (repository / "terraform" / "main.tf").read_text() == before
