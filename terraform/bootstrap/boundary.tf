@@ -23,6 +23,9 @@ locals {
     } : service => "arn:${local.partition}:${service}:${local.place}:${name}"
   }
 
+  # What a flow takes on to reach one tenant's data.
+  tenant_roles = "arn:${local.partition}:iam::${var.account_id}:role/${local.name_prefix}-*-tenant-*"
+
   # Secrets that the platform reads and did not make: RDS names the one of its administrator, the
   # owners of an on-premises database theirs.
   foreign_secrets = [
@@ -151,12 +154,48 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   statement {
+    sid       = "ActForTenants"
+    actions   = ["sts:AssumeRole"]
+    resources = [local.tenant_roles]
+  }
+
+  statement {
+    sid = "KeepData"
+    actions = [
+      "dynamodb:DeleteItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:UpdateItem",
+      "s3:DeleteObject",
+      "s3:PutObject",
+    ]
+    resources = [
+      "arn:${local.partition}:dynamodb:${local.place}:table/${local.name_prefix}-*",
+      "arn:${local.partition}:s3:::${local.name_prefix}-user-spaces-${var.account_id}/*",
+    ]
+  }
+
+  statement {
+    sid       = "SendMail"
+    actions   = ["ses:SendEmail"]
+    resources = local.mail
+  }
+
+  statement {
     # What is not named above is out of reach already, unless another policy, such as a bucket's,
     # lets the role in by itself: this holds against that, too.
     sid       = "NeverOthers"
     effect    = "Deny"
-    actions   = ["account:*", "iam:*", "organizations:*", "sts:AssumeRole"]
+    actions   = ["account:*", "iam:*", "organizations:*"]
     resources = ["*"]
+  }
+
+  statement {
+    sid     = "NeverOtherRoles"
+    effect  = "Deny"
+    actions = ["sts:AssumeRole"]
+    # Roles of tenants are bounded like every other, and each reaches less than who takes it on.
+    not_resources = [local.tenant_roles]
   }
 
   statement {

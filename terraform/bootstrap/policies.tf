@@ -19,13 +19,26 @@ locals {
     ["arn:${local.partition}:rds:${local.place}:og:default:*"],
   )
 
+  # The flows' buckets, each by its name: the prefix alone would include the bootstrap's.
+  site_buckets = [for site in ["lead-form", "user-spaces"] : "arn:${local.partition}:s3:::${local.name_prefix}-${site}-${var.account_id}"]
+
+  # CloudFront chooses the identifiers, and the account holds nothing else there.
+  site_parts = [
+    for kind in ["distribution", "origin-access-control", "response-headers-policy"] :
+    "arn:${local.partition}:cloudfront::${var.account_id}:${kind}/*"
+  ]
+
   plan_policies = {
     read  = data.aws_iam_policy_document.read.json
+    sites = data.aws_iam_policy_document.read_sites.json
+    data  = data.aws_iam_policy_document.read_data.json
     state = data.aws_iam_policy_document.read_state.json
   }
 
   deploy_policies = {
     read     = data.aws_iam_policy_document.read.json
+    sites    = data.aws_iam_policy_document.deploy_sites.json
+    data     = data.aws_iam_policy_document.deploy_data.json
     state    = data.aws_iam_policy_document.deploy_state.json
     flows    = data.aws_iam_policy_document.deploy_flows.json
     roles    = data.aws_iam_policy_document.deploy_roles.json
@@ -234,6 +247,47 @@ data "aws_iam_policy_document" "read" {
   }
 }
 
+data "aws_iam_policy_document" "read_sites" {
+  statement {
+    sid = "ReadSites"
+    actions = [
+      "cloudfront:GetDistribution",
+      "cloudfront:GetOriginAccessControl",
+      "cloudfront:GetResponseHeadersPolicy",
+      "cloudfront:ListTagsForResource",
+    ]
+    resources = local.site_parts
+  }
+
+  statement {
+    sid = "ReadSiteBuckets"
+    actions = [
+      "s3:GetAccelerateConfiguration",
+      "s3:GetBucketAcl",
+      "s3:GetBucketCORS",
+      "s3:GetBucketLogging",
+      "s3:GetBucketObjectLockConfiguration",
+      "s3:GetBucketPolicy",
+      "s3:GetBucketPublicAccessBlock",
+      "s3:GetBucketRequestPayment",
+      "s3:GetBucketTagging",
+      "s3:GetBucketVersioning",
+      "s3:GetBucketWebsite",
+      "s3:GetEncryptionConfiguration",
+      "s3:GetLifecycleConfiguration",
+      "s3:GetReplicationConfiguration",
+      "s3:ListBucket",
+    ]
+    resources = local.site_buckets
+  }
+
+  statement {
+    sid       = "ReadSiteFiles"
+    actions   = ["s3:GetObject", "s3:GetObjectTagging"]
+    resources = [for bucket in local.site_buckets : "${bucket}/*"]
+  }
+}
+
 data "aws_iam_policy_document" "read_state" {
   statement {
     sid       = "ListStateAndReleases"
@@ -278,6 +332,56 @@ data "aws_iam_policy_document" "read_state" {
       variable = "kms:ViaService"
       values   = ["secretsmanager.${var.region}.amazonaws.com"]
     }
+  }
+}
+
+data "aws_iam_policy_document" "deploy_sites" {
+  source_policy_documents = [data.aws_iam_policy_document.read_sites.json]
+
+  statement {
+    sid = "ChangeSites"
+    actions = [
+      "cloudfront:CreateDistribution",
+      "cloudfront:CreateOriginAccessControl",
+      "cloudfront:CreateResponseHeadersPolicy",
+      "cloudfront:DeleteDistribution",
+      "cloudfront:DeleteOriginAccessControl",
+      "cloudfront:DeleteResponseHeadersPolicy",
+      "cloudfront:TagResource",
+      "cloudfront:UntagResource",
+      "cloudfront:UpdateDistribution",
+      "cloudfront:UpdateOriginAccessControl",
+      "cloudfront:UpdateResponseHeadersPolicy",
+    ]
+    resources = local.site_parts
+  }
+
+  statement {
+    sid = "ChangeSiteBuckets"
+    actions = [
+      "s3:CreateBucket",
+      "s3:DeleteBucket",
+      "s3:DeleteBucketPolicy",
+      "s3:ListBucketVersions",
+      "s3:PutBucketPolicy",
+      "s3:PutBucketPublicAccessBlock",
+      "s3:PutBucketTagging",
+      "s3:PutBucketVersioning",
+      "s3:PutEncryptionConfiguration",
+      "s3:PutLifecycleConfiguration",
+    ]
+    resources = local.site_buckets
+  }
+
+  statement {
+    sid = "ChangeSiteFiles"
+    actions = [
+      "s3:DeleteObject",
+      "s3:DeleteObjectVersion",
+      "s3:PutObject",
+      "s3:PutObjectTagging",
+    ]
+    resources = [for bucket in local.site_buckets : "${bucket}/*"]
   }
 }
 

@@ -175,6 +175,7 @@ def test_what_may_be_named_is_named_after_the_environment(account: Account) -> N
     # AWS chooses these names; the last is of the owners of the database.
     others = [
         "apigateway",
+        ":cloudfront::",
         ":og:default:*",
         "route53:::hostedzone",
         "secret:rds!db-",

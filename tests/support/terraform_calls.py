@@ -10,14 +10,18 @@ LOG_LEVEL, LOG_FILE = "TF_LOG_PROVIDER", "TF_LOG_PATH"
 
 #: The prefix of a service's actions in policies.
 PREFIXES = {
+    "CloudFront": "cloudfront",
     "CloudWatch": "cloudwatch",
     "CloudWatch Logs": "logs",
+    "DynamoDB": "dynamodb",
     "EC2": "ec2",
     "EventBridge": "events",
     "IAM": "iam",
     "KMS": "kms",
     "Lambda": "lambda",
     "RDS": "rds",
+    "SES": "ses",
+    "SESv2": "ses",
     "SFN": "states",
     "SNS": "sns",
     "SQS": "sqs",
@@ -25,7 +29,10 @@ PREFIXES = {
     "Secrets Manager": "secretsmanager",
 }
 #: Operations whose right has another name.
-OTHER_NAMES = {"lambda:Invoke": "lambda:InvokeFunction"}
+OTHER_NAMES = {
+    "cloudfront:CreateDistributionWithTags": "cloudfront:CreateDistribution",
+    "lambda:Invoke": "lambda:InvokeFunction",
+}
 #: API Gateway's rights are HTTP methods, S3's are tested by themselves, and everybody may ask who
 #: they are.
 OTHERS = ("API Gateway", "S3", "STS")
