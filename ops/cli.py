@@ -44,7 +44,7 @@ from ops.rows import CrmDatabase, Key
 from ops.settings import LOCAL
 from ops.terminal import console, step
 from ops.terraform import ROOT, Terraform
-from ops.text import duration, write_privately
+from ops.text import moment, write_privately
 
 app = typer.Typer(
     name="ops",
@@ -339,7 +339,7 @@ def reconcile(
     flow: FlowOption = DEFAULT_FLOW,
 ) -> None:
     """Tell what became of every event that the bus accepted; exit code 1 if any is lost."""
-    begin = reconciling.moment(since, datetime.now(UTC))
+    begin = moment(since, datetime.now(UTC))
     context = _reachable(environment)
     outputs = context.terraform.outputs()
     reconciliation = reconciling.Reconciliation(
@@ -360,7 +360,7 @@ def reconcile(
 
 @app.command()
 def report(
-    since: Annotated[str, typer.Option(help="How far back: 30min, 24h or 7d.")] = "24h",
+    since: Annotated[str, typer.Option(help="From when on: 2h, 7d, 2026-11-21T10:00Z.")] = "24h",
     most: Annotated[int, typer.Option(help="The most executions of a flow.", min=1)] = 500,
     personal: Annotated[str, typer.Option(help="'yes' shows personal data.")] = "",
     out: Annotated[str, typer.Option(help="The file to write.")] = "",
@@ -368,7 +368,7 @@ def report(
 ) -> None:
     """Write one HTML file about what ran and what could not go on."""
     now = datetime.now(UTC)
-    begin = now - duration(since)
+    begin = moment(since, now)
     context = _reachable(environment)
     file = Path(out) if out else settings.load().folder / f"report-{environment}.html"
     with step("Write the report") as current:

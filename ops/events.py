@@ -14,6 +14,8 @@ MAX_BYTES = 256 * 1024
 #: Answers for one entry that are worth another try, from the same page.
 TRANSIENT_CODES = frozenset({"ThrottlingException", "InternalFailure", "InternalException"})
 ATTEMPTS = 4
+#: Among an event's resources: it is of a smoke test, which removes what it did.
+SYNTHETIC = "flowbridge:synthetic"
 
 
 @dataclass(frozen=True)

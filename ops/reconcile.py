@@ -8,7 +8,6 @@ Nothing is changed by looking.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 
 from ops.dead_letters import ORIGIN, WORK_SECONDS, DeadLetter, look
 from ops.errors import OperationError
+from ops.events import SYNTHETIC
 from ops.executions import Execution, Executions
 from ops.flow import Flow
 from ops.rows import KEYS, Key
@@ -33,8 +33,6 @@ GRACE = timedelta(minutes=1)
 SETTLE_SECONDS = 5
 #: Nobody's RUT begins like this: the rows of a smoke test's lead are removed by that test.
 SYNTHETIC_PREFIX = "000"
-AGO = re.compile(r"^(\d+)([smhd])$")
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Fate(Enum):
@@ -62,6 +60,11 @@ class Accepted:
         """The id that the event had when it was sent first."""
         named = [r for r in self.resources if r.startswith(ORIGIN)]
         return named[0].removeprefix(ORIGIN) if named else self.id
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether it is of a smoke test, which removes what it did."""
+        return SYNTHETIC in self.resources
 
 
 @dataclass(frozen=True)
@@ -146,25 +149,6 @@ class Report:
             "unreadable": self.unreadable,
             "events": [verdict.as_json() for verdict in self.verdicts],
         }
-
-
-def moment(text: str, now: datetime) -> datetime:
-    """Return the moment that ``2h`` or ``2026-11-21T10:00Z`` means; without a zone it is UTC.
-
-    Raises
-    ------
-    OperationError
-        When it means none.
-    """
-    if ago := AGO.match(text):
-        return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError:
-        raise OperationError(
-            f"'{text}' is no moment.", "Give SINCE=90m, SINCE=2h, SINCE=7d or 2026-11-21T10:00Z."
-        ) from None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def matches(pattern: Mapping[str, Any], event: Accepted) -> bool:
@@ -326,9 +310,9 @@ class Reconciliation:
         )
         lines = [line for page in pages for line in page["events"]]
         read = [audited(line["message"], line["timestamp"]) for line in lines]
-        known = {event.id: event for event in reversed(read) if event}
+        known = {event.id: event for event in reversed(read) if event and not event.is_synthetic}
         for event in self._unaudited():
-            if event.at >= since:
+            if event.at >= since and not event.is_synthetic:
                 known.setdefault(event.id, event)
         events = sorted(known.values(), key=lambda event: event.at)
         return events, sum(event is None for event in read)

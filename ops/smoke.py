@@ -10,7 +10,7 @@ from typing import Any
 from ops import dead_letters
 from ops.aws import Aws
 from ops.errors import OperationError
-from ops.events import Event, Publisher
+from ops.events import SYNTHETIC, Event, Publisher
 from ops.executions import Execution, Executions
 from ops.flow import Flow
 from ops.follow import follow
@@ -47,7 +47,9 @@ def smoke_test(aws: Aws, outputs: Mapping[str, Any]) -> str:
     """
     flow = Flow.from_outputs(outputs, FLOW)
     lead = synthetic_lead()
-    event = Event(1, "kranio.event.crm", "CRM Registration", json.dumps(lead))
+    event = Event(
+        1, "kranio.event.crm", "CRM Registration", json.dumps(lead), resources=(SYNTHETIC,)
+    )
     [outcome] = Publisher(aws.client("events"), flow.event_bus_name).publish([event])
     if outcome.event_id is None:
         raise SmokeTestFailed(f"The bus refused the event: {outcome.reason}.", "Try again.")

@@ -1,32 +1,35 @@
-"""Small things about texts that several commands need."""
+"""Read and write what several commands take and give."""
 
 from __future__ import annotations
 
 import os
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ops.errors import OperationError
 
-UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
-DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
+AGO = re.compile(r"(\d+)([smhd])")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def duration(text: str) -> timedelta:
-    """Read a duration such as ``30min``, ``24h`` or ``7d``.
+def moment(text: str, now: datetime) -> datetime:
+    """Return the moment that ``2h`` or ``2026-11-21T10:00Z`` means; without a zone it is UTC.
 
     Raises
     ------
     OperationError
-        When it is none.
+        When it means none.
     """
-    match = DURATION.fullmatch(text.strip())
-    if match is None:
+    if ago := AGO.fullmatch(text):
+        return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
         raise OperationError(
-            f"'{text}' is no duration.", "Write a number and s, min, h or d: 30min, 24h, 7d."
-        )
-    return timedelta(**{UNITS[match[2]]: int(match[1])})
+            f"'{text}' is no moment.", "Give SINCE=90m, SINCE=2h, SINCE=7d or 2026-11-21T10:00Z."
+        ) from None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def write_privately(file: Path, text: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ops.dead_letters import FAILED, ORIGIN, DeadLetter
 from ops.errors import OperationError
+from ops.events import SYNTHETIC
 from ops.executions import Execution
 from ops.flow import Flow
 from ops.reconcile import (
@@ -24,8 +25,8 @@ from ops.reconcile import (
     audited,
     judge,
     matches,
-    moment,
 )
+from ops.text import moment
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(hours=1)
@@ -321,6 +322,20 @@ def test_executions_are_found_by_name_and_described_only_where_that_tells_nothin
     assert set(machine.described) == {"arn:b"}
     # What seems lost is looked for twice.
     assert slept == [SETTLE_SECONDS]
+
+
+def test_a_smoke_test_that_failed_lost_nobodys_event(
+    environment: Callable[..., Reconciliation], aws: Callable[[str], Any]
+) -> None:
+    """It takes its own message out of the queue."""
+    body = {"id": "d", "source": "s", "detail-type": "d", "resources": [SYNTHETIC]}
+    url = aws("sqs").get_queue_url(QueueName="audit")["QueueUrl"]
+    reconciliation = environment(StepFunctions(), "a")
+    aws("sqs").send_message(QueueUrl=url, MessageBody=json.dumps({**body, "detail": {}}))
+
+    found = reconciliation.gather(datetime.now(UTC) - timedelta(minutes=1))
+
+    assert {event.id for event in found.accepted} == {"a"}
 
 
 def test_what_the_log_did_not_take_was_accepted_all_the_same(

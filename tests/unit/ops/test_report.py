@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from ops.dead_letters import FAILED, DeadLetter
-from ops.errors import OperationError
 from ops.executions import Execution, StateRun, Status
 from ops.report.graph import Edge, Graph
 from ops.report.masking import MASK, masked
 from ops.report.model import MOST_BARS, FlowReport, Visit, percentile
 from ops.report.page import render
-from ops.text import duration, write_privately
+from ops.text import write_privately
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DEFINITION: dict[str, Any] = {
@@ -189,20 +188,6 @@ def test_a_flow_without_executions_has_its_picture() -> None:
 
     assert "There were none in this time" in text
     assert "CatchErrors" in text
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("30min", timedelta(minutes=30)), ("24h", timedelta(hours=24)), (" 7 d ", timedelta(days=7))],
-)
-def test_a_duration(text: str, value: timedelta) -> None:
-    assert duration(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "h", "-1h", "1w", "1h30"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(OperationError, match="is no duration"):
-        duration(text)
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
