@@ -26,7 +26,7 @@ class NotSynthetic(Exception):  # noqa: N818
     """The RUT could be a person's."""
 
 
-def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
+def handler(event: Any, _context: object) -> dict[str, int]:
     """Remove the rows of ``event["rut"]``.
 
     Returns
@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
     DatabaseUnavailable
         When the database cannot be reached.
     """
-    rut = event.get("rut")
+    rut = event.get("rut") if isinstance(event, dict) else None
     if not isinstance(rut, str) or not SYNTHETIC_RUT.fullmatch(rut):
         raise NotSynthetic("rut must begin with 000, as no person's does; nothing was removed")
 

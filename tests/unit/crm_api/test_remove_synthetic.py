@@ -46,14 +46,23 @@ def test_the_rows_of_the_lead_are_removed_and_told(database_environment: CrmData
     assert handler({"rut": NOBODY}, LambdaContext()) == {"CLIENTS": 0, "PARTNERS": 0, "BENEFIT": 0}
 
 
-@pytest.mark.parametrize("rut", [PERSON, "000123456-0' OR '1'='1", "000%", "", None, 7])
+@pytest.mark.parametrize(
+    "event",
+    [
+        *({"rut": rut} for rut in (PERSON, "000123456-0' OR '1'='1", "000%", "", None, 7)),
+        {},
+        None,
+        [NOBODY],
+        NOBODY,
+    ],
+)
 def test_what_could_be_a_persons_rut_is_refused(
-    database_environment: CrmDatabase, rut: Any
+    database_environment: CrmDatabase, event: Any
 ) -> None:
     register(database_environment, PERSON)
 
     with pytest.raises(NotSynthetic, match="must begin with 000"):
-        handler({"rut": rut}, LambdaContext())
+        handler(event, LambdaContext())
 
     assert rows(database_environment).count(PERSON) == 4
 
