@@ -6,6 +6,7 @@ import collections
 import itertools
 import json
 import os
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ LOST_SECONDS = 90.0
 POLL_SECONDS = 0.01
 #: How many leads the long run has, if not `LONG`.
 LONG_VARIABLE = "LEADS"
+
+#: In the folder's name of a process, between the platform's name and a mark of the emulator's.
+BACKEND = re.compile(r"ministack-lambda-\S+-crm-api-([a-z-]+)-back-[^-/]+/")
 
 numbers = itertools.count(1)
 
@@ -79,11 +83,16 @@ class Watch(threading.Thread):
         self.processes = 0
         self.largest_mb = 0.0
         self.most_connections = 0
+        #: Processes of each backend function; each keeps one connection.
+        self.backends: collections.Counter[str] = collections.Counter()
 
     def run(self) -> None:
         """Look until stopped."""
         while not self._stopping.wait(0.5):
-            sizes = [resident_mb(process) for process in self._emulator.children(recursive=True)]
+            processes = self._emulator.children(recursive=True)
+            sizes = [resident_mb(process) for process in processes]
+            # The union of two counters has the larger count of each.
+            self.backends |= collections.Counter(filter(None, map(backend_of, processes)))
             self.processes = max(self.processes, len(sizes))
             self.largest_mb = max([self.largest_mb, *sizes])
             with self._database.cursor() as cursor:
@@ -104,6 +113,15 @@ def resident_mb(process: psutil.Process) -> float:
         return float(process.memory_info().rss) / 2**20
     except psutil.NoSuchProcess:
         return 0.0
+
+
+def backend_of(process: psutil.Process) -> str | None:
+    """Return the backend function that a process of the emulator runs, None for another."""
+    try:
+        match = BACKEND.search(" ".join(process.cmdline()))
+    except psutil.Error:
+        return None
+    return match[1] if match else None
 
 
 def connect(platform: Platform) -> Any:
@@ -208,6 +226,7 @@ def measure() -> dict[str, Any]:
         "steps": steps,
         "reserved": RESERVED,
         "connections": watch.most_connections,
+        "backends": dict(sorted(watch.backends.items())),
         "processes": watch.processes,
         "largest_mb": watch.largest_mb,
     }
@@ -252,7 +271,9 @@ def render(data: dict[str, Any]) -> str:
     names = list(next(iter(steps.values()))["states"])
     share_rows = [[at_a_time, *shares(step["states"], names)] for at_a_time, step in steps.items()]
     limit = data["reserved"] * BACKEND_FUNCTIONS
-    facts = FACTS.format(**data, limit=limit, verdict=verdict(data["connections"] <= limit))
+    counts = ", ".join(f"{count} of `{name}`" for name, count in data["backends"].items())
+    met = verdict(data["connections"] <= limit)
+    facts = FACTS.format(**data, counts=counts, limit=limit, verdict=met)
     parts = [ABOUT, table(head, rows), table(["at a time, share of", *names], share_rows), facts]
     return "\n\n".join(parts)
 
@@ -281,12 +302,16 @@ ABOUT = """\
 Leads enter the bus of the local environment, a new one for each whose last row is there, so that
 always as many are on their way as the first column says. Latency is from PutEvents to that row.
 Most of the time is the emulator's bus, state machine and gateway, on the same processors as the
-functions: the figures say how the platform behaves under pressure, not how fast AWS is."""
+functions: the figures say how the platform behaves under pressure, not how fast AWS is. With more
+leads on their way than reserved executions, requests are refused and the state machine repeats
+them, which is most of the latency at fifty; none may be lost."""
 FACTS = """\
 Database connections of the functions: at most {connections}; the three backend functions have
 {reserved} reserved executions each (a variable of this run, the local environment sets no limit),
-{limit} in all: {verdict}. Processes below the emulator: at most {processes}, the largest with
-{largest_mb:.0f} MB."""
+{limit} in all: {verdict}. Each process of a function keeps one connection, and there were at most
+{counts}: what is above the reservation is a process that the emulator starts beside one whose
+execution has just ended, and on AWS an environment is not two at once. Processes below the
+emulator: at most {processes}, the largest with {largest_mb:.0f} MB."""
 ABOUT_LONG = """\
 Ten at a time, `LEADS=3000` behind the command for fewer: what a lead costs must not grow with how
 many came before it. Aim: within 15 %, {met}. Lost: {lost}."""

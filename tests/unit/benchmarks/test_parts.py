@@ -110,3 +110,17 @@ def test_stand_ins_answer_what_functions_call_only() -> None:
     assert secret["SecretString"] == "text"
     with pytest.raises(ValueError, match="DeleteSecret"):
         answer("secretsmanager.DeleteSecret", b"{}", {})
+
+
+@pytest.mark.parametrize(
+    ("function", "backend"),
+    [("crm-api-create-client-back", "create-client"), ("crm-api-migrate", None)],
+)
+def test_a_backend_functions_process_is_known_by_its_folder(
+    function: str, backend: str | None
+) -> None:
+    match = load.BACKEND.search(
+        f"/venv/bin/python /x/ministack-lambda-flowbridge-local-{function}-ggmtag6a/_worker.py"
+    )
+
+    assert (match and match[1]) == backend
