@@ -100,7 +100,12 @@ def _text(value: Any) -> Any:
 
 
 def _body(value: Any) -> Any:
-    return markdown(value) if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    try:
+        return markdown(value)
+    except (AttributeError, TypeError, ValueError):
+        raise InvalidArticle("the document is no article: body is no Portable Text") from None
 
 
 def _categories(value: Any) -> Any:
