@@ -34,12 +34,14 @@ REPOSITORY = "octo-org/flowbridge"
 POLICY_CHARACTERS = 6144
 #: Statements about everything, and why there is nothing narrower.
 WIDE = {
+    "ChangeMailTemplates": "the first version of SES's interface names no template",
     "AttachToNetwork": "Lambda asks for it before the network interface exists",
     "DeliverAccessLogs": "log delivery has no resources to name",
     "DeliverLogs": "log delivery has no resources to name",
     "MakeKey": "a key that is not made yet has no name; it must be tagged",
     "MakePasswords": "a password belongs to nothing yet",
     "ReadLists": "lists of the whole account",
+    "ReadMailTemplates": "the first version of SES's interface names no template",
     "TraceAndMeasure": "neither X-Ray nor metrics have resources to name",
 }
 
@@ -176,6 +178,7 @@ def test_what_may_be_named_is_named_after_the_environment(account: Account) -> N
     others = [
         "apigateway",
         ":cloudfront::",
+        ":identity/*",
         ":og:default:*",
         "route53:::hostedzone",
         "secret:rds!db-",
