@@ -16,7 +16,7 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-ops package up down status demo send watch dead-letters \
   redrive reconcile report env bootstrap release plan \
-  apply smoke promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end bench lint format lock new-flow docs clean
+  apply smoke promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end test-hostile bench lint format lock new-flow docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  \033[1m%-20s\033[0m %s\n' "$$t" "$$d"; done
@@ -118,6 +118,9 @@ test-infrastructure: setup package ## Check policies, wrong values, an empty sec
 
 test-end-to-end: setup package ## Run the whole system here, faults included
 	@$(PYTEST) tests/end_to_end
+
+test-hostile: setup package ## Try thousands of hostile requests, events and messages on every function
+	@HOSTILE_FACTOR=10 $(PYTEST) -n 2 --dist loadgroup tests/hostile
 
 bench: ## Measure, and write benchmarks/README.md: make bench [PART=packaging]
 	@python3 ops/prepare.py bench

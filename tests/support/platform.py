@@ -22,12 +22,15 @@ from ops.aws import Aws
 from ops.events import Event, Publisher
 from ops.executions import Execution, Executions, StateRun
 from ops.flow import Flow
+from ops.local.database import DatabaseServer
 from ops.rows import CrmDatabase, Row
 from ops.settings import LOCAL, REPOSITORY, LocalSettings, Ports
 from ops.terraform import Terraform
 from tests.support.terraform_calls import LOG_FILE, LOG_LEVEL
 
 FLOW = "crm_registration"
+#: Where the state lies in its bucket, as `terraform/envs/*.s3.tfbackend` say.
+STATE_KEY = "flowbridge.tfstate"
 COLORS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -136,6 +139,13 @@ class Platform:
         """The flow's executions."""
         return Executions(self.aws.client("stepfunctions"), self.flow.state_machine_arn)
 
+    def state(self) -> dict[str, Any]:
+        """Return Terraform's state, as it lies in its bucket."""
+        bucket = self.terraform.environment.state_bucket
+        answer = self.aws.client("s3").get_object(Bucket=bucket, Key=STATE_KEY)
+        state: dict[str, Any] = json.loads(answer["Body"].read())
+        return state
+
     def function(self, key: str) -> str:
         """Return a function's name by its state or endpoint."""
         name: str = self.outputs["functions"][FLOW][key]["name"]
@@ -234,6 +244,56 @@ class Platform:
             yield
         finally:
             put(document["Statement"])
+
+    @contextmanager
+    def configured(
+        self, variables: dict[str, dict[str, str]], timeout: int | None = None
+    ) -> Iterator[None]:
+        """Have functions run with other environment variables, by state or endpoint.
+
+        A version of their own stands behind the alias meanwhile, so that no environment that is
+        warm already runs on with the variables of before.
+        """
+        client = self.aws.client("lambda")
+        before: dict[str, tuple[dict[str, Any], str, str]] = {}
+        try:
+            for key, more in variables.items():
+                name = self.function(key)
+                stable = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+                found = client.get_function_configuration(FunctionName=name)
+                settings = {"Environment": found["Environment"], "Timeout": found["Timeout"]}
+                client.update_function_configuration(
+                    FunctionName=name,
+                    Environment={"Variables": {**found["Environment"]["Variables"], **more}},
+                    Timeout=timeout or found["Timeout"],
+                )
+                version = client.publish_version(FunctionName=name)["Version"]
+                client.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+                before[name] = (settings, stable, version)
+            yield
+        finally:
+            for name, (settings, stable, version) in before.items():
+                client.update_function_configuration(FunctionName=name, **settings)
+                client.update_alias(FunctionName=name, Name="live", FunctionVersion=stable)
+                client.delete_function(FunctionName=name, Qualifier=version)
+
+    @contextmanager
+    def database_started_with(self, *options: str) -> Iterator[None]:
+        """Have the database's server run with more options."""
+        server = DatabaseServer(self.settings.folder / "database", self.settings.ports.database)
+        log = (self.settings.logs / "database-with-options.log").open("ab")
+        with log, self.database_gone():
+            wait_for(lambda: not server.answers(), "the database's end")
+            process = subprocess.Popen(
+                [*server.command(), *options], stdout=log, stderr=log, start_new_session=True
+            )
+            try:
+                wait_for(server.answers, f"the database with {' '.join(options)}")
+                yield
+            finally:
+                process.terminate()
+                process.wait()
+        wait_for(server.answers, "the database without more options")
 
     def invoke(self, function: str, payload: Any, qualifier: str) -> tuple[str | None, Any]:
         """Invoke a function; return its error's type (None when it worked) and its answer."""
