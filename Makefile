@@ -116,8 +116,11 @@ test-contract: setup package ## Check the state machine and the API's document a
 test-infrastructure: setup package ## Check policies, wrong values, an empty second plan and destroy, on the emulator
 	@$(PYTEST) tests/infrastructure
 
-test-end-to-end: setup package ## Run the whole system here, faults included
+test-end-to-end: setup package ## Run the whole system here
 	@$(PYTEST) tests/end_to_end
+
+test-faults: setup package ## Break every part while leads flow: nothing may be lost or there twice (minutes)
+	@$(PYTEST) -m "long or not long" tests/faults
 
 test-hostile: setup package ## Try thousands of hostile requests, events and messages on every function
 	@HOSTILE_FACTOR=10 $(PYTEST) -n 2 --dist loadgroup tests/hostile

@@ -155,7 +155,9 @@ def test_the_api_lets_nobody_in_without_the_key(platform: Platform, key: str | N
 def test_a_lead_whose_api_is_gone_is_retried_then_queued_whole(platform: Platform) -> None:
     lead = new_lead()
 
-    with api_moved_away(platform, "CreatePartner"):
+    # Nobody listens there.
+    nowhere = {"CRM_API_URL": f"http://127.0.0.1:{free_port()}"}
+    with platform.configured({"CreatePartner": nowhere}):
         execution, states = platform.ended(*platform.publish(lead))
 
     assert (execution.status, execution.error) == ("FAILED", "CrmUnavailable")
@@ -214,29 +216,6 @@ def call(platform: Platform, path: str, body: Any, key: str | None) -> requests.
     url = platform.outputs["api_urls"]["crm_registration"]
     headers = {} if key is None else {"x-api-key": key}
     return requests.post(f"{url}/{path}", json=body, headers=headers, timeout=30)
-
-
-@contextmanager
-def api_moved_away(platform: Platform, state: str) -> Iterator[None]:
-    """Have one step function call an address at which nobody listens."""
-    client = platform.aws.client("lambda")
-    name = platform.function(state)
-    before = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
-    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    elsewhere = {**variables, "CRM_API_URL": f"http://127.0.0.1:{free_port()}"}
-
-    def configure(values: dict[str, str]) -> None:
-        client.update_function_configuration(FunctionName=name, Environment={"Variables": values})
-
-    configure(elsewhere)
-    version = client.publish_version(FunctionName=name)["Version"]
-    client.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
-    try:
-        yield
-    finally:
-        configure(variables)
-        client.update_alias(FunctionName=name, Name="live", FunctionVersion=before)
-        client.delete_function(FunctionName=name, Qualifier=version)
 
 
 @contextmanager

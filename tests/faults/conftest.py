@@ -1,0 +1,23 @@
+"""What the fault suite shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.fault_stream import Faulty, Stream
+from tests.support.platform import Platform
+
+
+@pytest.fixture(scope="package")
+def faulty(platform: Platform) -> Iterator[Faulty]:
+    """The platform, its functions' connections through proxies while these tests run."""
+    with Faulty.of(platform) as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def stream(faulty: Faulty) -> Stream:
+    """A new stream of leads."""
+    return faulty.stream()
