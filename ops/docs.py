@@ -17,12 +17,14 @@ PICTURE = re.compile(r"(<!-- picture of (\w+) -->\n).*?(<!-- end of picture -->)
 
 
 def definition(flow: str) -> str:
-    """Return a flow's state machine, with the names of its functions in place of their ARNs."""
+    """Return a flow's state machine, with names in place of ARNs and of other values."""
     template = FLOWS / flow / STATE_MACHINE
     functions = set(re.findall(r"\$\{functions\.(\w+)\}", template.read_text()))
+    others = set(re.findall(r"\$\{(\w+)\}", template.read_text()))
     return render(
         template,
         {
+            **{name: name for name in others},
             "functions": {name: f"arn:aws:lambda:::function:{name}" for name in functions},
             "retry": {
                 "interval_seconds": 1,

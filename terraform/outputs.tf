@@ -45,7 +45,7 @@ output "api_urls" {
 
 output "api_key_secret_arns" {
   description = "Secrets with the API keys, by flow."
-  value       = { for name, flow in local.started_flows : name => flow.api_key_secret_arn }
+  value       = { for name, flow in local.started_flows : name => flow.api_key_secret_arn if contains(keys(flow), "api_key_secret_arn") }
 }
 
 output "failed_queue_urls" {
@@ -61,6 +61,11 @@ output "undelivered_queue_urls" {
 output "functions" {
   description = "Functions by flow and by state, endpoint or task: the name of each and the package that it runs."
   value       = { for name, flow in local.flows : name => flow.functions }
+}
+
+output "mail_records" {
+  description = "Tokens of the DNS records that prove the domains of mail, by flow: <token>._domainkey.<domain> is a CNAME of <token>.dkim.amazonses.com."
+  value       = { for name, flow in local.flows : name => flow.mail_records if contains(keys(flow), "mail_records") }
 }
 
 output "web_urls" {

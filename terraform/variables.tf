@@ -156,6 +156,23 @@ variable "lead_form" {
   default = {}
 }
 
+variable "user_onboarding" {
+  description = "The user onboarding: its tenants, by id; the sender of its mail; sign-ups per second, and at once; whether users and their spaces outlive the flow's removal."
+  type = object({
+    tenants   = set(string)
+    sender    = string
+    rate      = optional(number)
+    burst     = optional(number)
+    keep_data = optional(bool)
+  })
+  default = null
+
+  validation {
+    condition     = var.user_onboarding != null || !contains(var.flows, "user_onboarding")
+    error_message = "The flow user_onboarding needs its tenants and a sender: set user_onboarding = { tenants = [...], sender = ... }."
+  }
+}
+
 variable "retry" {
   description = "How a state repeats a call that may work later: first wait, tries, growth of the wait, longest wait."
   type = object({

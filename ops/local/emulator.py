@@ -29,6 +29,7 @@ import emulator_rds
 import emulator_redrive
 import emulator_tasks
 import emulator_web
+import emulator_webhook
 
 LOOPBACK = "127.0.0.1"
 ROOT_KEY = "test"
@@ -162,7 +163,8 @@ async def serve(port: int) -> None:
     config.keep_alive_timeout = 3600
     config.keep_alive_max_requests = 10**9
     config.graceful_timeout = 3
-    application = emulator_web.WithLocalSites(WithPutRestApi(app, f"http://{LOOPBACK}:{port}"))
+    served = emulator_web.WithLocalSites(WithPutRestApi(app, f"http://{LOOPBACK}:{port}"))
+    application = emulator_webhook.WithWebhook(served)
 
     async def stopped() -> None:
         await stop.wait()

@@ -5,8 +5,9 @@ the role that a task names in its ``Credentials`` could ever refuse anything, an
 ``s3:putObject`` nor ``sesv2`` there. Here such a task signs in as the state machine's role, takes
 on the role of its credentials as that one may, and calls the service as any client would.
 
-Two things that the conditions of policies read are missing in the emulator as well: the leading
-keys of a DynamoDB request, and the identity that a mail is sent by. This module runs in the
+What the conditions of policies read is missing in the emulator in part: the leading keys of a
+DynamoDB request, the identity that a mail is sent by, and a session's role as ``aws:PrincipalArn``
+has it. This module runs in the
 emulator's own Python environment and imports nothing of the project.
 """
 
@@ -34,7 +35,7 @@ _making = threading.Lock()
 
 def make_whole() -> None:
     """Put the functions of this module in the place of the emulator's own."""
-    from ministack.core import iam_actions, lambda_runtime
+    from ministack.core import iam_actions, iam_evaluator, lambda_runtime
     from ministack.services import dynamodb, stepfunctions
 
     stepfunctions._execute_task = remember_task(stepfunctions._execute_task)
@@ -49,6 +50,7 @@ def make_whole() -> None:
         iam_actions.dynamodb_service_context, lambda name: dynamodb._tables.get(name) or {}
     )
     iam_actions._ses_v2_resource_arn = with_senders(iam_actions._ses_v2_resource_arn)
+    iam_evaluator._resolve_condition_key = with_role_arns(iam_evaluator._resolve_condition_key)
 
 
 def remember_task(execute: Callable[..., Any]) -> Callable[..., Any]:
@@ -210,3 +212,20 @@ def with_senders(arn_of: Callable[..., str]) -> Callable[..., str]:
         return arn_of(method, path, body, region, account)
 
     return arn_with_sender
+
+
+def with_role_arns(value_of: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    """Return the emulator's value of a condition's key, which for a session is then its role's ARN.
+
+    A session's ARN does not tell the role's path.
+    """
+
+    def value_with_role(key: str, context: Any) -> Any:
+        value = value_of(key, context)
+        if key.lower() == "aws:principalarn" and isinstance(value, str):
+            return re.sub(
+                r"^(arn:[^:]+):sts::(\d+):assumed-role/([^/]+)/.*", r"\1:iam::\2:role/\3", value
+            )
+        return value
+
+    return value_with_role

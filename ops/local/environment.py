@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ops.aws import Aws
 from ops.errors import OperationError
-from ops.local import certificates
+from ops.local import certificates, emulator_webhook
 from ops.local.database import Credentials, DatabaseServer
 from ops.local.supervision import Program, Supervisor, end, port_is_free
 from ops.settings import (
@@ -24,6 +24,7 @@ from ops.settings import (
 )
 
 ADMIN_SECRET = "flowbridge-local-database-admin"  # noqa: S105  a name, not a value
+WEBHOOK_SECRET = "flowbridge-local-team-webhook"  # noqa: S105  a name, not a value
 START_SECONDS = 30
 EMULATOR_PYTHON = REPOSITORY / ".venv-emulator" / "bin" / "python"
 
@@ -64,7 +65,7 @@ class LocalEnvironment:
             self._supervisor.start(self._programs())
             for program in self._programs():
                 self._wait_for(program)
-            self._put_admin_secret(credentials)
+            self._put_secrets(credentials)
         except BaseException:
             self.down()
             raise
@@ -173,8 +174,10 @@ class LocalEnvironment:
             "Type 'make down' and then 'make demo' to start again.",
         )
 
-    def _put_admin_secret(self, credentials: Credentials) -> None:
-        """Hand over the administrator's credentials, as the owners of the database would."""
+    def _put_secrets(self, credentials: Credentials) -> None:
+        """Hand over what others own: the database's administrator, and the team's webhook."""
         client = Aws(LOCAL, self.settings).client("secretsmanager")
         value = json.dumps({"username": credentials.username, "password": credentials.password})
         client.create_secret(Name=ADMIN_SECRET, SecretString=value)
+        url = f"{self.settings.endpoint}{emulator_webhook.PATH}"
+        client.create_secret(Name=WEBHOOK_SECRET, SecretString=url)

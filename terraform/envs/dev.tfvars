@@ -4,7 +4,7 @@ region      = "us-east-1"
 account_id = "111111111111"
 
 # Folders below flows/.
-flows = ["crm_registration", "lead_form"]
+flows = ["crm_registration", "lead_form", "user_onboarding"]
 
 network = {
   own = { cidr = "10.1.0.0/20" }
@@ -24,6 +24,12 @@ api = {
   rate            = 20
   burst           = 40
   quota_per_month = 30000
+}
+
+user_onboarding = {
+  tenants   = ["acme", "globex"]
+  sender    = "Flowbridge <hello@example.com>"
+  keep_data = false
 }
 
 backend_concurrency  = 5

@@ -6,7 +6,7 @@ account_id        = "000000000000"
 emulator_endpoint = "http://127.0.0.1:4566"
 
 # Folders below flows/.
-flows = ["crm_registration", "lead_form"]
+flows = ["crm_registration", "lead_form", "user_onboarding"]
 
 database = {
   mode = "on_premises"
@@ -29,6 +29,12 @@ retry = {
   interval_seconds  = 1
   max_attempts      = 3
   max_delay_seconds = 5
+}
+
+user_onboarding = {
+  tenants   = ["acme", "globex"]
+  sender    = "Flowbridge <hello@example.com>"
+  keep_data = false
 }
 
 event_archive_days   = 7

@@ -161,7 +161,7 @@ data "aws_iam_policy_document" "this" {
 
     content {
       # lambda:invoke becomes LambdaInvoke.
-      sid       = replace(title(replace(replace(statement.key, "/([A-Z])/", " $1"), "/[:.]/", " ")), " ", "")
+      sid       = replace(title(replace(replace(statement.key, "/([A-Z])/", " $1"), "/[:.-]/", " ")), " ", "")
       actions   = try(local.integrations[statement.key].actions, [])
       resources = statement.value
     }

@@ -11,6 +11,7 @@ from ops.local.emulator_tasks import (
     leading_keys,
     snake,
     with_leading_keys,
+    with_role_arns,
     with_roles,
     with_senders,
 )
@@ -73,6 +74,15 @@ def test_other_tasks_are_the_emulators_own() -> None:
 
     for resource in ("arn:aws:states:::lambda:invoke", "arn:aws:states:::aws-sdk:sfn:listTags"):
         assert invoke(resource, {}) == resource
+
+
+def test_a_session_is_known_by_its_role() -> None:
+    value_of = with_role_arns(lambda _, value: value)
+    session = "arn:aws:sts::1:assumed-role/machine/task"
+
+    assert value_of("aws:PrincipalArn", session) == "arn:aws:iam::1:role/machine"
+    assert value_of("aws:PrincipalArn", "arn:aws:iam::1:root") == "arn:aws:iam::1:root"
+    assert value_of("aws:userid", session) == session
 
 
 def test_an_action_has_the_name_that_boto3_gives_it() -> None:

@@ -1,0 +1,192 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  name       = "${var.name_prefix}-user-onboarding"
+  api_name   = "${var.name_prefix}-signup-api"
+  tags       = { flow = "user_onboarding" }
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  sources    = "${path.module}/../../../lambda_src"
+  signup     = jsondecode(file("${local.sources}/user_onboarding/signup.schema.json"))
+  # Who signs up does not choose the user's id.
+  body_fields = [for field in local.signup.required : field if field != "userId"]
+  invoke_uri  = "arn:${local.partition}:apigateway:${data.aws_region.current.name}:lambda:path/2015-03-31/functions"
+  place       = "${data.aws_region.current.name}:${local.account_id}"
+
+  table             = "${local.name}-users"
+  bucket            = "${var.name_prefix}-user-spaces-${local.account_id}"
+  template          = "${local.name}-welcome"
+  configuration_set = local.name
+  # Who runs the team's chat makes it and knows its value; Terraform knows its name only.
+  webhook_secret = "${var.name_prefix}-team-webhook"
+
+  canaries = var.canary == null ? {} : {
+    for function, version in var.canary.stable_versions : function => { stable_version = version, percent = var.canary.percent }
+  }
+}
+
+# --- from the bus through the state machine --------------------------------------------------
+
+module "flow" {
+  source = "../../modules/event_flow"
+
+  name          = local.name
+  description   = "Starts the onboarding of each user who signed up."
+  event_bus     = var.event_bus
+  pattern       = { sources = ["flowbridge.signup"], detail_types = ["UserSignup"] }
+  package       = var.packages["user_onboarding"]
+  retry         = var.retry
+  canaries      = local.canaries
+  logs          = var.logs
+  role          = var.role
+  alarm_actions = var.alarm_actions
+  plain_http    = var.emulator_endpoint != null
+  tags          = local.tags
+
+  definition = {
+    template = "${path.module}/state_machine.asl.json.tftpl"
+    variables = {
+      table             = local.table
+      bucket            = local.bucket
+      sender            = var.settings.sender
+      template          = local.template
+      configuration_set = local.configuration_set
+      # The role of the event's own tenant, of those that there are.
+      tenant_role = "{% $lookup(${replace(jsonencode(local.tenant_role_arns), "\"", "'")}, $signup.tenantId) %}"
+    }
+  }
+
+  failed = {
+    name        = "failed-signups"
+    description = "Users who could not be onboarded wait in ${local.name}-failed-signups. Each message says why; mend that, then send them again."
+  }
+
+  # Named as the states; the other states call services directly.
+  step_functions = {
+    ReceiveSignup = {
+      module      = "receive_signup"
+      description = "Takes the sign-up out of the event, checks it and gives it its one written form."
+      environment = { TENANTS = join(",", var.settings.tenants) }
+    }
+    NotifyTeam = {
+      module      = "notify_team"
+      description = "Tells the team of the new user, by a webhook."
+      environment = { WEBHOOK_SECRET = local.webhook_secret }
+      statements = {
+        ReadWebhook = {
+          actions   = ["secretsmanager:GetSecretValue"]
+          resources = ["arn:${local.partition}:secretsmanager:${local.place}:secret:${local.webhook_secret}-??????"]
+        }
+      }
+    }
+  }
+}
+
+# --- what the user gets ----------------------------------------------------------------------
+
+module "users" {
+  source = "../../modules/table"
+
+  name = local.table
+  # A tenant's users are one partition, to which its role is held.
+  keys          = { partition = "tenantId", sort = "userId" }
+  keep_data     = var.settings.keep_data
+  alarm_actions = var.alarm_actions
+  tags          = local.tags
+}
+
+module "spaces" {
+  source = "../../modules/bucket"
+
+  name       = local.bucket
+  keep_data  = var.settings.keep_data
+  plain_http = var.emulator_endpoint != null
+  tags       = local.tags
+}
+
+resource "aws_sesv2_email_identity" "sender" {
+  # The domain: its owner proves it once, by the records that the output 'mail_records' names.
+  email_identity = regex("@([^>]+)", var.settings.sender)[0]
+  tags           = local.tags
+}
+
+resource "aws_sesv2_configuration_set" "this" {
+  configuration_set_name = local.configuration_set
+  tags                   = local.tags
+
+  delivery_options {
+    tls_policy = "REQUIRE"
+  }
+
+  reputation_options {
+    reputation_metrics_enabled = true
+  }
+
+  suppression_options {
+    # Nobody is sent a second mail whom the first did not reach, or who complained of it.
+    suppressed_reasons = ["BOUNCE", "COMPLAINT"]
+  }
+}
+
+resource "aws_ses_template" "welcome" {
+  name    = local.template
+  subject = "Welcome, {{name}}"
+  text    = file("${path.module}/welcome.txt")
+  html    = file("${path.module}/welcome.html")
+}
+
+# --- from a form to the bus ------------------------------------------------------------------
+
+module "api" {
+  source = "../../modules/rest_api"
+
+  name              = local.api_name
+  stage             = var.environment
+  throttle          = { rate = var.settings.rate, burst = var.settings.burst }
+  emulator_endpoint = var.emulator_endpoint
+  logs              = var.logs
+  # Anybody may send nonsense here, so a share of refusals is no news.
+  alarm         = { client_error_share = 0.5, latency_seconds = 5 }
+  alarm_actions = var.alarm_actions
+  tags          = local.tags
+
+  body = templatefile("${path.module}/openapi.yaml.tftpl", {
+    title      = local.api_name
+    invoke_uri = "${local.invoke_uri}/${module.sign_up.alias_arn}/invocations"
+    signup = {
+      type                 = "object"
+      additionalProperties = false
+      required             = local.body_fields
+      properties           = { for field in local.body_fields : field => local.signup.properties[field] }
+    }
+  })
+}
+
+module "sign_up" {
+  source = "../../modules/lambda_function"
+
+  name        = "${local.name}-sign-up"
+  canary      = lookup(local.canaries, "${local.name}-sign-up", null)
+  description = "Checks what is sent to POST /signup, and puts it on the bus."
+  package     = var.packages["user_onboarding"]
+  handler     = "user_onboarding.sign_up.handler"
+  environment = { EVENT_BUS_NAME = var.event_bus.name, TENANTS = join(",", var.settings.tenants) }
+  # Below API Gateway's 29 s.
+  timeout_seconds = 14
+  logs            = var.logs
+  role            = var.role
+  alarm_actions   = var.alarm_actions
+  tags            = local.tags
+
+  statements = {
+    PutSignupOnBus = { actions = ["events:PutEvents"], resources = [var.event_bus.arn] }
+  }
+}
+
+# --- what the outputs tell of ----------------------------------------------------------------
+
+locals {
+  functions = merge(module.flow.step_functions, { sign_up = module.sign_up })
+}

@@ -1,0 +1,57 @@
+output "state_machine_arn" {
+  description = "ARN of the state machine."
+  value       = module.flow.state_machine_arn
+}
+
+output "rule_name" {
+  description = "Name of the rule that starts the state machine."
+  value       = module.flow.rule_name
+}
+
+output "api_url" {
+  description = "URL of the sign-up's API, without a slash at its end."
+  value       = module.api.url
+}
+
+output "failed_queue_url" {
+  description = "URL of the queue of failed sign-ups."
+  value       = module.flow.failed_queue_url
+}
+
+output "undelivered_queue_url" {
+  description = "URL of the queue of events that could not start the state machine."
+  value       = module.flow.undelivered_queue_url
+}
+
+output "mail_records" {
+  description = "Tokens of the CNAME records <token>._domainkey.<domain> -> <token>.dkim.amazonses.com that prove the sender's domain."
+  value       = aws_sesv2_email_identity.sender.dkim_signing_attributes[0].tokens
+}
+
+output "functions" {
+  description = "Functions by state or task: the name of each and the package that it runs."
+  value = {
+    for key, function in local.functions : key => { name = function.name, package = function.package }
+  }
+}
+
+output "observed" {
+  description = "What the environment's dashboard shows of the flow."
+  value = {
+    state_machines = module.flow.observed.state_machines
+    apis           = { signup = { name = local.api_name, stage = module.api.stage } }
+    rules          = module.flow.observed.rules
+    queues         = module.flow.observed.queues
+
+    functions = {
+      for key, function in local.functions : key => { name = function.name, timeout_seconds = function.timeout_seconds }
+    }
+
+    alarm_names = concat(
+      module.flow.observed.alarm_names,
+      module.api.alarm_names,
+      flatten([for function in local.functions : function.alarm_names]),
+      module.users.alarm_names,
+    )
+  }
+}
