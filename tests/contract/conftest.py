@@ -8,6 +8,7 @@ import re
 import uuid
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,17 +68,17 @@ class StateMachine:
         self._arn = arn
         self._scripts = scripts
 
-    def run(self, errors: dict[str, list[str | None]]) -> Ended:
+    def run(self, errors: dict[str, list[str | None]], **detail: str) -> Ended:
         """Run one event; `errors` scripts each state's tries: an error's name, or None for good.
 
-        Tries beyond the script are good.
+        Tries beyond the script are good. The event's detail has what else is given.
         """
         scenario = uuid.uuid4().hex
         folder = self._scripts / scenario
         folder.mkdir()
         for state, script in errors.items():
             (folder / f"{state}.json").write_text(json.dumps(script))
-        event = {"id": scenario, "detail": {"scenario": scenario, "rut": "1-9"}}
+        event = {"id": scenario, "detail": {"scenario": scenario, "rut": "1-9", **detail}}
         arn = self._client.start_execution(
             stateMachineArn=self._arn, name=scenario, input=json.dumps(event)
         )["executionArn"]
@@ -107,12 +108,18 @@ def state_machine(
 ) -> Iterator[StateMachine]:
     """The state machine on an emulator whose waits take no time."""
     folder = tmp_path_factory.mktemp("state_machine")
+    with running_state_machine(folder, machine_definition) as machine:
+        yield machine
+
+
+@contextmanager
+def running_state_machine(folder: Path, definition: str) -> Iterator[StateMachine]:
+    """Run a state machine with scripted functions on an emulator whose waits take no time."""
     with running_emulator(folder, SFN_WAIT_SCALE="0") as settings:
         aws = Aws(LOCAL, settings)
         role = create_role(aws)
-        states = set(re.findall(r"function:(\w+)", machine_definition))
-        text = machine_definition
-        for state in states:
+        text = definition
+        for state in set(re.findall(r"function:(\w+)", definition)):
             arn = create_function(aws, state, role, folder)
             text = re.sub(rf'"arn:aws:lambda:[^"]*:function:{state}"', json.dumps(arn), text)
         client = aws.client("stepfunctions")

@@ -11,15 +11,15 @@ import time
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from hypothesis import given
+from hypothesis import strategies as st
+
 from article_publishing import receive_webhook
 from article_publishing.article import execution_name, tags, transform, validator
 from article_publishing.errors import InvalidArticle, SignatureRefused
 from article_publishing.portable_text import markdown
 from article_publishing.signature import MAX_AGE_MS, sign, verify
-from botocore.exceptions import ClientError, ReadTimeoutError
-from hypothesis import given
-from hypothesis import strategies as st
-
 from flowbridge.errors import SecretUnavailable
 from flowbridge.secret import Secret
 from tests.support.functions import LambdaContext, logged

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import requests
+from werkzeug import Response
+
 from article_publishing import (
     index_in_opensearch,
     publish_to_devto,
@@ -24,8 +26,6 @@ from article_publishing.errors import (
     TargetUnavailable,
 )
 from article_publishing.target import retry_after
-from werkzeug import Response
-
 from flowbridge.errors import ConfigurationError
 from tests.support.article_targets import HOST, NAMES, TOKENS, Targets, failed, running_targets
 from tests.support.functions import LambdaContext, logged
