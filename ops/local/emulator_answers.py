@@ -37,6 +37,8 @@ Execute = Callable[[Any, Any, str], JsonObject]
 
 TRACING = "tracingConfiguration"
 TIME_SUFFIX = "Timestamp"
+#: What the emulator says of a function whose process was killed, or ended itself.
+DIED = "Worker process died"
 LOG_PAGE = 10000
 NETWORK_ID = re.compile(rb"\b(?:vpce|fl)-[0-9a-f]{17}\b")
 NAMED_NETWORK_ID = re.compile(rb"<(?:vpcEndpointId|flowLogId)>([^<]+)</[^>]+>")
@@ -312,14 +314,15 @@ def name_errors(execute: Execute) -> Execute:
     """Return the emulator's call of a Python function, with the exception's name in its errors.
 
     The emulator gives every error the type ``Runtime.HandlerError`` and puts the traceback into
-    the log that goes with the answer; there the name is found.
+    the log that goes with the answer; there the name is found. A process that died has left none.
     """
 
     def execute_and_name(function: Any, event: Any, request_id: str) -> JsonObject:
         result = execute(function, event, request_id)
         body = result.get("body")
         if result.get("error") and isinstance(body, dict):
-            name = exception_name(result.get("log", ""))
+            died = body.get("errorMessage") == DIED
+            name = "Runtime.ExitError" if died else exception_name(result.get("log", ""))
             if name and body.get("errorType") == "Runtime.HandlerError":
                 body["errorType"] = name
         return result

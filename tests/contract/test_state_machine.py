@@ -95,3 +95,23 @@ def test_every_task_repeats_with_backoff_jitter_and_a_cap(machine_definition: st
     # A step's permanent errors go to CatchErrors at once; CatchErrors itself has nowhere to go.
     assert all("States.ALL" not in tasks[step]["Retry"][0]["ErrorEquals"] for step in STEPS)
     assert tasks["CatchErrors"]["Retry"][0]["ErrorEquals"] == ["States.ALL"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "error",
+    [
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.TooManyRequestsException",
+        # A process that was killed, such as for its memory, and one that took too long.
+        "Runtime.ExitError",
+        "Sandbox.Timedout",
+        "States.Timeout",
+    ],
+)
+def test_a_function_that_lambda_ended_is_called_again(
+    machine_definition: str, step: str, error: str
+) -> None:
+    [retrier] = json.loads(machine_definition)["States"][step]["Retry"]
+
+    assert error in retrier["ErrorEquals"]

@@ -1,0 +1,31 @@
+"""The errors of the emulator's functions have the names that AWS gives them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ops.local.emulator_answers import name_errors
+
+TRACEBACK = (
+    'Traceback (most recent call last):\n  File "x.py", line 1\nour.errors.InvalidLead: no\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "log", "name"),
+    [
+        ("no", TRACEBACK, "InvalidLead"),
+        ("Worker process died", "", "Runtime.ExitError"),
+        # What it wrote before it died says nothing of its end.
+        ("Worker process died", TRACEBACK, "Runtime.ExitError"),
+        ("something else", "", "Runtime.HandlerError"),
+    ],
+)
+def test_an_error_is_named(message: str, log: str, name: str) -> None:
+    def execute(function: Any, event: Any, request_id: str) -> dict[str, Any]:
+        body = {"errorMessage": message, "errorType": "Runtime.HandlerError"}
+        return {"body": body, "error": True, "log": log}
+
+    assert name_errors(execute)({}, {}, "1")["body"]["errorType"] == name
