@@ -376,7 +376,7 @@ time, which opens a connection for each request.
 
 What was tried and is not done:
 
-- Bytecode in the zip: init is shorter, but the zips become {sizes}, larger than SAM's; and
+- Bytecode in the zip: init is shorter, but the zips become larger than SAM's ({sizes}), and
   bytecode serves the one version of Python that compiled it, which is not Lambda's where a
   package is built with another.
 - The AWS client at init: the processor's work until the first answer is the same, only sooner. An

@@ -205,6 +205,4 @@ changed: half is the start of Python and its standard library; what only buildin
 imported when something is built, which took a third off.
 
 - Level 10 of libdeflate in place of 12 is done: half the time for 0.2 % more bytes. Level 9
-  would save little more and add 2.5 %.
-- Compressing a package's files in two threads: slower than in one, libdeflate's binding keeps
-  the interpreter's lock."""
+  would save little more and add 2.5 %."""
