@@ -89,6 +89,8 @@ def how_to_go_on(aws: Aws, outputs: Mapping[str, Any]) -> None:
     ):
         commands.add_row(f"  [bold]{command}[/bold]", f"[dim]{purpose}[/dim]")
     console.print(commands)
+    if form := outputs["web_urls"].get("lead_form"):
+        console.print(f"\nThe lead form, for your browser: [bold]{form}[/bold]", soft_wrap=True)
     url = outputs["api_urls"]["crm_registration"]
     console.print(f"\n[dim]API {url}, AWS endpoint {aws.client('sts').meta.endpoint_url}[/dim]")
 

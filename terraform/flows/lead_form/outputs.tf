@@ -3,11 +3,6 @@ output "web_url" {
   value       = module.site.url
 }
 
-output "web_domain_name" {
-  description = "CloudFront's name of the form, of which own names are aliases."
-  value       = module.site.domain_name
-}
-
 output "functions" {
   description = "Functions by task: the name of each and the package that it runs."
   value       = { put_lead = { name = module.put_lead.name, package = module.put_lead.package } }

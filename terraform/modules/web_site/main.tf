@@ -147,6 +147,7 @@ resource "aws_cloudfront_origin_access_control" "this" {
 }
 
 resource "aws_cloudfront_response_headers_policy" "this" {
+  # checkov:skip=CKV_AWS_259:All but preloading, for which the owner of a domain has to ask
   name    = var.name
   comment = "What a browser may do with the pages of ${var.name}"
 
