@@ -55,7 +55,7 @@ resource "aws_ssm_parameter" "release" {
   type        = "String"
   value       = local.manifest.release
 
-  depends_on = [module.crm_registration, module.lead_form, module.user_onboarding]
+  depends_on = [module.crm_registration, module.lead_form, module.user_onboarding, module.article_publishing]
 }
 
 # --- the platform: what an environment has once ----------------------------------------------
@@ -105,7 +105,7 @@ module "observability" {
 
 locals {
   # What the flows that are switched on say of themselves, by name.
-  flows = merge(module.crm_registration, module.lead_form, module.user_onboarding)
+  flows = merge(module.crm_registration, module.lead_form, module.user_onboarding, module.article_publishing)
   # Those of them that an event starts.
   started_flows = { for name, flow in local.flows : name => flow if contains(keys(flow), "state_machine_arn") }
 }
@@ -180,6 +180,28 @@ module "user_onboarding" {
   emulator_endpoint = var.emulator_endpoint
   role              = local.role
   alarm_actions     = [module.observability.topic_arn]
+
+  event_bus = {
+    name = module.event_bus.name
+    arn  = module.event_bus.arn
+  }
+}
+
+module "article_publishing" {
+  source   = "./flows/article_publishing"
+  for_each = toset([for flow in var.flows : flow if flow == "article_publishing"])
+
+  name_prefix          = local.name_prefix
+  environment          = var.environment
+  packages             = local.packages
+  settings             = var.article_publishing
+  retry                = var.retry
+  canary               = length(var.stable_versions) == 0 ? null : { stable_versions = var.stable_versions, percent = var.canary.percent }
+  logs                 = var.logs
+  secret_recovery_days = var.secret_recovery_days
+  emulator_endpoint    = var.emulator_endpoint
+  role                 = local.role
+  alarm_actions        = [module.observability.topic_arn]
 
   event_bus = {
     name = module.event_bus.name

@@ -173,6 +173,25 @@ variable "user_onboarding" {
   }
 }
 
+variable "article_publishing" {
+  description = "The article publishing: the site's address; where Medium, Dev.to, Hashnode and OpenSearch are, and what each needs beside its secret; requests per second, and at once, of the webhook."
+  type = object({
+    site_url   = string
+    medium     = object({ url = optional(string), feed_url = string })
+    devto      = optional(object({ url = optional(string) }))
+    hashnode   = object({ url = optional(string), host = string })
+    opensearch = object({ url = string, index = optional(string) })
+    rate       = optional(number)
+    burst      = optional(number)
+  })
+  default = null
+
+  validation {
+    condition     = var.article_publishing != null || !contains(var.flows, "article_publishing")
+    error_message = "The flow article_publishing needs to know where to publish: set article_publishing = { site_url = ..., medium = {...}, ... }."
+  }
+}
+
 variable "retry" {
   description = "How a state repeats a call that may work later: first wait, tries, growth of the wait, longest wait."
   type = object({
