@@ -68,7 +68,7 @@ def test_the_function_answers_as_the_document_says(
             return taken
 
     monkeypatch.setenv("EVENT_BUS_NAME", "bus")
-    monkeypatch.setattr(put_lead, "client", lambda _: Bus())
+    monkeypatch.setattr("flowbridge.bus.client", lambda _: Bus())
     sent = {"content-type": "application/json", **headers}
 
     answer = put_lead.handler(proxy_event(LEAD | changes, headers=sent), LambdaContext())
