@@ -10,6 +10,11 @@ from flowbridge.schema import SchemaError, Validator
 
 Detail = dict[str, Any]
 
+#: Step Functions ends an execution whose state answers with more than 256 KiB, and lets nobody catch
+#: that (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). What Lambda says
+#: beside the answer counts too.
+MAX_BYTES = 240 * 1024
+
 
 def receive(
     event: Any,
@@ -42,15 +47,11 @@ def receive(
         validator.check(detail)
     except SchemaError as error:
         raise invalid(f"the {noun} is not valid: {error}") from None
-    if not _is_json(detail):
-        raise invalid(f"the {noun} holds NaN or half a character, which is no JSON")
-    return detail
-
-
-def _is_json(detail: Detail) -> bool:
-    """Tell whether all of it, the fields that nobody checks included, can be passed on."""
+    # All of it is passed on, the fields that nobody checks included.
     try:
-        json.dumps(detail, allow_nan=False, ensure_ascii=False).encode("utf-8")
+        size = len(json.dumps(detail, allow_nan=False, ensure_ascii=False).encode("utf-8"))
     except ValueError:
-        return False
-    return True
+        raise invalid(f"the {noun} holds NaN or half a character, which is no JSON") from None
+    if size > MAX_BYTES:
+        raise invalid(f"the {noun} has {size:,} bytes; {MAX_BYTES:,} can be passed on")
+    return detail

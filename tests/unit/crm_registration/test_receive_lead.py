@@ -10,6 +10,7 @@ import pytest
 
 from crm_registration.errors import InvalidLead
 from crm_registration.receive_lead import handler
+from flowbridge.receiving import MAX_BYTES
 from ops.settings import REPOSITORY
 from tests.support.functions import LEAD, LambdaContext, logged, personal_data_in
 
@@ -51,6 +52,17 @@ def test_fields_that_nobody_knows_pass_through(context: LambdaContext) -> None:
     extra = {"campaign": " 🦊 ", "scores": [1.5, None, {"a": True}]}
 
     assert handler(event(LEAD | extra), context) == LEAD | extra
+
+
+def test_what_step_functions_could_not_pass_on_is_refused_while_it_can_be_caught(
+    context: LambdaContext,
+) -> None:
+    room = MAX_BYTES - len(json.dumps(LEAD | {"more": ""}, ensure_ascii=False).encode())
+    fits = LEAD | {"more": "ñ" * (room // 2)}
+
+    assert handler(event(fits), context) == fits
+    with pytest.raises(InvalidLead, match="245,760 can be passed on"):
+        handler(event(LEAD | {"more": "ñ" * (room // 2 + 1)}), context)
 
 
 @pytest.mark.parametrize(
