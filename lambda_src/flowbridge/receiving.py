@@ -10,7 +10,7 @@ from flowbridge.schema import SchemaError, Validator
 
 Detail = dict[str, Any]
 
-#: Step Functions ends an execution whose state answers with more than 256 KiB, and lets nobody catch
+#: Step Functions ends an execution whose state answers with more than 256 KiB, and nobody can catch
 #: that (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). What Lambda says
 #: beside the answer counts too.
 MAX_BYTES = 240 * 1024
