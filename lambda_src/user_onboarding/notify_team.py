@@ -22,6 +22,8 @@ TRANSIENT_STATUSES = frozenset({408, 425, 429})
 #: (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/).
 GONE_STATUSES = frozenset({403, 404, 410})
 TIMEOUTS = (3.0, 10.0)
+#: Where a URL may do without TLS: nobody listens on the way.
+LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class Webhook:
@@ -63,7 +65,7 @@ class Webhook:
     def _post(self, text: str) -> int:
         url = self._url.text().strip()
         parts = urlsplit(url)
-        if parts.scheme != "https" and parts.hostname != "127.0.0.1":
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
             raise ConfigurationError("the secret WEBHOOK_SECRET holds no https URL")
         try:
             # An error's own text would hold the URL, which is the secret: only its kind is told.

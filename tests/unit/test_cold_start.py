@@ -29,6 +29,10 @@ LOADED = {
     "crm_api.migrate": {"pymysql"},
     "crm_api.remove_synthetic": {"fastjsonschema", "pymysql"},
     "api_keys.issue": set(),
+    "user_onboarding.sign_up": {"fastjsonschema"},
+    "user_onboarding.receive_signup": {"fastjsonschema"},
+    "user_onboarding.notify_team": {"requests"},
+    "user_onboarding.catch_errors": set(),
     "lead_form.put_lead": {"fastjsonschema"},
 }
 
