@@ -56,7 +56,8 @@ def resources(module: JsonObject) -> Iterator[Resource]:
     """Yield the managed resources of a module of ``terraform show -json``, and of its children."""
     for resource in module.get("resources", []):
         if resource["mode"] == "managed":
-            yield Resource(resource["address"], resource["type"], resource["values"])
+            # What is not known yet is left out; sometimes that is everything.
+            yield Resource(resource["address"], resource["type"], resource.get("values", {}))
     for child in module.get("child_modules", []):
         yield from resources(child)
 
