@@ -260,7 +260,7 @@ def alarmed(found: list[Resource], dimension: str, name: str) -> set[str]:
     return {
         alarm.values["metric_name"]
         for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
-        if (alarm.values["dimensions"] or {}).get(dimension, "").rpartition(":")[2] == name
+        if (alarm.values.get("dimensions") or {}).get(dimension, "").rpartition(":")[2] == name
     }
 
 
