@@ -188,7 +188,7 @@ def test_the_audit_log_tells_which_events_there_were_and_nothing_of_what_they_sa
 
 def test_every_queue_has_an_alarm(found: list[Resource]) -> None:
     watched = {
-        alarm.values["dimensions"].get("QueueName")
+        (alarm.values.get("dimensions") or {}).get("QueueName")
         for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
     }
 
