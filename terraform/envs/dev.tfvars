@@ -4,7 +4,7 @@ region      = "us-east-1"
 account_id = "111111111111"
 
 # Folders below flows/.
-flows = ["crm_registration", "lead_form", "user_onboarding"]
+flows = ["crm_registration", "lead_form", "user_onboarding", "article_publishing"]
 
 network = {
   own = { cidr = "10.1.0.0/20" }
@@ -30,6 +30,14 @@ user_onboarding = {
   tenants   = ["acme", "globex"]
   sender    = "Flowbridge <hello@example.com>"
   keep_data = false
+}
+
+# The site whose articles are published, and where.
+article_publishing = {
+  site_url   = "https://blog.example.com"
+  medium     = { feed_url = "https://medium.com/feed/@example" }
+  hashnode   = { host = "blog.example.hashnode.dev" }
+  opensearch = { url = "https://search.example.com" }
 }
 
 backend_concurrency  = 5
