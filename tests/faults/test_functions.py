@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.support.fault_proxy import Fault
 from tests.support.fault_stream import CALLERS, WRITERS, Faulty, Stream
 from tests.support.platform import FLOW, wait_for
 
@@ -26,7 +27,7 @@ def test_a_writer_is_killed_in_the_middle_of_a_write(faulty: Faulty, stream: Str
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("keys", [CALLERS, WRITERS, ("ReceiveLead",), ("CatchErrors",)])
+@pytest.mark.parametrize("keys", [CALLERS, WRITERS, ("ReceiveLead",)])
 def test_functions_are_killed_again_and_again(
     faulty: Faulty, stream: Stream, keys: tuple[str, ...]
 ) -> None:
@@ -41,6 +42,21 @@ def test_functions_are_killed_again_and_again(
     assert killed
     # A function that died may do its work next time.
     assert not any("Runtime" in reason for reason in reasons), reasons
+
+
+@pytest.mark.long
+def test_what_keeps_failures_is_killed_again_and_again(faulty: Faulty, stream: Stream) -> None:
+    killed = 0
+    with faulty.api.fault(Fault(status=400, delivered=False)):
+        with stream.flowing(8):
+            for _ in range(8):
+                killed += kill(faulty, "CatchErrors")
+                time.sleep(0.5)
+        waiting = stream.waiting(stream.ended())
+
+    assert killed
+    assert len(waiting) == 8
+    stream.settle()
 
 
 @pytest.mark.long
