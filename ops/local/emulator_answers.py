@@ -37,8 +37,8 @@ Execute = Callable[[Any, Any, str], JsonObject]
 
 TRACING = "tracingConfiguration"
 TIME_SUFFIX = "Timestamp"
-#: What the emulator says of a function whose process was killed, or ended itself.
-DIED = "Worker process died"
+#: How the emulator begins to tell of a function whose process ended before it had answered.
+DIED = ("Worker process ", "Worker returned no response", "[Errno 32] Broken pipe")
 LOG_PAGE = 10000
 NETWORK_ID = re.compile(rb"\b(?:vpce|fl)-[0-9a-f]{17}\b")
 NAMED_NETWORK_ID = re.compile(rb"<(?:vpcEndpointId|flowLogId)>([^<]+)</[^>]+>")
@@ -321,10 +321,10 @@ def name_errors(execute: Execute) -> Execute:
         result = execute(function, event, request_id)
         body = result.get("body")
         if result.get("error") and isinstance(body, dict):
-            died = body.get("errorMessage") == DIED
-            name = "Runtime.ExitError" if died else exception_name(result.get("log", ""))
-            if name and body.get("errorType") == "Runtime.HandlerError":
-                body["errorType"] = name
+            if str(body.get("errorMessage")).startswith(DIED):
+                body["errorType"] = "Runtime.ExitError"
+            elif body.get("errorType") == "Runtime.HandlerError":
+                body["errorType"] = exception_name(result.get("log", "")) or body["errorType"]
         return result
 
     return execute_and_name

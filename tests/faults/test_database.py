@@ -107,7 +107,7 @@ def test_a_write_is_the_victim_of_a_deadlock(faulty: Faulty, stream: Stream) -> 
         # The transaction that changed more survives.
         other.execute("CREATE TABLE IF NOT EXISTS weight (id INT)")
         other.execute("SELECT rut FROM CLIENTS WHERE rut = %s FOR UPDATE", [rut])
-        other.executemany("INSERT INTO weight VALUES (%s)", range(100))
+        other.executemany("INSERT INTO weight VALUES (%s)", [(n,) for n in range(100)])
         before = deadlocks(other)
         stream.events += faulty.platform.publish(*stream.leads)
         wait_for(faulty.is_inserting, "an INSERT that waits")

@@ -20,6 +20,8 @@ TRACEBACK = (
         ("Worker process died", "", "Runtime.ExitError"),
         # What it wrote before it died says nothing of its end.
         ("Worker process died", TRACEBACK, "Runtime.ExitError"),
+        ("Worker process exited immediately. stderr: ", "", "Runtime.ExitError"),
+        ("[Errno 32] Broken pipe", "", "Runtime.ExitError"),
         ("something else", "", "Runtime.HandlerError"),
     ],
 )
