@@ -1,0 +1,324 @@
+"""From ``POST /signup`` to a user with a record, a mail and a space, or to nothing at all."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import pytest
+import requests
+
+from ops import dead_letters
+from ops.events import Event, Publisher
+from ops.executions import Executions
+from ops.flow import Flow
+from ops.local.emulator_webhook import PATH
+from tests.support.platform import Platform, free_port, wait_for
+from user_onboarding.signup import user_id
+
+FLOW = "user_onboarding"
+STEPS = ["ReceiveSignup", "CreateUser", "SendWelcomeEmail", "CreateUserSpace", "NotifyTeam"]
+TABLE = "flowbridge-local-user-onboarding-users"
+BUCKET = "flowbridge-local-user-spaces-000000000000"
+ROLE = "flowbridge-local-onboarding-tenant-{}"
+
+
+class Onboarding(Platform):
+    """The shared environment, as those who sign up and the flow's operator see it."""
+
+    @cached_property
+    def flow(self) -> Flow:
+        """The user onboarding."""
+        return Flow.from_outputs(self.outputs, FLOW)
+
+    def function(self, key: str) -> str:
+        """Return a function's name by its state or task."""
+        name: str = self.outputs["functions"][FLOW][key]["name"]
+        return name
+
+    def send(self, *events: Event) -> list[str]:
+        """Put events onto the bus, and return their ids."""
+        outcomes = Publisher(self.aws.client("events"), self.flow.event_bus_name).publish(events)
+        return [outcome.event_id or "" for outcome in outcomes]
+
+    def record(self, signup: dict[str, str]) -> dict[str, Any] | None:
+        """Return the user's record, if there is one."""
+        key = {name: {"S": signup[name]} for name in ("tenantId", "userId")}
+        answer = self.aws.client("dynamodb").get_item(TableName=TABLE, Key=key)
+        record: dict[str, Any] | None = answer.get("Item")
+        return record
+
+    def has_space(self, signup: dict[str, str]) -> bool:
+        """Tell whether the user has a space."""
+        prefix = f"{signup['tenantId']}/{signup['userId']}/"
+        found = self.aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        return bool(found["KeyCount"])
+
+    def mails(self, signup: dict[str, str]) -> list[str]:
+        """Return the subjects of the mails that went to the user."""
+        answer = requests.get(f"{self.settings.endpoint}/_ministack/ses/messages", timeout=10)
+        messages = [m for account in answer.json()["messages"].values() for m in account]
+        return [m["Subject"] for m in messages if m["To"] == [signup["email"]]]
+
+    def told(self, signup: dict[str, str]) -> list[str]:
+        """Return what the team was told of the user."""
+        texts = requests.get(f"{self.settings.endpoint}{PATH}", timeout=10).json()
+        return [text for text in texts if signup["userId"] in text]
+
+    def letter(self, execution: str) -> dead_letters.DeadLetter:
+        """Return what an execution left in the failed queue."""
+        sqs, url = self.aws.client("sqs"), self.flow.failed_queue_url
+
+        def found() -> dead_letters.DeadLetter | None:
+            letters = dead_letters.look(sqs, dead_letters.FAILED, url)
+            return next((x for x in letters if x.execution == execution), None)
+
+        letter: dead_letters.DeadLetter = wait_for(found, f"message of {execution}", 30)
+        return letter
+
+    @contextmanager
+    def webhook_gone(self) -> Iterator[None]:
+        """Have NotifyTeam find a webhook at which nobody listens."""
+        secrets, name = self.aws.client("secretsmanager"), "flowbridge-local-team-webhook"
+        before = secrets.get_secret_value(SecretId=name)["SecretString"]
+        secrets.put_secret_value(SecretId=name, SecretString=f"http://127.0.0.1:{free_port()}/")
+        try:
+            # With a new version of the function, which has not read the secret yet.
+            with self.configured({"NotifyTeam": {"WEBHOOK": "gone"}}):
+                yield
+        finally:
+            secrets.put_secret_value(SecretId=name, SecretString=before)
+
+    @contextmanager
+    def tenant_without(self, tenant: str, action: str) -> Iterator[None]:
+        """Take one action out of the policy of a tenant's role."""
+        iam, which = (
+            self.aws.client("iam"),
+            {"RoleName": ROLE.format(tenant), "PolicyName": "tenant"},
+        )
+        document = iam.get_role_policy(**which)["PolicyDocument"]
+        kept = json.loads(json.dumps(document))
+        for statement in kept["Statement"]:
+            statement["Action"] = [a for a in statement["Action"] if a != action]
+        assert kept != document
+        iam.put_role_policy(**which, PolicyDocument=json.dumps(kept))
+        try:
+            yield
+        finally:
+            iam.put_role_policy(**which, PolicyDocument=json.dumps(document))
+
+
+@pytest.fixture(scope="module")
+def onboarding(platform: Platform) -> Onboarding:
+    return Onboarding(platform.settings)
+
+
+def new_signup(**changes: str) -> dict[str, str]:
+    """Return the sign-up of somebody who was never there."""
+    name = f"u-{uuid.uuid4().hex[:12]}"
+    return {
+        "tenantId": "acme",
+        "userId": name,
+        "email": f"{name}@example.com",
+        "name": "Ada",
+        **changes,
+    }
+
+
+def event_of(signup: dict[str, str]) -> Event:
+    """Return the event of a sign-up."""
+    return Event(1, "flowbridge.signup", "UserSignup", json.dumps(signup))
+
+
+def test_who_signs_up_is_onboarded(onboarding: Onboarding) -> None:
+    email = f"{uuid.uuid4().hex}@example.com"
+    body = {"tenantId": "globex", "email": email, "name": "Ada"}
+
+    url = f"{onboarding.outputs['api_urls'][FLOW]}/signup"
+    answer = requests.post(url, json=body, timeout=30)
+    assert answer.status_code == 202, answer.text
+    execution, states = onboarding.ended(answer.json()["id"])
+
+    signup = {**body, "userId": user_id("globex", email)}
+    assert (execution.status, list(states)) == ("SUCCEEDED", STEPS)
+    record = onboarding.record(signup) or {}
+    assert {k: v["S"] for k, v in record.items()}.items() >= signup.items()
+    assert record["execution"]["S"] == execution.arn
+    assert onboarding.has_space(signup)
+    assert onboarding.mails(signup) == ["Welcome, Ada"]
+    assert onboarding.told(signup) == [f"New user {signup['userId']} of tenant globex."]
+
+
+@pytest.mark.parametrize("tenant", ["nobody", "acme/../globex"])
+def test_the_door_refuses_a_tenant_that_does_not_exist(onboarding: Onboarding, tenant: str) -> None:
+    body = {"tenantId": tenant, "email": "eve@example.com", "name": "Eve"}
+
+    url = f"{onboarding.outputs['api_urls'][FLOW]}/signup"
+    answer = requests.post(url, json=body, timeout=30)
+
+    assert answer.status_code == 400
+    assert list(answer.json()["fields"]) == ["tenantId"]
+
+
+def test_the_same_event_again_changes_nothing(onboarding: Onboarding) -> None:
+    signup = new_signup()
+    onboarding.ended(*onboarding.send(event_of(signup)))
+    before = onboarding.record(signup)
+
+    execution, states = onboarding.ended(*onboarding.send(event_of(signup)))
+
+    assert execution.status == "SUCCEEDED"
+    assert list(states) == [*STEPS[:2], "FindUser", "WhoseUser", "AlreadyOnboarded"]
+    assert onboarding.record(signup) == before
+    assert len(onboarding.mails(signup)) == len(onboarding.told(signup)) == 1
+
+
+def test_another_person_does_not_get_a_users_id(onboarding: Onboarding) -> None:
+    signup = new_signup()
+    onboarding.ended(*onboarding.send(event_of(signup)))
+
+    execution, _ = onboarding.ended(*onboarding.send(event_of({**signup, "name": "Eve"})))
+
+    assert (execution.status, execution.error) == ("FAILED", "UserExists")
+    assert (onboarding.record(signup) or {})["name"]["S"] == "Ada"
+    assert onboarding.has_space(signup)
+
+
+def test_who_cannot_be_onboarded_leaves_nothing_and_can_be_sent_again(
+    onboarding: Onboarding,
+) -> None:
+    signup = new_signup()
+
+    with onboarding.webhook_gone():
+        execution, states = onboarding.ended(*onboarding.send(event_of(signup)))
+
+    assert (execution.status, execution.error) == ("FAILED", "WebhookUnavailable")
+    assert list(states)[-4:] == ["RemoveUserSpace", "RemoveUser", "CatchErrors", "OnboardingFailed"]
+    assert states["NotifyTeam"].attempts == 4
+    assert onboarding.record(signup) is None
+    assert not onboarding.has_space(signup)
+    letter = onboarding.letter(execution.arn)
+    assert (letter.event or {})["detail"] == signup
+    assert "notUndone" not in json.loads(letter.raw["Body"])
+    again = letter.again()
+    assert again
+    assert onboarding.ended(*onboarding.send(again))[0].status == "SUCCEEDED"
+    assert onboarding.has_space(signup)
+
+
+def test_a_user_that_could_not_be_removed_is_taken_over_by_the_event_sent_again(
+    onboarding: Onboarding,
+) -> None:
+    signup = new_signup()
+
+    with onboarding.webhook_gone(), onboarding.tenant_without("acme", "dynamodb:DeleteItem"):
+        execution, _ = onboarding.ended(*onboarding.send(event_of(signup)))
+
+    assert execution.error == "WebhookUnavailable"
+    letter = onboarding.letter(execution.arn)
+    assert json.loads(letter.raw["Body"])["notUndone"] == ["CreateUser"]
+    assert onboarding.record(signup)
+    again = letter.again()
+    assert again
+    execution, states = onboarding.ended(*onboarding.send(again))
+    assert execution.status == "SUCCEEDED"
+    assert "TakeOverUser" in states
+    assert (onboarding.record(signup) or {})["execution"]["S"] == execution.arn
+
+
+def test_a_signup_that_reaches_elsewhere_is_kept_and_does_nothing(onboarding: Onboarding) -> None:
+    signup = new_signup(userId="../globex/eve")
+
+    execution, states = onboarding.ended(*onboarding.send(event_of(signup)))
+
+    assert (execution.status, execution.error) == ("FAILED", "InvalidSignup")
+    assert list(states) == ["ReceiveSignup", "CatchErrors", "OnboardingFailed"]
+
+
+def test_no_role_reaches_a_tenant_that_it_is_not_for(onboarding: Onboarding) -> None:
+    """The flow's own tasks, as the flow's own role, with another tenant's role or with none."""
+    client = onboarding.aws.client("stepfunctions")
+    deployed = client.describe_state_machine(stateMachineArn=onboarding.flow.state_machine_arn)
+    states = json.loads(deployed["definition"])["States"]
+    reaching = {name: state for name, state in states.items() if "Credentials" in state}
+    roles = {t: f"arn:aws:iam::000000000000:role/{ROLE.format(t)}" for t in ("acme", "globex")}
+    signup = new_signup()
+    user = {"user": {"execution": {"S": "arn:before"}}}
+    outcomes = {}
+
+    for role in (roles["acme"], roles["globex"], None):
+        for name, state in reaching.items():
+            task = {k: v for k, v in state.items() if k not in ("Catch", "Retry", "Next")}
+            task |= {"End": True, "Credentials": {"RoleArn": role}}
+            if role is None:
+                task.pop("Credentials")
+            before = {"Type": "Pass", "Assign": {"signup": signup}, "Next": "Task"}
+            machine = {"QueryLanguage": "JSONata", "StartAt": "P", "States": {"P": before}}
+            machine["States"] |= {"Task": task}  # type: ignore[operator]
+            arn = client.create_state_machine(
+                name=f"crossing-{uuid.uuid4().hex}",
+                definition=json.dumps(machine),
+                roleArn=deployed["roleArn"],
+            )["stateMachineArn"]
+            run = client.start_execution(stateMachineArn=arn, input=json.dumps(user))
+            executions = Executions(client, arn)
+
+            def over(arn: str = run["executionArn"], of: Executions = executions) -> Any:
+                execution = of.describe(arn)
+                return execution if execution.is_over else None
+
+            outcomes[role, name] = wait_for(over, f"{name} as {role}").error
+            client.delete_state_machine(stateMachineArn=arn)
+
+    assert len(reaching) == 6
+    denied = ("DynamoDB.AccessDeniedException", "S3.AccessDeniedException")
+    for (role, name), error in outcomes.items():
+        if role == roles["acme"]:
+            assert error not in denied, (name, error)
+        else:
+            assert error in denied, (role, name, error)
+
+
+def test_nobody_but_the_state_machine_takes_on_a_tenants_role(onboarding: Onboarding) -> None:
+    sts = onboarding.aws.client("sts")
+
+    with pytest.raises(sts.exceptions.ClientError, match="AccessDenied"):
+        sts.assume_role(
+            RoleArn=f"arn:aws:iam::000000000000:role/{ROLE.format('acme')}", RoleSessionName="test"
+        )
+
+
+@pytest.mark.parametrize(
+    ("function", "sid"),
+    [
+        ("NotifyTeam", "ReadWebhook"),
+        ("CatchErrors", "QueueFailures"),
+        ("CatchErrors", "TellTheBus"),
+    ],
+)
+def test_a_function_without_one_statement_is_refused(
+    onboarding: Onboarding, function: str, sid: str
+) -> None:
+    name = onboarding.function(function)
+    failure = {"event": {}, "execution": "arn:x", "failedState": "x", "error": {"Error": "x"}}
+
+    with onboarding.without_statement(name, sid):
+        error, answer = onboarding.invoke(name, {**new_signup(), **failure}, "$LATEST")
+
+    assert error is not None, f"{name} does not need {sid}: {answer}"
+
+
+def test_the_commands_know_the_flow(onboarding: Onboarding) -> None:
+    sent = onboarding.make("send", f"FLOW={FLOW}", "FILE=examples/user_onboarding/signups.jsonl")
+    bad = onboarding.make("send", f"FLOW={FLOW}", "FILE=examples/user_onboarding/bad_event.json")
+    assert (sent.code, bad.code) == (0, 0)
+
+    def listed() -> str | None:
+        letters = onboarding.make("dead-letters", f"FLOW={FLOW}").text
+        return letters if "InvalidSignup" in letters else None
+
+    assert "ReceiveSignup" in wait_for(listed, "the bad event in its queue", 30)
