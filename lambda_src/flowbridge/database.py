@@ -208,7 +208,8 @@ class Database:
             port=self._location.port,
             database=self._location.name,
             user=credentials["username"],
-            password=credentials["password"],
+            # As bytes: PyMySQL takes a text for Latin-1, and its error quotes one that is not.
+            password=credentials["password"].encode(),
             charset="utf8mb4",
             init_command=self._settings,
             connect_timeout=CONNECT_SECONDS,

@@ -15,6 +15,7 @@ import pytest
 
 from flowbridge.database import BUSY, LOST, Database, DatabaseUnavailable, Location
 from flowbridge.secret import Secret
+from ops.local.database import Credentials
 from tests.support.crm_database import CrmDatabase, secret_of
 
 INSERT = "INSERT INTO PARTNERS (rut, store) VALUES (%s, 'store')"
@@ -94,6 +95,20 @@ class TestTheConnection:
 
         insert(database, "3-5")
         assert ruts(crm_database) == ["1-9", "3-5"]
+
+    @pytest.mark.parametrize("password", ["contraseña", "Ж🦊", "a'b\\c%s"])
+    def test_a_password_may_have_any_letters(
+        self, password: str, crm_database: CrmDatabase
+    ) -> None:
+        server, user = crm_database.server, Credentials("crm_letters", password)
+        server.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", user.username, password)
+        server.execute("GRANT SELECT ON crm.* TO %s@'%%'", user.username)
+        database = Database(crm_database.location, secret_of(user))
+        try:
+            assert connection_id(database) > 0
+        finally:
+            database.close()
+            server.execute("DROP USER %s@'%%'", user.username)
 
     def test_it_is_closed_twice(self, database: Database, crm_database: CrmDatabase) -> None:
         insert(database)
