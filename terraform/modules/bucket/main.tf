@@ -24,7 +24,10 @@ resource "aws_s3_bucket_versioning" "this" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  bucket = aws_s3_bucket.this.id
+  # What goes with the flow needs no rule for what gets old; the provider waits a minute to make one.
+  for_each = var.keep_data ? { this = aws_s3_bucket.this.id } : {}
+
+  bucket = each.value
 
   rule {
     id     = "forget-what-was-replaced"
