@@ -39,6 +39,8 @@ TRACING = "tracingConfiguration"
 TIME_SUFFIX = "Timestamp"
 #: How the emulator begins to tell of a function whose process ended before it had answered.
 DIED = ("Worker process ", "Worker returned no response", "[Errno 32] Broken pipe")
+#: How it begins to tell of a function whose module cannot be imported.
+BAD_CODE = "Worker init failed"
 LOG_PAGE = 10000
 NETWORK_ID = re.compile(rb"\b(?:vpce|fl)-[0-9a-f]{17}\b")
 NAMED_NETWORK_ID = re.compile(rb"<(?:vpcEndpointId|flowLogId)>([^<]+)</[^>]+>")
@@ -321,10 +323,13 @@ def name_errors(execute: Execute) -> Execute:
         result = execute(function, event, request_id)
         body = result.get("body")
         if result.get("error") and isinstance(body, dict):
-            if str(body.get("errorMessage")).startswith(DIED):
+            message, log = str(body.get("errorMessage")), result.get("log", "")
+            # Without a log it is the emulator's own error: it met a process that was gone.
+            own = not log and body.get("errorType") != "Runtime.HandlerError"
+            if message.startswith(DIED) or (own and not message.startswith(BAD_CODE)):
                 body["errorType"] = "Runtime.ExitError"
             elif body.get("errorType") == "Runtime.HandlerError":
-                body["errorType"] = exception_name(result.get("log", "")) or body["errorType"]
+                body["errorType"] = exception_name(log) or body["errorType"]
         return result
 
     return execute_and_name

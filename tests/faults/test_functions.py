@@ -40,8 +40,8 @@ def test_functions_are_killed_again_and_again(
     reasons = stream.settle()
 
     assert killed
-    # A function that died may do its work next time.
-    assert not any("Runtime" in reason for reason in reasons), reasons
+    # Both are tried again; so often killed, some leads wait all the same.
+    assert all(reason.split()[1] in ("Runtime.ExitError", "CrmUnavailable") for reason in reasons)
 
 
 @pytest.mark.long

@@ -31,3 +31,29 @@ def test_an_error_is_named(message: str, log: str, name: str) -> None:
         return {"body": body, "error": True, "log": log}
 
     assert name_errors(execute)({}, {}, "1")["body"]["errorType"] == name
+
+
+@pytest.mark.parametrize(
+    ("message", "given", "name"),
+    [
+        ("[Errno 2] No such file or directory: 'x'", "FileNotFoundError", "Runtime.ExitError"),
+        ("Worker init failed: No module named 'x'", "RuntimeError", "RuntimeError"),
+    ],
+)
+def test_an_error_of_the_emulator_is_the_end_of_a_process(
+    message: str, given: str, name: str
+) -> None:
+    def execute(function: Any, event: Any, request_id: str) -> dict[str, Any]:
+        return {"body": {"errorMessage": message, "errorType": given}, "error": True, "log": ""}
+
+    assert name_errors(execute)({}, {}, "1")["body"]["errorType"] == name
+
+
+def test_a_function_that_took_too_long_keeps_its_name() -> None:
+    message = "Task timed out after 2.00 seconds"
+
+    def execute(function: Any, event: Any, request_id: str) -> dict[str, Any]:
+        body = {"errorMessage": message, "errorType": "Sandbox.Timedout"}
+        return {"body": body, "error": True, "log": message}
+
+    assert name_errors(execute)({}, {}, "1")["body"]["errorType"] == "Sandbox.Timedout"
