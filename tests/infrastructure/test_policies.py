@@ -24,6 +24,7 @@ WIDE = {
     "OnlyThisAccount": "an endpoint's policy says of what account things are; roles say which",
     "WriteFlowLog": "the VPC names the streams of its own group as it goes",
     "FindLogGroup": "the action lists the account's groups",
+    "KeepOwnSpaces": "a tenant's role reaches every object below the tenant's own prefix",
     "CreateAuditStreams": "EventBridge names the streams of the audit's own group as it goes",
     "WriteAudit": "EventBridge names the streams of the audit's own group as it goes",
 }
@@ -32,6 +33,7 @@ WIDE = {
 #: APIs without a key, and why.
 PUBLIC = {
     "lead-form-api": "who fills in a form has no key, and one in the page is everybody's",
+    "signup-api": "who signs up has no key yet, and one in a page is everybody's",
     "article-publishing-api": "the CMS signs its requests instead, which the function checks",
 }
 
@@ -82,6 +84,12 @@ def test_nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
             services = statement.content["Condition"]["StringEquals"]["kms:ViaService"]
             assert {name.partition(".")[0] for name in services} == {"rds", "secretsmanager"}
             continue
+        if statement.sid == "AssumedByTheStateMachine" and "AWS" in principal:
+            # A tenant's role, which one role of the account may take on and no other.
+            assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:root", principal["AWS"]), statement
+            [caller] = as_list(statement.content["Condition"]["ArnEquals"]["aws:PrincipalArn"])
+            assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:role/[a-z0-9-]+", caller), statement
+            continue
         if statement.sid == "OnlyThisAccount":
             # A gate on the way, which lets in nobody whom a role does not.
             conditions = statement.content["Condition"]["StringEquals"]
@@ -126,6 +134,47 @@ def test_the_state_machine_may_call_exactly_what_it_calls(found: list[Resource])
 
         assert called
         assert allowed == called
+
+
+def test_a_tenants_role_reaches_that_tenant_only(found: list[Resource]) -> None:
+    # Some environments have no flow with tenants.
+    roles = [r for r in of_type(found, "aws_iam_role_policy") if "-tenant-" in r.values["role"]]
+    for role in roles:
+        tenant = role.values["role"].partition("-tenant-")[2]
+        rights = {s.sid: s for s in statements([role])}
+        assert set(rights) == {"KeepOwnUsers", "KeepOwnSpaces"}
+        assert rights["KeepOwnUsers"].content["Condition"] == {
+            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": tenant}
+        }
+        # A request without a key would meet the condition.
+        assert not {"dynamodb:Scan", "dynamodb:PartiQLSelect"} & {*rights["KeepOwnUsers"].actions}
+        [prefix] = rights["KeepOwnSpaces"].resources
+        assert prefix.endswith(f"/{tenant}/*")
+
+
+def test_a_state_machine_reaches_tenants_data_by_their_roles_only(found: list[Resource]) -> None:
+    roles = {role.values["name"] for role in of_type(found, "aws_iam_role")}
+    for machine in of_type(found, "aws_sfn_state_machine"):
+        module = machine.address.rpartition(".aws_sfn_state_machine")[0]
+        policies = [s for s in statements(found) if s.address.startswith(f"{module}.aws_iam_role_")]
+        actions = {action for s in policies for action in s.actions}
+        if "tenant" not in machine.values["definition"]:
+            assert "sts:AssumeRole" not in actions
+            continue
+        assert not [action for action in actions if action.startswith(("dynamodb:", "s3:"))]
+        [assumed] = [s for s in policies if s.sid == "AssumeTaskRoles"]
+        assert {arn.rpartition("/")[2] for arn in assumed.resources} <= roles
+
+
+def test_tables_and_buckets_can_be_restored_and_are_private(found: list[Resource]) -> None:
+    # Some environments have no table.
+    for table in (resource for resource in found if resource.type == "aws_dynamodb_table"):
+        assert table.values["point_in_time_recovery"][0]["enabled"] is True
+        assert table.values["server_side_encryption"][0]["enabled"] is True
+    versioned = of_type(found, "aws_s3_bucket_versioning")
+    assert all(v.values["versioning_configuration"][0]["status"] == "Enabled" for v in versioned)
+    closed = of_type(found, "aws_s3_bucket_public_access_block")
+    assert len(closed) == len(of_type(found, "aws_s3_bucket"))
 
 
 def test_queues_are_encrypted_and_keep_messages_as_long_as_they_can(
