@@ -54,7 +54,7 @@ module "flow" {
       template          = local.template
       configuration_set = local.configuration_set
       # The role of the event's own tenant, of those that there are.
-      tenant_role = "{% $lookup(${replace(jsonencode(local.tenant_role_arns), "\"", "'")}, $signup.tenantId) %}"
+      tenant_role = "{% $lookup(${local.tenant_roles}, $signup.tenantId) %}"
     }
   }
 

@@ -10,6 +10,9 @@ locals {
     for tenant, name in local.tenant_role_names : tenant => "arn:${local.partition}:iam::${local.account_id}:role${var.role.path}${name}"
   }
 
+  # As JSONata has it within a JSON text.
+  tenant_roles = replace(jsonencode(local.tenant_role_arns), "\"", "'")
+
   # What the definition's tasks with credentials call, of each service.
   tenant_calls = {
     for service in ["dynamodb", "s3"] : service => sort(distinct(flatten([
