@@ -40,8 +40,10 @@ def test_functions_are_killed_again_and_again(
     reasons = stream.settle()
 
     assert killed
-    # Both are tried again; so often killed, some leads wait all the same.
-    assert all(reason.split()[1] in ("Runtime.ExitError", "CrmUnavailable") for reason in reasons)
+    errors = {reason.split()[1] for reason in reasons}
+    # Both are tried again; so often killed, some leads wait all the same. RuntimeError is the
+    # emulator's own: a process that dies at its start takes the code of the others with it.
+    assert errors <= {"Runtime.ExitError", "CrmUnavailable", "RuntimeError"}, reasons
 
 
 @pytest.mark.long
