@@ -174,7 +174,11 @@ def test_the_same_bytes_go_on(accounts: Accounts, source: str, target: str) -> N
     assert run.code == 0, run.text
     assert "Smoke test passed" in run.text
     assert accounts.runs(target) == accounts.releases["first"].digest
-    assert accounts.code(target) == accounts.code(source)
+    # The next environment may have fewer flows, but no other bytes.
+    assert {("crm_api", accounts.releases["first"].packages["crm_api"].sha256_base64)} <= (
+        accounts.code(target)
+    )
+    assert accounts.code(target) <= accounts.code(source)
 
 
 def test_no_environment_differs_from_its_code(accounts: Accounts) -> None:
