@@ -65,13 +65,15 @@ def left(aws: Aws) -> dict[str, list[Any]]:
         "APIs": client("apigateway").get_rest_apis()["items"],
         "API keys": client("apigateway").get_api_keys()["items"],
         "usage plans": client("apigateway").get_usage_plans()["items"],
-        # The administrator's belongs to the owners of the database.
-        "secrets": [s["Name"] for s in secrets if not s["Name"].endswith("-admin")],
+        # These belong to the owners of the database, and of the team's chat.
+        "secrets": [s["Name"] for s in secrets if not s["Name"].endswith(("-admin", "-webhook"))],
         # The bootstrap's stays with the account.
         "roles": [r["RoleName"] for r in roles if "api-gateway-logs" not in r["RoleName"]],
         "log groups": client("logs").describe_log_groups()["logGroups"],
         "alarms": client("cloudwatch").describe_alarms()["MetricAlarms"],
         "dashboards": client("cloudwatch").list_dashboards()["DashboardEntries"],
+        "tables": client("dynamodb").list_tables()["TableNames"],
+        "senders": client("sesv2").list_email_identities()["EmailIdentities"],
         "topics": client("sns").list_topics()["Topics"],
         "keys": [alias["AliasName"] for alias in client("kms").list_aliases()["Aliases"]],
     }
