@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,6 +50,8 @@ class Api:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
+        #: In milliseconds: what is older in a log is of other tests, which kill functions.
+        self.began = int(time.time() * 1000)
         self.url: str = platform.outputs["api_urls"][FLOW]
         self.key = platform.api_key()
         self.session = requests.Session()
@@ -322,7 +325,9 @@ def test_afterwards_every_line_of_the_logs_is_a_line(api: Api, platform: Platfor
         group = f"/aws/lambda/{platform.function(endpoint)}"
 
         def lines(group: str = group) -> list[str]:
-            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group, startTime=api.began
+            )
             return [event["message"] for page in pages for event in page["events"]]
 
         found = wait_for(lines, f"lines of {group}")
