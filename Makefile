@@ -108,7 +108,7 @@ test: lint ## Run every check and test
 	@$(PYTEST) -n 2 --dist loadgroup tests
 
 test-unit: setup ## Run the fast tests
-	@$(PYTEST) -n 2 tests/unit
+	@$(PYTEST) -n 2 -p no:schemathesis tests/unit
 
 test-contract: setup package ## Check the state machine and the API's document against what they promise
 	@$(PYTEST) -n 2 tests/contract
