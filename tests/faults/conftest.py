@@ -10,7 +10,7 @@ from tests.support.fault_stream import Faulty, Stream
 from tests.support.platform import Platform
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def faulty(platform: Platform) -> Iterator[Faulty]:
     """The platform, its functions' connections through proxies while these tests run."""
     with Faulty.of(platform) as faulty:
