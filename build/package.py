@@ -20,15 +20,17 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import itertools
 import json
 import os
+import re
 import shutil
 import struct
 import sys
 import time
 import tomllib
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +62,8 @@ KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE", "COPYING", "AUTHORS
 NATIVE_SUFFIXES = (".so", ".pyd", ".dylib")
 
 Contents = dict[str, bytes]
-Fetch = Callable[[Path, Path], None]
+#: Takes lines of lock files and the folder for their wheels.
+Fetch = Callable[[Sequence[str], Path], None]
 
 
 class PackagingError(Exception):
@@ -141,24 +144,30 @@ def is_wanted(path: str) -> bool:
 # --- libraries -------------------------------------------------------------------------------
 
 
-def check_requirements(package: Package) -> None:
-    """Refuse libraries that the Lambda runtime brings.
+def pinned(package: Package) -> list[str]:
+    """Return the lines of a package's lock file, one for each library: its version and digests.
 
     Raises
     ------
     PackagingError
-        Naming them.
+        When it pins what the Lambda runtime brings.
     """
-    lines = package.requirements.read_text(encoding="utf-8").splitlines()
-    names = {line.partition("==")[0].strip().lower() for line in lines if "==" in line}
-    if found := sorted(names & IN_THE_RUNTIME):
+    text = package.requirements.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [" ".join(line.split()) for line in text.splitlines() if "==" in line]
+    if found := sorted(IN_THE_RUNTIME.intersection(map(library_name, lines))):
         raise PackagingError(
             f"{package.name} pins {', '.join(found)}, which the Lambda runtime brings. "
             f"Take it out of {package.name}/requirements.in and type 'make lock'."
         )
+    return lines
 
 
-def fetch_wheels(requirements: Path, folder: Path) -> None:
+def library_name(requirement: str) -> str:
+    """Return the library of a line of a lock file, written as PyPA's names specification does."""
+    return re.sub(r"[-_.]+", "-", requirement.partition("==")[0]).lower()
+
+
+def download(requirements: Sequence[str], folder: Path) -> None:
     """Download the pinned wheels of pure Python, checked by their digests, with pip.
 
     Raises
@@ -168,49 +177,55 @@ def fetch_wheels(requirements: Path, folder: Path) -> None:
     """
     import subprocess
 
+    lock = folder / REQUIREMENTS_FILE
+    lock.write_text("\n".join(requirements), encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-input", "--require-hashes", "--no-deps", "--only-binary=:all:"]
     # Without a platform and with the language's version only, nothing but pure Python fits.
     command += ["--platform", "any", "--abi", "none", "--implementation", "py"]
-    command += ["--dest", str(folder), "--requirement", str(requirements)]
+    command += ["--dest", str(folder), "--requirement", str(lock)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
+        names = ", ".join(requirement.split()[0] for requirement in requirements)
         raise PackagingError(
-            f"The libraries of {requirements} could not be fetched: {result.stderr.strip()} "
+            f"{names} could not be fetched: {result.stderr.strip()} "
             "They must be wheels of pure Python, pinned by their digests; 'make lock' pins anew."
         )
 
 
-def library_files(package: Package, cache: Path, fetch: Fetch) -> Contents:
-    """Return the files of a package's libraries; wheels are fetched once for each lock file.
+def fetch_wheels(requirements: Iterable[str], cache: Path, fetch: Fetch) -> dict[str, Path]:
+    """Return the wheel of each pinned library; what is not in the cache is fetched, all at once.
 
     Raises
     ------
     PackagingError
-        When a wheel cannot be had, or holds native code.
+        When a wheel cannot be had.
     """
     import tempfile
 
-    text = package.requirements.read_bytes()
-    if not text.strip():
-        return {}
-    folder = cache / hashlib.sha256(text).hexdigest()[:16]
-    if not folder.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
+    wheels = {
+        requirement: cache / f"{hashlib.sha256(requirement.encode()).hexdigest()[:16]}.whl"
+        for requirement in requirements
+    }
+    missing: dict[str, list[str]] = {}
+    for requirement, wheel in wheels.items():
+        if not wheel.exists():
+            missing.setdefault(library_name(requirement), []).append(requirement)
+    cache.mkdir(parents=True, exist_ok=True)
+    # Packages may pin one library in two versions, which pip takes in two calls only.
+    for versions in itertools.zip_longest(*missing.values()):
+        wanted = {library_name(version): version for version in versions if version}
         with tempfile.TemporaryDirectory(dir=cache) as work:
-            wheels = Path(work) / "wheels"
-            wheels.mkdir()
-            fetch(package.requirements, wheels)
-            # Renamed when complete, so that an interrupted download is done again.
-            os.replace(wheels, folder)
-    contents: Contents = {}
-    for wheel in sorted(folder.glob("*.whl")):
-        contents |= wheel_files(wheel)
-    return contents
+            fetch(list(wanted.values()), Path(work))
+            for file in Path(work).glob("*.whl"):
+                # Moved when complete, so that an interrupted download is done again.
+                requirement = wanted[library_name(file.name.partition("-")[0])]
+                os.replace(file, wheels[requirement])
+    return wheels
 
 
-def wheel_files(wheel: Path) -> Contents:
-    """Return the wanted files of a wheel.
+def wheel_files(requirement: str, wheel: Path) -> Contents:
+    """Return the wanted files of a library's wheel.
 
     Raises
     ------
@@ -223,37 +238,54 @@ def wheel_files(wheel: Path) -> Contents:
         names = [name for name in archive.namelist() if not name.endswith("/")]
         if native := [name for name in names if name.endswith(NATIVE_SUFFIXES)]:
             raise PackagingError(
-                f"{wheel.name} holds native code ({native[0]}), which runs on one kind of "
-                "processor only. Pin a version that comes as pure Python."
+                f"{requirement.split()[0]} holds native code ({native[0]}), which runs on one "
+                "kind of processor only. Pin a version that comes as pure Python."
             )
         return {name: archive.read(name) for name in names if is_wanted(name)}
+
+
+def package_contents(package: Package, libraries: Mapping[str, Contents]) -> Contents:
+    """Return the files of a package's zip, its libraries' and its own.
+
+    Raises
+    ------
+    PackagingError
+        When a library's file would hide one of ours.
+    """
+    contents: Contents = {}
+    for requirement in pinned(package):
+        contents |= libraries[requirement]
+    own = {path: file.read_bytes() for path, file in package.files()}
+    if clash := sorted(contents.keys() & own.keys()):
+        raise PackagingError(
+            f"{package.name}: '{clash[0]}' is both a library's file and ours. Rename ours."
+        )
+    return contents | own
 
 
 # --- zips and manifest -----------------------------------------------------------------------
 
 
-def write_zip(contents: Contents, target: Path) -> None:
-    """Write a zip whose bytes depend on the contents alone, in one step."""
-    partial = target.with_suffix(".partial")
-    partial.write_bytes(zip_bytes(contents))
-    os.replace(partial, target)
+def compress(data: bytes) -> bytes:
+    """Return the data as a raw deflate stream, the same on every machine."""
+    import deflate
+
+    return bytes(deflate.deflate_compress(data, COMPRESSION_LEVEL))
 
 
-def zip_bytes(contents: Contents) -> bytes:
-    """Return a zip of the contents.
+def zip_bytes(contents: Contents, compress: Callable[[bytes], bytes] = compress) -> bytes:
+    """Return a zip of the contents, whose bytes depend on the contents alone.
 
     The standard library cannot write what another library compressed, so the records are laid out
     here (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3.7, 4.3.12 and
     4.3.16): every entry readable by all, dated 1980-01-01, the earliest day that a zip knows.
     """
-    import deflate
-
     version, made_by_unix, utf8_name, deflated, time_and_date = 20, 3 << 8 | 20, 0x0800, 8, 0x210000
     mode = 0o100644 << 16
     entries, directory = bytearray(), bytearray()
     for path in sorted(contents):
         data, name = contents[path], path.encode()
-        packed = bytes(deflate.deflate_compress(data, COMPRESSION_LEVEL))
+        stream = compress(data)
         common = struct.pack(
             "<HHHIIIIHH",
             version,
@@ -261,22 +293,21 @@ def zip_bytes(contents: Contents) -> bytes:
             deflated,
             time_and_date,
             zlib.crc32(data),
-            len(packed),
+            len(stream),
             len(data),
             len(name),
             0,
         )
         directory += b"PK\1\2" + struct.pack("<H", made_by_unix) + common
         directory += struct.pack("<HHHII", 0, 0, 0, mode, len(entries)) + name
-        entries += b"PK\3\4" + common + name + packed
+        entries += b"PK\3\4" + common + name + stream
     count = len(contents)
     end = struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), len(entries), 0)
     return bytes(entries + directory + b"PK\5\6" + end)
 
 
-def describe(file: Path, source_digest: str) -> dict[str, Any]:
+def describe(file: Path, data: bytes, source_digest: str) -> dict[str, Any]:
     """Return a package's entry in the manifest."""
-    data = file.read_bytes()
     digest = hashlib.sha256(data)
     return {
         "file": file.name,
@@ -309,7 +340,7 @@ def is_built(entry: Mapping[str, Any] | None, source_digest: str, dist: Path) ->
 
 
 def build(
-    sources: Path, dist: Path, cache: Path, fetch: Fetch = fetch_wheels
+    sources: Path, dist: Path, cache: Path, fetch: Fetch = download
 ) -> dict[str, tuple[dict[str, Any], bool]]:
     """Build what changed, and write the manifest.
 
@@ -327,18 +358,6 @@ def build(
     dist.mkdir(parents=True, exist_ok=True)
     before = read_manifest(dist / MANIFEST_FILE)
 
-    def one(package: Package, source_digest: str) -> dict[str, Any]:
-        check_requirements(package)
-        contents = library_files(package, cache, fetch)
-        own = {path: file.read_bytes() for path, file in package.files()}
-        if clash := sorted(contents.keys() & own.keys()):
-            raise PackagingError(
-                f"{package.name}: '{clash[0]}' is both a library's file and ours. Rename ours."
-            )
-        target = dist / f"{package.name}.zip"
-        write_zip(contents | own, target)
-        return describe(target, source_digest)
-
     results: dict[str, tuple[dict[str, Any], bool]] = {}
     changed: list[tuple[Package, str]] = []
     for package in packages:
@@ -349,19 +368,46 @@ def build(
         else:
             changed.append((package, source_digest))
     if changed:
-        import concurrent.futures
-
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            made = list(pool.map(lambda item: one(*item), changed))
-        results |= {p.name: (entry, True) for (p, _), entry in zip(changed, made, strict=True)}
+        made = make_zips([package for package, _ in changed], cache, fetch)
+        for (package, source_digest), data in zip(changed, made, strict=True):
+            target = dist / f"{package.name}.zip"
+            replace(target, data)
+            results[package.name] = describe(target, data, source_digest), True
     remove_others(dist, {entry["file"] for entry, _ in results.values()})
     text = json.dumps(manifest({n: e for n, (e, _) in results.items()}), indent=2) + "\n"
     file = dist / MANIFEST_FILE
     if not file.exists() or file.read_text() != text:
-        partial = file.with_suffix(".partial")
-        partial.write_text(text)
-        os.replace(partial, file)
+        replace(file, text.encode())
     return dict(sorted(results.items()))
+
+
+def make_zips(packages: Sequence[Package], cache: Path, fetch: Fetch) -> list[bytes]:
+    """Return the zip of each package; what packages share is fetched and compressed once.
+
+    Raises
+    ------
+    PackagingError
+        When one cannot be made.
+    """
+    import concurrent.futures
+
+    requirements = dict.fromkeys(line for package in packages for line in pinned(package))
+    wheels = fetch_wheels(requirements, cache, fetch)
+    libraries = {
+        requirement: wheel_files(requirement, wheel) for requirement, wheel in wheels.items()
+    }
+    contents = [package_contents(package, libraries) for package in packages]
+    distinct = list({data for files in contents for data in files.values()})
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        packed = dict(zip(distinct, pool.map(compress, distinct), strict=True))
+    return [zip_bytes(files, packed.__getitem__) for files in contents]
+
+
+def replace(file: Path, data: bytes) -> None:
+    """Write a file in one step, so that nobody finds half of it."""
+    partial = file.with_suffix(".partial")
+    partial.write_bytes(data)
+    os.replace(partial, file)
 
 
 def read_manifest(file: Path) -> dict[str, dict[str, Any]]:

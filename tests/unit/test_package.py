@@ -8,6 +8,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,12 @@ class Index:
 
     def __init__(self, name: str = "library/__init__.py") -> None:
         self.calls = 0
+        self.fetched: list[str] = []
         self._name = name
 
-    def __call__(self, _: Path, folder: Path) -> None:
+    def __call__(self, requirements: Sequence[str], folder: Path) -> None:
         self.calls += 1
+        self.fetched += requirements
         with zipfile.ZipFile(folder / "library-1.0-py3-none-any.whl", "w") as wheel:
             wheel.writestr(self._name, "VALUE = 1\n")
             wheel.writestr("library/tests/test_library.py", "")
@@ -183,7 +186,7 @@ def test_native_code_is_refused(tmp_path: Path) -> None:
 def test_an_interrupted_download_is_done_again(tmp_path: Path) -> None:
     sources, dist, cache = make_sources(tmp_path / "src"), tmp_path / "dist", tmp_path / "cache"
 
-    def broken(_: Path, folder: Path) -> None:
+    def broken(_: Sequence[str], folder: Path) -> None:
         (folder / "library-1.0-py3-none-any.whl").write_bytes(b"half")
         raise PackagingError("the line went dead")
 
@@ -192,6 +195,26 @@ def test_an_interrupted_download_is_done_again(tmp_path: Path) -> None:
     build(sources, dist, cache, Index())
 
     assert "library/__init__.py" in names(dist / "first.zip")
+
+
+def test_what_two_packages_pin_is_fetched_once(tmp_path: Path) -> None:
+    sources, dist, index = make_sources(tmp_path / "src"), tmp_path / "dist", Index()
+    (sources / "second" / "requirements.txt").write_text(LOCK)
+
+    build(sources, dist, tmp_path / "cache", index)
+
+    assert index.fetched == [LOCK.strip()]
+    assert "library/__init__.py" in names(dist / "first.zip") & names(dist / "second.zip")
+
+
+def test_two_versions_of_a_library_are_fetched_one_after_the_other(tmp_path: Path) -> None:
+    sources, dist, index = make_sources(tmp_path / "src"), tmp_path / "dist", Index()
+    (sources / "second" / "requirements.txt").write_text(LOCK.replace("1.0", "2.0"))
+
+    build(sources, dist, tmp_path / "cache", index)
+
+    assert index.calls == 2
+    assert "library/__init__.py" in names(dist / "first.zip") & names(dist / "second.zip")
 
 
 def test_a_library_that_would_hide_our_file_is_refused(tmp_path: Path) -> None:
