@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
 from pathlib import Path
 
 import psutil
+
+from ops.prepare import terraform_version
 
 
 def describe() -> dict[str, str]:
@@ -18,7 +19,7 @@ def describe() -> dict[str, str]:
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GB",
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "python": platform.python_version(),
-        "terraform": _terraform(),
+        "terraform": terraform_version(),
         "load": f"{os.getloadavg()[0]:.1f}",
     }
 
@@ -28,15 +29,3 @@ def _processor() -> str:
     text = file.read_text() if file.exists() else ""
     match = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     return match[1] if match else platform.processor() or platform.machine()
-
-
-def _terraform() -> str:
-    environment = {**os.environ, "CHECKPOINT_DISABLE": "1"}
-    result = subprocess.run(
-        ["terraform", "version"],  # noqa: S607  wherever the user has it
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    return result.stdout.splitlines()[0].removeprefix("Terraform v") if result.stdout else "none"

@@ -27,12 +27,13 @@ def definition(flow: str) -> str:
             **{name: name for name in others},
             "functions": {name: f"arn:aws:lambda:::function:{name}" for name in functions},
             "retry": {
-                "interval_seconds": 1,
-                "max_attempts": 3,
-                "backoff_rate": 2,
-                "max_delay_seconds": 5,
-                "errors": json.loads(SERVICE_ERRORS.read_text()),
+                "IntervalSeconds": 1,
+                "MaxAttempts": 3,
+                "BackoffRate": 2,
+                "MaxDelaySeconds": 5,
+                "JitterStrategy": "FULL",
             },
+            "service_errors": json.loads(SERVICE_ERRORS.read_text()),
         },
     )
 

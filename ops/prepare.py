@@ -342,6 +342,19 @@ def check_terraform() -> None:
             f"Terraform is not on the PATH. Install version {minimum} or newer: "
             "https://developer.hashicorp.com/terraform/install"
         )
+    version = terraform_version()
+    if tuple(map(int, version.split(".")[:2])) < TERRAFORM_MINIMUM:
+        raise SetupError(f"Terraform {version} is too old. Install version {minimum} or newer.")
+
+
+def terraform_version() -> str:
+    """Return the version of the Terraform on the PATH.
+
+    Raises
+    ------
+    SetupError
+        When it tells none.
+    """
     # Its first line is enough, and asks nothing of the network.
     environment = {**os.environ, "CHECKPOINT_DISABLE": "1"}
     result = subprocess.run(
@@ -351,17 +364,13 @@ def check_terraform() -> None:
         check=False,
         env=environment,
     )
-    match = re.search(r"Terraform v(\d+)\.(\d+)\.(\d+)", result.stdout)
+    match = re.search(r"Terraform v(\d+\.\d+\.\d+)", result.stdout)
     if match is None:
         raise SetupError(
             f"'terraform version' gives no version: {(result.stderr or result.stdout).strip()} "
-            f"Install version {minimum} or newer."
+            f"Install version {'.'.join(map(str, TERRAFORM_MINIMUM))} or newer."
         )
-    if tuple(map(int, match.groups()[:2])) < TERRAFORM_MINIMUM:
-        raise SetupError(
-            f"Terraform {match[0].removeprefix('Terraform v')} is too old. "
-            f"Install version {minimum} or newer."
-        )
+    return match[1]
 
 
 def locked_provider_version(lock_file: Path = LOCK_FILE) -> str:

@@ -98,7 +98,7 @@ module "observability" {
   plain_http      = var.emulator_endpoint != null
   # What RDS calls the instance that module.database makes.
   database = var.database.mode == "rds" ? { identifier = "${local.name_prefix}-database" } : null
-  flows    = merge({ for name, flow in local.flows : name => flow.observed }, { audit = module.event_bus.observed })
+  flows    = merge({ for name, flow in local.flows : name => merge(flow.observed, { functions = flow.functions }) }, { audit = module.event_bus.observed })
 }
 
 # --- the flows -------------------------------------------------------------------------------
@@ -108,103 +108,53 @@ locals {
   flows = merge(module.crm_registration, module.lead_form, module.user_onboarding, module.article_publishing)
   # Those of them that an event starts.
   started_flows = { for name, flow in local.flows : name => flow if contains(keys(flow), "state_machine_arn") }
+
+  # What each of them gets of the environment.
+  platform = {
+    name_prefix          = local.name_prefix
+    environment          = var.environment
+    event_bus            = { name = module.event_bus.name, arn = module.event_bus.arn }
+    packages             = local.packages
+    canaries             = { for function, version in var.stable_versions : function => { stable_version = version, percent = var.canary.percent } }
+    retry                = var.retry
+    logs                 = var.logs
+    role                 = local.role
+    secret_recovery_days = var.secret_recovery_days
+    emulator_endpoint    = var.emulator_endpoint
+    alarm_actions        = [module.observability.topic_arn]
+  }
 }
 
 module "crm_registration" {
   source   = "./flows/crm_registration"
   for_each = toset([for flow in var.flows : flow if flow == "crm_registration"])
 
-  name_prefix          = local.name_prefix
-  environment          = var.environment
-  packages             = local.packages
-  api                  = var.api
-  retry                = var.retry
-  backend_concurrency  = var.backend_concurrency
-  canary               = length(var.stable_versions) == 0 ? null : { stable_versions = var.stable_versions, percent = var.canary.percent }
-  logs                 = var.logs
-  secret_recovery_days = var.secret_recovery_days
-  emulator_endpoint    = var.emulator_endpoint
-  role                 = local.role
-  alarm_actions        = [module.observability.topic_arn]
-
-  event_bus = {
-    name = module.event_bus.name
-    arn  = module.event_bus.arn
-  }
-
-  database = {
-    host             = module.database.host
-    port             = module.database.port
-    name             = module.database.name
-    secret_arn       = module.database.secret_arn
-    secret_pattern   = module.database.secret_pattern
-    admin_secret_arn = module.database.admin_secret_arn
-    admin_key_arns   = module.database.admin_secret_key_arns
-    password_version = module.database.password_version
-    ca_certificate   = module.database.ca_certificate
-    vpc              = module.database.vpc
-  }
+  platform            = local.platform
+  api                 = var.api
+  backend_concurrency = var.backend_concurrency
+  database            = module.database
 }
 
 module "lead_form" {
   source   = "./flows/lead_form"
   for_each = toset([for flow in var.flows : flow if flow == "lead_form"])
 
-  name_prefix       = local.name_prefix
-  environment       = var.environment
-  packages          = local.packages
-  settings          = var.lead_form
-  canary            = length(var.stable_versions) == 0 ? null : { stable_versions = var.stable_versions, percent = var.canary.percent }
-  logs              = var.logs
-  emulator_endpoint = var.emulator_endpoint
-  role              = local.role
-  alarm_actions     = [module.observability.topic_arn]
-
-  event_bus = {
-    name = module.event_bus.name
-    arn  = module.event_bus.arn
-  }
+  platform = local.platform
+  settings = var.lead_form
 }
 
 module "user_onboarding" {
   source   = "./flows/user_onboarding"
   for_each = toset([for flow in var.flows : flow if flow == "user_onboarding"])
 
-  name_prefix       = local.name_prefix
-  environment       = var.environment
-  packages          = local.packages
-  settings          = var.user_onboarding
-  retry             = var.retry
-  canary            = length(var.stable_versions) == 0 ? null : { stable_versions = var.stable_versions, percent = var.canary.percent }
-  logs              = var.logs
-  emulator_endpoint = var.emulator_endpoint
-  role              = local.role
-  alarm_actions     = [module.observability.topic_arn]
-
-  event_bus = {
-    name = module.event_bus.name
-    arn  = module.event_bus.arn
-  }
+  platform = local.platform
+  settings = var.user_onboarding
 }
 
 module "article_publishing" {
   source   = "./flows/article_publishing"
   for_each = toset([for flow in var.flows : flow if flow == "article_publishing"])
 
-  name_prefix          = local.name_prefix
-  environment          = var.environment
-  packages             = local.packages
-  settings             = var.article_publishing
-  retry                = var.retry
-  canary               = length(var.stable_versions) == 0 ? null : { stable_versions = var.stable_versions, percent = var.canary.percent }
-  logs                 = var.logs
-  secret_recovery_days = var.secret_recovery_days
-  emulator_endpoint    = var.emulator_endpoint
-  role                 = local.role
-  alarm_actions        = [module.observability.topic_arn]
-
-  event_bus = {
-    name = module.event_bus.name
-    arn  = module.event_bus.arn
-  }
+  platform = local.platform
+  settings = var.article_publishing
 }

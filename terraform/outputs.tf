@@ -60,7 +60,9 @@ output "undelivered_queue_urls" {
 
 output "functions" {
   description = "Functions by flow and by state, endpoint or task: the name of each and the package that it runs."
-  value       = { for name, flow in local.flows : name => flow.functions }
+  value = {
+    for name, flow in local.flows : name => { for key, function in flow.functions : key => { name = function.name, package = function.package } }
+  }
 }
 
 output "mail_records" {

@@ -193,14 +193,19 @@ variable "article_publishing" {
 }
 
 variable "retry" {
-  description = "How a state repeats a call that may work later: first wait, tries, growth of the wait, longest wait."
+  description = "How a state repeats a call that may work later: first wait, repetitions, growth of the wait, longest wait."
   type = object({
-    interval_seconds  = optional(number)
-    max_attempts      = optional(number)
-    backoff_rate      = optional(number)
-    max_delay_seconds = optional(number)
+    interval_seconds  = optional(number, 2)
+    max_attempts      = optional(number, 6)
+    backoff_rate      = optional(number, 2)
+    max_delay_seconds = optional(number, 60)
   })
   default = {}
+
+  validation {
+    condition     = var.retry.interval_seconds >= 1 && var.retry.max_attempts >= 0 && var.retry.backoff_rate >= 1 && var.retry.max_delay_seconds > var.retry.interval_seconds
+    error_message = "retry takes a first wait of 1 s or more, 0 or more repetitions, a growth of 1 or more, and a longest wait above the first."
+  }
 }
 
 variable "backend_concurrency" {
@@ -268,7 +273,7 @@ variable "secret_recovery_days" {
 
 variable "role" {
   description = "IAM path and permissions boundary of every role; without a boundary, the bootstrap's."
-  type        = object({ path = optional(string), permissions_boundary = optional(string) })
+  type        = object({ path = optional(string, "/"), permissions_boundary = optional(string) })
   default     = {}
 }
 

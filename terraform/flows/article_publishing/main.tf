@@ -3,15 +3,8 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  name       = "${var.name_prefix}-article-publishing"
-  api_name   = "${local.name}-api"
-  tags       = { flow = "article_publishing" }
-  place      = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
-  invoke_uri = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.name}:lambda:path/2015-03-31/functions"
-
-  canaries = var.canary == null ? {} : {
-    for function, version in var.canary.stable_versions : function => { stable_version = version, percent = var.canary.percent }
-  }
+  api_name = "${module.flow.name}-api"
+  place    = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
 }
 
 # --- the state machine, and the rule that brings failed revisions again ----------------------
@@ -19,18 +12,10 @@ locals {
 module "flow" {
   source = "../../modules/event_flow"
 
-  name          = local.name
-  description   = "Starts the publication of a revision that is sent again."
-  event_bus     = var.event_bus
-  pattern       = { sources = ["flowbridge.cms"], detail_types = ["Article Revision"] }
-  package       = var.packages["article_publishing"]
-  retry         = var.retry
-  canaries      = local.canaries
-  logs          = var.logs
-  role          = var.role
-  alarm_actions = var.alarm_actions
-  plain_http    = var.emulator_endpoint != null
-  tags          = local.tags
+  platform    = var.platform
+  flow        = "article_publishing"
+  description = "Starts the publication of a revision that is sent again."
+  pattern     = { sources = ["flowbridge.cms"], detail_types = ["Article Revision"] }
 
   # Dev.to's list of all posts may have several pages.
   timeout_seconds = 60
@@ -39,7 +24,7 @@ module "flow" {
 
   failed = {
     name        = "failed-articles"
-    description = "Revisions that are not everywhere yet wait in ${local.name}-failed-articles. Each message says where and why; mend that, then send them again."
+    description = "Revisions that are not everywhere yet wait in failed-articles. Each message says where and why; mend that, then send them again."
   }
 
   # Named as the states.
@@ -101,7 +86,7 @@ locals {
   # Known at plan time: Secrets Manager adds six characters to the name.
   secret_patterns = {
     for secret in keys(local.secrets) :
-    secret => "arn:${data.aws_partition.current.partition}:secretsmanager:${local.place}:secret:${local.name}-${secret}-??????"
+    secret => "arn:${data.aws_partition.current.partition}:secretsmanager:${local.place}:secret:${module.flow.name}-${secret}-??????"
   }
 }
 
@@ -111,10 +96,10 @@ resource "aws_secretsmanager_secret" "this" {
   # checkov:skip=CKV2_AWS_57:Other companies issue these tokens; the functions read a new one by themselves
   for_each = local.secrets
 
-  name                    = "${local.name}-${each.key}"
+  name                    = "${module.flow.name}-${each.key}"
   description             = "${each.value}; its owner puts it here"
-  recovery_window_in_days = var.secret_recovery_days
-  tags                    = local.tags
+  recovery_window_in_days = var.platform.secret_recovery_days
+  tags                    = module.flow.tags
 }
 
 # --- from the CMS to the state machine -------------------------------------------------------
@@ -123,34 +108,34 @@ module "api" {
   source = "../../modules/rest_api"
 
   name              = local.api_name
-  stage             = var.environment
+  stage             = var.platform.environment
   throttle          = { rate = var.settings.rate, burst = var.settings.burst }
-  emulator_endpoint = var.emulator_endpoint
-  logs              = var.logs
+  emulator_endpoint = var.platform.emulator_endpoint
+  logs              = var.platform.logs
   # Anybody may send nonsense here, so a share of refusals is no news.
   alarm         = { client_error_share = 0.5, latency_seconds = 5 }
-  alarm_actions = var.alarm_actions
-  tags          = local.tags
+  alarm_actions = var.platform.alarm_actions
+  tags          = module.flow.tags
 
   body = templatefile("${path.module}/openapi.yaml.tftpl", {
     title      = local.api_name
-    invoke_uri = "${local.invoke_uri}/${module.receive_webhook.alias_arn}/invocations"
+    invoke_uri = module.receive_webhook.invoke_uri
   })
 }
 
 module "receive_webhook" {
   source = "../../modules/lambda_function"
 
-  name            = "${local.name}-receive-webhook"
-  canary          = lookup(local.canaries, "${local.name}-receive-webhook", null)
+  name            = "${module.flow.name}-receive-webhook"
+  canaries        = var.platform.canaries
   description     = "Checks what the CMS sends, makes an article of it, and starts its publication."
-  package         = var.packages["article_publishing"]
+  package         = var.platform.packages["article_publishing"]
   handler         = "article_publishing.receive_webhook.handler"
   timeout_seconds = 25
-  logs            = var.logs
-  role            = var.role
-  alarm_actions   = var.alarm_actions
-  tags            = local.tags
+  logs            = var.platform.logs
+  role            = var.platform.role
+  alarm_actions   = var.platform.alarm_actions
+  tags            = module.flow.tags
 
   environment = {
     SITE_URL          = var.settings.site_url
@@ -162,10 +147,4 @@ module "receive_webhook" {
     ReadWebhookSecret = { actions = ["secretsmanager:GetSecretValue"], resources = [local.secret_patterns["webhook"]] }
     StartPublication  = { actions = ["states:StartExecution"], resources = [module.flow.alias_arn] }
   }
-}
-
-# --- what the outputs tell of ----------------------------------------------------------------
-
-locals {
-  functions = merge(module.flow.step_functions, { receive_webhook = module.receive_webhook })
 }

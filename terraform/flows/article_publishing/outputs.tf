@@ -34,28 +34,14 @@ output "undelivered_queue_url" {
 }
 
 output "functions" {
-  description = "Functions by state or task: the name of each and the package that it runs."
-  value = {
-    for key, function in local.functions : key => { name = function.name, package = function.package }
-  }
+  description = "Functions by state or task, as modules/lambda_function tells of them."
+  value       = merge(module.flow.step_functions, { receive_webhook = module.receive_webhook })
 }
 
 output "observed" {
-  description = "What the environment's dashboard shows of the flow."
-  value = {
-    state_machines = module.flow.observed.state_machines
-    apis           = { webhook = { name = local.api_name, stage = module.api.stage } }
-    rules          = module.flow.observed.rules
-    queues         = module.flow.observed.queues
-
-    functions = {
-      for key, function in local.functions : key => { name = function.name, timeout_seconds = function.timeout_seconds }
-    }
-
-    alarm_names = concat(
-      module.flow.observed.alarm_names,
-      module.api.alarm_names,
-      flatten([for function in local.functions : function.alarm_names]),
-    )
-  }
+  description = "What the environment's dashboard shows of the flow beside its functions."
+  value = merge(module.flow.observed, {
+    apis        = { webhook = { name = local.api_name, stage = module.api.stage } }
+    alarm_names = concat(module.flow.observed.alarm_names, module.api.alarm_names)
+  })
 }

@@ -2,18 +2,9 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  name       = "${var.name_prefix}-crm-registration"
-  api_name   = "${var.name_prefix}-crm-api"
-  tags       = { flow = "crm_registration" }
-  sources    = "${path.module}/../../../lambda_src"
-  lead       = jsondecode(file("${local.sources}/crm_registration/lead.schema.json"))
-  invoke_uri = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.name}:lambda:path/2015-03-31/functions"
-}
-
-locals {
-  canaries = var.canary == null ? {} : {
-    for function, version in var.canary.stable_versions : function => { stable_version = version, percent = var.canary.percent }
-  }
+  api_name = "${var.platform.name_prefix}-crm-api"
+  sources  = "${path.module}/../../../lambda_src"
+  lead     = jsondecode(file("${local.sources}/crm_registration/lead.schema.json"))
 }
 
 # --- from the bus through the state machine --------------------------------------------------
@@ -21,24 +12,16 @@ locals {
 module "flow" {
   source = "../../modules/event_flow"
 
-  name          = local.name
-  description   = "Starts the registration of each lead that arrives on the bus."
-  event_bus     = var.event_bus
-  pattern       = var.event_pattern
-  package       = var.packages["crm_registration"]
-  retry         = var.retry
-  canaries      = local.canaries
-  logs          = var.logs
-  role          = var.role
-  alarm_actions = var.alarm_actions
-  plain_http    = var.emulator_endpoint != null
-  tags          = local.tags
+  platform    = var.platform
+  flow        = "crm_registration"
+  description = "Starts the registration of each lead that arrives on the bus."
+  pattern     = var.event_pattern
 
   definition = { template = "${path.module}/state_machine.asl.json.tftpl" }
 
   failed = {
     name        = "failed-leads"
-    description = "Leads that could not be registered wait in ${local.name}-failed-leads. Each message says why; mend that, then send them again."
+    description = "Leads that could not be registered wait in failed-leads. Each message says why; mend that, then send them again."
   }
 
   # Named as the states.
@@ -65,40 +48,20 @@ locals {
   }
 }
 
-moved {
-  from = module.rule
-  to   = module.flow.module.rule
-}
-
-moved {
-  from = module.state_machine
-  to   = module.flow.module.state_machine
-}
-
-moved {
-  from = module.step_function
-  to   = module.flow.module.step_function
-}
-
-moved {
-  from = module.failed_leads
-  to   = module.flow.module.failed
-}
-
 # --- from the API to the database ------------------------------------------------------------
 
 module "api" {
   source = "../../modules/rest_api"
 
   name                 = local.api_name
-  stage                = var.environment
+  stage                = var.platform.environment
   throttle             = { rate = var.api.rate, burst = var.api.burst }
   quota_per_month      = var.api.quota_per_month
-  secret_recovery_days = var.secret_recovery_days
-  emulator_endpoint    = var.emulator_endpoint
-  logs                 = var.logs
-  alarm_actions        = var.alarm_actions
-  tags                 = local.tags
+  secret_recovery_days = var.platform.secret_recovery_days
+  emulator_endpoint    = var.platform.emulator_endpoint
+  logs                 = var.platform.logs
+  alarm_actions        = var.platform.alarm_actions
+  tags                 = module.flow.tags
 
   api_key = {
     issuer       = module.api_key_issuer.name
@@ -108,7 +71,7 @@ module "api" {
 
   body = templatefile("${path.module}/openapi.yaml.tftpl", {
     title       = local.api_name
-    invoke_uris = { for endpoint, function in module.backend_function : endpoint => "${local.invoke_uri}/${function.alias_arn}/invocations" }
+    invoke_uris = { for endpoint, function in module.backend_function : endpoint => function.invoke_uri }
     bodies = {
       for endpoint, fields in local.lead["x-endpoints"] : endpoint => {
         type                 = "object"
@@ -130,19 +93,19 @@ module "backend_function" {
   }
 
   name        = "${local.api_name}-${replace(each.key, "_", "-")}-back"
-  canary      = lookup(local.canaries, "${local.api_name}-${replace(each.key, "_", "-")}-back", null)
+  canaries    = var.platform.canaries
   description = each.value
-  package     = var.packages["crm_api"]
+  package     = var.platform.packages["crm_api"]
   handler     = "crm_api.${each.key}_back.handler"
   environment = local.database_environment
   vpc         = var.database.vpc
   # Below API Gateway's 29 s.
   timeout_seconds      = 25
   reserved_concurrency = var.backend_concurrency
-  logs                 = var.logs
-  role                 = var.role
-  alarm_actions        = var.alarm_actions
-  tags                 = local.tags
+  logs                 = var.platform.logs
+  role                 = var.platform.role
+  alarm_actions        = var.platform.alarm_actions
+  tags                 = module.flow.tags
 
   statements = {
     ReadDatabaseCredentials = { actions = ["secretsmanager:GetSecretValue"], resources = [var.database.secret_pattern] }
@@ -155,15 +118,15 @@ module "remove_synthetic" {
 
   name            = "${local.api_name}-remove-synthetic"
   description     = "Removes what a smoke test's lead wrote, and tells what that was."
-  package         = var.packages["crm_api"]
+  package         = var.platform.packages["crm_api"]
   handler         = "crm_api.remove_synthetic.handler"
   environment     = local.database_environment
   vpc             = var.database.vpc
   timeout_seconds = 25
-  logs            = var.logs
-  role            = var.role
-  alarm_actions   = var.alarm_actions
-  tags            = local.tags
+  logs            = var.platform.logs
+  role            = var.platform.role
+  alarm_actions   = var.platform.alarm_actions
+  tags            = module.flow.tags
 
   statements = {
     ReadDatabaseCredentials = { actions = ["secretsmanager:GetSecretValue"], resources = [var.database.secret_pattern] }
@@ -176,13 +139,13 @@ module "api_key_issuer" {
 
   name            = "${local.api_name}-key-issuer"
   description     = "Makes, rotates and removes the key of the CRM API."
-  package         = var.packages["api_keys"]
+  package         = var.platform.packages["api_keys"]
   handler         = "api_keys.issue.handler"
   timeout_seconds = 60
-  logs            = var.logs
-  role            = var.role
-  alarm_actions   = var.alarm_actions
-  tags            = local.tags
+  logs            = var.platform.logs
+  role            = var.platform.role
+  alarm_actions   = var.platform.alarm_actions
+  tags            = module.flow.tags
 
   statements = {
     MakeAndListKeys = {
@@ -226,15 +189,15 @@ module "migrate" {
 
   name            = "${local.api_name}-migrate"
   description     = "Brings the CRM's database to the newest schema."
-  package         = var.packages["crm_api"]
+  package         = var.platform.packages["crm_api"]
   handler         = "crm_api.migrate.handler"
   environment     = merge(local.database_environment, { DATABASE_ADMIN_SECRET = var.database.admin_secret_arn })
   vpc             = var.database.vpc
   timeout_seconds = 300
-  logs            = var.logs
-  role            = var.role
-  alarm_actions   = var.alarm_actions
-  tags            = local.tags
+  logs            = var.platform.logs
+  role            = var.platform.role
+  alarm_actions   = var.platform.alarm_actions
+  tags            = module.flow.tags
 
   statements = merge(
     {
@@ -243,8 +206,8 @@ module "migrate" {
         resources = [var.database.secret_pattern, var.database.admin_secret_arn]
       }
     },
-    length(var.database.admin_key_arns) == 0 ? {} : {
-      DecryptAdministratorsSecret = { actions = ["kms:Decrypt"], resources = var.database.admin_key_arns }
+    length(var.database.admin_secret_key_arns) == 0 ? {} : {
+      DecryptAdministratorsSecret = { actions = ["kms:Decrypt"], resources = var.database.admin_secret_key_arns }
     },
   )
 }
@@ -255,20 +218,10 @@ resource "aws_lambda_invocation" "migrate" {
 
   # The migrations are in the package; a change of these values has the function run again.
   input = jsonencode({
-    package          = var.packages["crm_api"].sha256_base64
+    package          = var.platform.packages["crm_api"].sha256_base64
     host             = var.database.host
     port             = var.database.port
     name             = var.database.name
     password_version = var.database.password_version
-  })
-}
-
-# --- what the outputs tell of ----------------------------------------------------------------
-
-locals {
-  functions = merge(module.flow.step_functions, module.backend_function, {
-    migrate          = module.migrate
-    remove_synthetic = module.remove_synthetic
-    api_key_issuer   = module.api_key_issuer
   })
 }

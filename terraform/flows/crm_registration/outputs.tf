@@ -29,28 +29,18 @@ output "undelivered_queue_url" {
 }
 
 output "functions" {
-  description = "Functions by state, endpoint or task: the name of each and the package that it runs."
-  value = {
-    for key, function in local.functions : key => { name = function.name, package = function.package }
-  }
+  description = "Functions by state, endpoint or task, as modules/lambda_function tells of them."
+  value = merge(module.flow.step_functions, module.backend_function, {
+    migrate          = module.migrate
+    remove_synthetic = module.remove_synthetic
+    api_key_issuer   = module.api_key_issuer
+  })
 }
 
 output "observed" {
-  description = "What the environment's dashboard shows of the flow."
-  value = {
-    state_machines = module.flow.observed.state_machines
-    apis           = { crm = { name = local.api_name, stage = module.api.stage } }
-    rules          = module.flow.observed.rules
-    queues         = module.flow.observed.queues
-
-    functions = {
-      for key, function in local.functions : key => { name = function.name, timeout_seconds = function.timeout_seconds }
-    }
-
-    alarm_names = concat(
-      module.flow.observed.alarm_names,
-      module.api.alarm_names,
-      flatten([for function in local.functions : function.alarm_names]),
-    )
-  }
+  description = "What the environment's dashboard shows of the flow beside its functions."
+  value = merge(module.flow.observed, {
+    apis        = { crm = { name = local.api_name, stage = module.api.stage } }
+    alarm_names = concat(module.flow.observed.alarm_names, module.api.alarm_names)
+  })
 }

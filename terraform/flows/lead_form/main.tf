@@ -1,17 +1,11 @@
-data "aws_partition" "current" {}
-data "aws_region" "current" {}
-
 locals {
-  name     = "${var.name_prefix}-lead-form"
+  name     = "${var.platform.name_prefix}-lead-form"
   api_name = "${local.name}-api"
   tags     = { flow = "lead_form" }
   pages    = "${path.module}/../../../web/lead_form"
   # The page checks what is typed by the same rules as the functions.
-  schema     = file("${path.module}/../../../lambda_src/crm_registration/lead.schema.json")
-  lead       = jsondecode(local.schema)
-  invoke_uri = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.name}:lambda:path/2015-03-31/functions"
-
-  canary = try(var.canary.stable_versions["${local.name}-put-lead"], null)
+  schema = file("${path.module}/../../../lambda_src/crm_registration/lead.schema.json")
+  lead   = jsondecode(local.schema)
 }
 
 # --- the page --------------------------------------------------------------------------------
@@ -20,11 +14,11 @@ module "site" {
   source = "../../modules/web_site"
 
   name              = local.name
-  description       = "The form in which people leave their data, ${var.name_prefix}"
+  description       = "The form in which people leave their data, ${var.platform.name_prefix}"
   api               = { host = module.api.host, stage = module.api.stage, paths = ["/leads"] }
   domain            = var.settings.domain
-  emulator_endpoint = var.emulator_endpoint
-  alarm_actions     = var.alarm_actions
+  emulator_endpoint = var.platform.emulator_endpoint
+  alarm_actions     = var.platform.alarm_actions
   tags              = local.tags
 
   files = {
@@ -44,18 +38,18 @@ module "api" {
   source = "../../modules/rest_api"
 
   name              = local.api_name
-  stage             = var.environment
+  stage             = var.platform.environment
   throttle          = { rate = var.settings.rate, burst = var.settings.burst }
-  emulator_endpoint = var.emulator_endpoint
-  logs              = var.logs
+  emulator_endpoint = var.platform.emulator_endpoint
+  logs              = var.platform.logs
   # Anybody may send nonsense here, so a share of refusals is no news.
   alarm         = { client_error_share = 0.5, latency_seconds = 5 }
-  alarm_actions = var.alarm_actions
+  alarm_actions = var.platform.alarm_actions
   tags          = local.tags
 
   body = templatefile("${path.module}/openapi.yaml.tftpl", {
     title      = local.api_name
-    invoke_uri = "${local.invoke_uri}/${module.put_lead.alias_arn}/invocations"
+    invoke_uri = module.put_lead.invoke_uri
     lead = {
       type                 = "object"
       additionalProperties = false
@@ -69,19 +63,19 @@ module "put_lead" {
   source = "../../modules/lambda_function"
 
   name        = "${local.name}-put-lead"
-  canary      = local.canary == null ? null : { stable_version = local.canary, percent = var.canary.percent }
+  canaries    = var.platform.canaries
   description = "Checks what the lead form sends, and puts it on the bus."
-  package     = var.packages["lead_form"]
+  package     = var.platform.packages["lead_form"]
   handler     = "lead_form.put_lead.handler"
-  environment = { EVENT_BUS_NAME = var.event_bus.name }
+  environment = { EVENT_BUS_NAME = var.platform.event_bus.name }
   # Below the 15 s that the page waits.
   timeout_seconds = 14
-  logs            = var.logs
-  role            = var.role
-  alarm_actions   = var.alarm_actions
+  logs            = var.platform.logs
+  role            = var.platform.role
+  alarm_actions   = var.platform.alarm_actions
   tags            = local.tags
 
   statements = {
-    PutLeadOnBus = { actions = ["events:PutEvents"], resources = [var.event_bus.arn] }
+    PutLeadOnBus = { actions = ["events:PutEvents"], resources = [var.platform.event_bus.arn] }
   }
 }

@@ -4,18 +4,14 @@ output "web_url" {
 }
 
 output "functions" {
-  description = "Functions by task: the name of each and the package that it runs."
-  value       = { put_lead = { name = module.put_lead.name, package = module.put_lead.package } }
+  description = "Functions by task, as modules/lambda_function tells of them."
+  value       = { put_lead = module.put_lead }
 }
 
 output "observed" {
-  description = "What the environment's dashboard shows of the flow."
+  description = "What the environment's dashboard shows of the flow beside its functions."
   value = {
-    state_machines = {}
-    apis           = { leads = { name = local.api_name, stage = module.api.stage } }
-    rules          = {}
-    queues         = []
-    functions      = { put_lead = { name = module.put_lead.name, timeout_seconds = module.put_lead.timeout_seconds } }
-    alarm_names    = concat(module.api.alarm_names, module.put_lead.alarm_names, module.site.alarm_names)
+    apis        = { leads = { name = local.api_name, stage = module.api.stage } }
+    alarm_names = concat(module.api.alarm_names, module.site.alarm_names)
   }
 }

@@ -1,24 +1,21 @@
-variable "name_prefix" {
-  description = "Beginning of every name: <project>-<environment>."
-  type        = string
-}
-
-variable "environment" {
-  description = "Name of the environment, which is also the API's stage."
-  type        = string
-}
-
-variable "event_bus" {
-  description = "Bus on which leads are put."
-  type        = object({ name = string, arn = string })
-}
-
-variable "packages" {
-  description = "Lambda packages of the release by name: the place of each in S3, and its SHA-256."
-  type        = map(object({ name = string, bucket = string, key = string, sha256_base64 = string }))
+variable "platform" {
+  description = "What the environment's flows have in common: the beginning of every name; the environment's name, which is also its APIs' stage; the bus; the release's packages by name; while a release is tried, the version of each function that keeps the callers and the share of the new one; how states repeat calls; logs; roles; the days in which a deleted secret comes back; the local emulator's URL; who hears of alarms."
+  type = object({
+    name_prefix          = string
+    environment          = string
+    event_bus            = object({ name = string, arn = string })
+    packages             = map(object({ name = string, bucket = string, key = string, sha256_base64 = string }))
+    canaries             = map(object({ stable_version = string, percent = number }))
+    retry                = object({ interval_seconds = number, max_attempts = number, backoff_rate = number, max_delay_seconds = number })
+    logs                 = object({ retention_days = number, level = string, execution_data = bool })
+    role                 = object({ path = string, permissions_boundary = string })
+    secret_recovery_days = number
+    emulator_endpoint    = optional(string)
+    alarm_actions        = list(string)
+  })
 
   validation {
-    condition     = contains(keys(var.packages), "lead_form")
+    condition     = contains(keys(var.platform.packages), "lead_form")
     error_message = "The package lead_form is needed. Type 'make package'."
   }
 }
@@ -31,33 +28,4 @@ variable "settings" {
     domain = optional(object({ names = list(string), certificate_arn = string }))
   })
   default = {}
-}
-
-variable "canary" {
-  description = "While a release is tried: the version of each function, by name, that keeps the callers, and the percentage that the new ones get. Null at other times."
-  type        = object({ stable_versions = map(string), percent = number })
-  default     = null
-}
-
-variable "logs" {
-  description = "Days that logs are kept, and the level from which functions log."
-  type        = object({ retention_days = number, level = string })
-}
-
-variable "emulator_endpoint" {
-  description = "URL of the local emulator; null on AWS."
-  type        = string
-  default     = null
-}
-
-variable "role" {
-  description = "IAM path and permissions boundary of every role."
-  type        = object({ path = optional(string, "/"), permissions_boundary = optional(string) })
-  default     = {}
-}
-
-variable "alarm_actions" {
-  description = "ARNs that hear of the flow's alarms, and of their end."
-  type        = list(string)
-  default     = []
 }

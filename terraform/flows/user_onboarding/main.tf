@@ -3,28 +3,21 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  name       = "${var.name_prefix}-user-onboarding"
-  api_name   = "${var.name_prefix}-signup-api"
-  tags       = { flow = "user_onboarding" }
+  api_name   = "${var.platform.name_prefix}-signup-api"
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
   sources    = "${path.module}/../../../lambda_src"
   signup     = jsondecode(file("${local.sources}/user_onboarding/signup.schema.json"))
   # Who signs up does not choose the user's id.
   body_fields = [for field in local.signup.required : field if field != "userId"]
-  invoke_uri  = "arn:${local.partition}:apigateway:${data.aws_region.current.name}:lambda:path/2015-03-31/functions"
   place       = "${data.aws_region.current.name}:${local.account_id}"
 
-  table             = "${local.name}-users"
-  bucket            = "${var.name_prefix}-user-spaces-${local.account_id}"
-  template          = "${local.name}-welcome"
-  configuration_set = local.name
+  table             = "${module.flow.name}-users"
+  bucket            = "${var.platform.name_prefix}-user-spaces-${local.account_id}"
+  template          = "${module.flow.name}-welcome"
+  configuration_set = module.flow.name
   # Who runs the team's chat makes it and knows its value; Terraform knows its name only.
-  webhook_secret = "${var.name_prefix}-team-webhook"
-
-  canaries = var.canary == null ? {} : {
-    for function, version in var.canary.stable_versions : function => { stable_version = version, percent = var.canary.percent }
-  }
+  webhook_secret = "${var.platform.name_prefix}-team-webhook"
 }
 
 # --- from the bus through the state machine --------------------------------------------------
@@ -32,18 +25,10 @@ locals {
 module "flow" {
   source = "../../modules/event_flow"
 
-  name          = local.name
-  description   = "Starts the onboarding of each user who signed up."
-  event_bus     = var.event_bus
-  pattern       = { sources = ["flowbridge.signup"], detail_types = ["UserSignup"] }
-  package       = var.packages["user_onboarding"]
-  retry         = var.retry
-  canaries      = local.canaries
-  logs          = var.logs
-  role          = var.role
-  alarm_actions = var.alarm_actions
-  plain_http    = var.emulator_endpoint != null
-  tags          = local.tags
+  platform    = var.platform
+  flow        = "user_onboarding"
+  description = "Starts the onboarding of each user who signed up."
+  pattern     = { sources = ["flowbridge.signup"], detail_types = ["UserSignup"] }
 
   definition = {
     template = "${path.module}/state_machine.asl.json.tftpl"
@@ -60,7 +45,7 @@ module "flow" {
 
   failed = {
     name        = "failed-signups"
-    description = "Users who could not be onboarded wait in ${local.name}-failed-signups. Each message says why; mend that, then send them again."
+    description = "Users who could not be onboarded wait in failed-signups. Each message says why; mend that, then send them again."
   }
 
   # Named as the states; the other states call services directly.
@@ -93,8 +78,8 @@ module "users" {
   # A tenant's users are one partition, to which its role is held.
   keys          = { partition = "tenantId", sort = "userId" }
   keep_data     = var.settings.keep_data
-  alarm_actions = var.alarm_actions
-  tags          = local.tags
+  alarm_actions = var.platform.alarm_actions
+  tags          = module.flow.tags
 }
 
 module "spaces" {
@@ -102,19 +87,19 @@ module "spaces" {
 
   name       = local.bucket
   keep_data  = var.settings.keep_data
-  plain_http = var.emulator_endpoint != null
-  tags       = local.tags
+  plain_http = var.platform.emulator_endpoint != null
+  tags       = module.flow.tags
 }
 
 resource "aws_sesv2_email_identity" "sender" {
   # The domain: its owner proves it once, by the records that the output 'mail_records' names.
   email_identity = regex("@([^>]+)", var.settings.sender)[0]
-  tags           = local.tags
+  tags           = module.flow.tags
 }
 
 resource "aws_sesv2_configuration_set" "this" {
   configuration_set_name = local.configuration_set
-  tags                   = local.tags
+  tags                   = module.flow.tags
 
   delivery_options {
     tls_policy = "REQUIRE"
@@ -143,18 +128,18 @@ module "api" {
   source = "../../modules/rest_api"
 
   name              = local.api_name
-  stage             = var.environment
+  stage             = var.platform.environment
   throttle          = { rate = var.settings.rate, burst = var.settings.burst }
-  emulator_endpoint = var.emulator_endpoint
-  logs              = var.logs
+  emulator_endpoint = var.platform.emulator_endpoint
+  logs              = var.platform.logs
   # Anybody may send nonsense here, so a share of refusals is no news.
   alarm         = { client_error_share = 0.5, latency_seconds = 5 }
-  alarm_actions = var.alarm_actions
-  tags          = local.tags
+  alarm_actions = var.platform.alarm_actions
+  tags          = module.flow.tags
 
   body = templatefile("${path.module}/openapi.yaml.tftpl", {
     title      = local.api_name
-    invoke_uri = "${local.invoke_uri}/${module.sign_up.alias_arn}/invocations"
+    invoke_uri = module.sign_up.invoke_uri
     signup = {
       type                 = "object"
       additionalProperties = false
@@ -167,26 +152,20 @@ module "api" {
 module "sign_up" {
   source = "../../modules/lambda_function"
 
-  name        = "${local.name}-sign-up"
-  canary      = lookup(local.canaries, "${local.name}-sign-up", null)
+  name        = "${module.flow.name}-sign-up"
+  canaries    = var.platform.canaries
   description = "Checks what is sent to POST /signup, and puts it on the bus."
-  package     = var.packages["user_onboarding"]
+  package     = var.platform.packages["user_onboarding"]
   handler     = "user_onboarding.sign_up.handler"
-  environment = { EVENT_BUS_NAME = var.event_bus.name, TENANTS = join(",", var.settings.tenants) }
+  environment = { EVENT_BUS_NAME = var.platform.event_bus.name, TENANTS = join(",", var.settings.tenants) }
   # Below API Gateway's 29 s.
   timeout_seconds = 14
-  logs            = var.logs
-  role            = var.role
-  alarm_actions   = var.alarm_actions
-  tags            = local.tags
+  logs            = var.platform.logs
+  role            = var.platform.role
+  alarm_actions   = var.platform.alarm_actions
+  tags            = module.flow.tags
 
   statements = {
-    PutSignupOnBus = { actions = ["events:PutEvents"], resources = [var.event_bus.arn] }
+    PutSignupOnBus = { actions = ["events:PutEvents"], resources = [var.platform.event_bus.arn] }
   }
-}
-
-# --- what the outputs tell of ----------------------------------------------------------------
-
-locals {
-  functions = merge(module.flow.step_functions, { sign_up = module.sign_up })
 }

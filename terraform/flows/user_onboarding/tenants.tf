@@ -4,10 +4,10 @@
 # role and not in a tag.
 
 locals {
-  tenant_role_names = { for tenant in var.settings.tenants : tenant => "${var.name_prefix}-onboarding-tenant-${tenant}" }
+  tenant_role_names = { for tenant in var.settings.tenants : tenant => "${var.platform.name_prefix}-onboarding-tenant-${tenant}" }
   # Composed, so that the definition that names them does not wait for them.
   tenant_role_arns = {
-    for tenant, name in local.tenant_role_names : tenant => "arn:${local.partition}:iam::${local.account_id}:role${var.role.path}${name}"
+    for tenant, name in local.tenant_role_names : tenant => "arn:${local.partition}:iam::${local.account_id}:role${var.platform.role.path}${name}"
   }
 
   # As JSONata has it within a JSON text.
@@ -26,10 +26,10 @@ resource "aws_iam_role" "tenant" {
 
   name                 = each.value
   description          = "What the user onboarding may do for the tenant ${each.key}"
-  path                 = var.role.path
-  permissions_boundary = var.role.permissions_boundary
+  path                 = var.platform.role.path
+  permissions_boundary = var.platform.role.permissions_boundary
   assume_role_policy   = data.aws_iam_policy_document.tenant_trust.json
-  tags                 = merge(local.tags, { tenant = each.key })
+  tags                 = merge(module.flow.tags, { tenant = each.key })
 }
 
 data "aws_iam_policy_document" "tenant_trust" {

@@ -64,6 +64,8 @@ resource "aws_s3_bucket_public_access_block" "this" {
 }
 
 data "aws_iam_policy_document" "this" {
+  source_policy_documents = var.policy == null ? [] : [var.policy]
+
   statement {
     sid       = "OnlyEncryptedConnections"
     effect    = "Deny"

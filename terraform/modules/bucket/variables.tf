@@ -24,6 +24,12 @@ variable "old_versions_days" {
   }
 }
 
+variable "policy" {
+  description = "Policy, as JSON, of whom the bucket lets in beside what roles may do; null for nobody. That all come by TLS is added."
+  type        = string
+  default     = null
+}
+
 variable "plain_http" {
   description = "Let callers reach the bucket without TLS; for the local emulator only."
   type        = bool

@@ -79,40 +79,9 @@ data "aws_secretsmanager_secret" "admin" {
 # --------------------------------------------------------------------------------------- RDS
 
 data "aws_iam_policy_document" "key" {
-  # checkov:skip=CKV_AWS_109:A key's policy is about that key alone
-  # checkov:skip=CKV_AWS_111:A key's policy is about that key alone
-  # checkov:skip=CKV_AWS_356:A key's policy is about that key alone
-  statement {
-    # Who may do it is for the account's roles to say; nobody encrypts or decrypts by this.
-    sid = "AdministerKey"
-    actions = [
-      "kms:CancelKeyDeletion",
-      "kms:CreateAlias",
-      "kms:DeleteAlias",
-      "kms:DescribeKey",
-      "kms:DisableKey",
-      "kms:DisableKeyRotation",
-      "kms:EnableKey",
-      "kms:EnableKeyRotation",
-      "kms:GetKeyPolicy",
-      "kms:GetKeyRotationStatus",
-      "kms:ListKeyPolicies",
-      "kms:ListResourceTags",
-      "kms:PutKeyPolicy",
-      "kms:ScheduleKeyDeletion",
-      "kms:TagResource",
-      "kms:UntagResource",
-      "kms:UpdateAlias",
-      "kms:UpdateKeyDescription",
-    ]
-    resources = ["*"]
-
-    principals {
-      type        = "AWS"
-      identifiers = [local.account_arn]
-    }
-  }
-
+  # checkov:skip=CKV_AWS_109:In a key's policy "*" is the key itself
+  # checkov:skip=CKV_AWS_111:In a key's policy "*" is the key itself
+  # checkov:skip=CKV_AWS_356:In a key's policy "*" is the key itself
   statement {
     # Nobody decrypts with it directly: only what RDS and Secrets Manager do for who may ask them.
     sid = "UseThroughServices"
@@ -164,21 +133,14 @@ data "aws_iam_policy_document" "key" {
 }
 
 # For the data, its snapshots, performance insights and the administrator's secret.
-resource "aws_kms_key" "this" {
+module "key" {
+  source   = "../kms_key"
   for_each = local.rds
 
-  description             = "Encrypts ${var.name}"
-  enable_key_rotation     = true
-  deletion_window_in_days = 30
-  policy                  = data.aws_iam_policy_document.key.json
-  tags                    = var.tags
-}
-
-resource "aws_kms_alias" "this" {
-  for_each = local.rds
-
-  name          = "alias/${var.name}"
-  target_key_id = aws_kms_key.this[each.key].key_id
+  name        = var.name
+  description = "Encrypts ${var.name}"
+  policy      = data.aws_iam_policy_document.key.json
+  tags        = var.tags
 }
 
 # Made here, before RDS would make them with no end of retention.
@@ -248,7 +210,7 @@ resource "aws_db_instance" "this" {
   max_allocated_storage       = each.value.storage_gb * 4
   storage_type                = "gp3"
   storage_encrypted           = true
-  kms_key_id                  = aws_kms_key.this[each.key].arn
+  kms_key_id                  = module.key[each.key].arn
   multi_az                    = each.value.multi_az
   db_name                     = each.value.name
   username                    = "administrator"
@@ -267,12 +229,12 @@ resource "aws_db_instance" "this" {
   final_snapshot_identifier   = each.value.deletion_protection ? "${var.name}-final" : null
   tags                        = var.tags
 
-  master_user_secret_kms_key_id   = aws_kms_key.this[each.key].arn
+  master_user_secret_kms_key_id   = module.key[each.key].arn
   enabled_cloudwatch_logs_exports = local.exported_logs
 
   # The small classes do not have it.
   performance_insights_enabled    = local.has_insights[each.key]
-  performance_insights_kms_key_id = local.has_insights[each.key] ? aws_kms_key.this[each.key].arn : null
+  performance_insights_kms_key_id = local.has_insights[each.key] ? module.key[each.key].arn : null
 
   depends_on = [aws_cloudwatch_log_group.this]
 

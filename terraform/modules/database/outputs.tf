@@ -36,7 +36,7 @@ output "admin_secret_arn" {
 
 output "admin_secret_key_arns" {
   description = "ARN of the key that encrypts the administrator's secret, which its readers need too; none on premises."
-  value       = values(aws_kms_key.this)[*].arn
+  value       = values(module.key)[*].arn
 }
 
 output "ca_certificate" {

@@ -22,11 +22,8 @@ output "audit" {
 output "observed" {
   description = "What the environment's dashboard shows of the audit log."
   value = {
-    state_machines = {}
-    apis           = {}
-    functions      = {}
-    rules          = { audit = { name = local.audit_name, event_bus_name = var.name } }
-    queues         = [module.audit.dead_letter_queue_name]
-    alarm_names    = module.audit.alarm_names
+    rules       = { audit = { name = local.audit_name, event_bus_name = var.name } }
+    queues      = [module.audit.dead_letter_queue_name]
+    alarm_names = module.audit.alarm_names
   }
 }

@@ -1,4 +1,8 @@
 locals {
+  name       = "${var.platform.name_prefix}-${replace(var.flow, "_", "-")}"
+  tags       = { flow = var.flow }
+  plain_http = var.platform.emulator_endpoint != null
+
   # Named as the states. CatchErrors is every flow's: the last function of an execution that fails.
   step_functions = merge(var.step_functions, {
     CatchErrors = {
@@ -6,11 +10,11 @@ locals {
       description = "Keeps a failed event in its queue and tells the bus of it."
       environment = {
         FAILED_QUEUE_URL = module.failed.url
-        EVENT_BUS_NAME   = var.event_bus.name
+        EVENT_BUS_NAME   = var.platform.event_bus.name
       }
       statements = {
         QueueFailures = { actions = ["sqs:SendMessage"], resources = [module.failed.arn] }
-        TellTheBus    = { actions = ["events:PutEvents"], resources = [var.event_bus.arn] }
+        TellTheBus    = { actions = ["events:PutEvents"], resources = [var.platform.event_bus.arn] }
       }
     }
   })
@@ -19,14 +23,14 @@ locals {
 module "rule" {
   source = "../event_rule"
 
-  name           = var.name
+  name           = local.name
   description    = var.description
-  event_bus_name = var.event_bus.name
+  event_bus_name = var.platform.event_bus.name
   target_arn     = module.state_machine.alias_arn
-  plain_http     = var.plain_http
-  role           = var.role
-  alarm_actions  = var.alarm_actions
-  tags           = var.tags
+  plain_http     = local.plain_http
+  role           = var.platform.role
+  alarm_actions  = var.platform.alarm_actions
+  tags           = local.tags
 
   pattern = jsonencode({
     source        = var.pattern.sources
@@ -37,16 +41,23 @@ module "rule" {
 module "state_machine" {
   source = "../state_machine"
 
-  name          = var.name
-  role          = var.role
-  alarm_actions = var.alarm_actions
-  logs          = var.logs
-  tags          = var.tags
+  name          = local.name
+  role          = var.platform.role
+  alarm_actions = var.platform.alarm_actions
+  logs          = var.platform.logs
+  tags          = local.tags
 
   definition = templatefile(var.definition.template, merge(var.definition.variables, {
     functions = { for state, function in module.step_function : state => function.alias_arn }
+    retry = {
+      IntervalSeconds = var.platform.retry.interval_seconds
+      MaxAttempts     = var.platform.retry.max_attempts
+      BackoffRate     = var.platform.retry.backoff_rate
+      MaxDelaySeconds = var.platform.retry.max_delay_seconds
+      JitterStrategy  = "FULL"
+    }
     # Errors that may go, whichever function has them; a flow's own are in its template.
-    retry = merge(var.retry, { errors = jsondecode(file("${path.module}/service_errors.json")) })
+    service_errors = jsondecode(file("${path.module}/service_errors.json"))
   }))
 }
 
@@ -54,26 +65,26 @@ module "step_function" {
   source   = "../lambda_function"
   for_each = local.step_functions
 
-  name            = "${var.name}-${replace(each.value.module, "_", "-")}"
-  canary          = lookup(var.canaries, "${var.name}-${replace(each.value.module, "_", "-")}", null)
+  name            = "${local.name}-${replace(each.value.module, "_", "-")}"
+  canaries        = var.platform.canaries
   description     = each.value.description
-  package         = var.package
-  handler         = "${var.package.name}.${each.value.module}.handler"
+  package         = var.platform.packages[var.flow]
+  handler         = "${var.flow}.${each.value.module}.handler"
   environment     = each.value.environment
   statements      = each.value.statements
   timeout_seconds = var.timeout_seconds
-  logs            = var.logs
-  role            = var.role
-  alarm_actions   = var.alarm_actions
-  tags            = var.tags
+  logs            = var.platform.logs
+  role            = var.platform.role
+  alarm_actions   = var.platform.alarm_actions
+  tags            = local.tags
 }
 
 module "failed" {
   source = "../queue"
 
-  name          = "${var.name}-${var.failed.name}"
+  name          = "${local.name}-${var.failed.name}"
   alarm         = { description = var.failed.description }
-  plain_http    = var.plain_http
-  alarm_actions = var.alarm_actions
-  tags          = var.tags
+  plain_http    = local.plain_http
+  alarm_actions = var.platform.alarm_actions
+  tags          = local.tags
 }

@@ -1,3 +1,13 @@
+output "name" {
+  description = "Name of the flow in this environment: of its rule and state machine, and the beginning of every other name."
+  value       = local.name
+}
+
+output "tags" {
+  description = "Tags of all that belongs to the flow, beside the provider's default tags."
+  value       = local.tags
+}
+
 output "state_machine_arn" {
   description = "ARN of the state machine."
   value       = module.state_machine.arn
@@ -39,10 +49,10 @@ output "step_functions" {
 }
 
 output "observed" {
-  description = "What the environment's dashboard shows of it; a flow adds its APIs, and functions beside these."
+  description = "What the environment's dashboard shows of it; a flow adds its APIs."
   value = {
-    state_machines = { this = { name = var.name, arn = module.state_machine.arn } }
-    rules          = { this = { name = module.rule.name, event_bus_name = var.event_bus.name } }
+    state_machines = { this = { name = local.name, arn = module.state_machine.arn } }
+    rules          = { this = { name = module.rule.name, event_bus_name = var.platform.event_bus.name } }
     queues         = [module.failed.name, module.rule.dead_letter_queue_name]
     alarm_names    = concat(module.state_machine.alarm_names, module.rule.alarm_names, module.failed.alarm_names)
   }

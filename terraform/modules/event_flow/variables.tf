@@ -1,16 +1,33 @@
-variable "name" {
-  description = "Name of the flow's rule and state machine, and the beginning of every other name."
+variable "platform" {
+  description = "What the environment's flows have in common: the beginning of every name; the environment's name, which is also its APIs' stage; the bus; the release's packages by name; while a release is tried, the version of each function that keeps the callers and the share of the new one; how states repeat calls; logs; roles; the days in which a deleted secret comes back; the local emulator's URL; who hears of alarms."
+  type = object({
+    name_prefix          = string
+    environment          = string
+    event_bus            = object({ name = string, arn = string })
+    packages             = map(object({ name = string, bucket = string, key = string, sha256_base64 = string }))
+    canaries             = map(object({ stable_version = string, percent = number }))
+    retry                = object({ interval_seconds = number, max_attempts = number, backoff_rate = number, max_delay_seconds = number })
+    logs                 = object({ retention_days = number, level = string, execution_data = bool })
+    role                 = object({ path = string, permissions_boundary = string })
+    secret_recovery_days = number
+    emulator_endpoint    = optional(string)
+    alarm_actions        = list(string)
+  })
+}
+
+variable "flow" {
+  description = "Name of the flow, which is also its package's, and the Python package's that holds its functions."
   type        = string
+
+  validation {
+    condition     = contains(keys(var.platform.packages), var.flow)
+    error_message = "The flow's package, of the same name, is not in the release. Type 'make package'."
+  }
 }
 
 variable "description" {
   description = "What the rule starts, and when."
   type        = string
-}
-
-variable "event_bus" {
-  description = "Bus on which events arrive and failures are told."
-  type        = object({ name = string, arn = string })
 }
 
 variable "pattern" {
@@ -24,7 +41,7 @@ variable "pattern" {
 }
 
 variable "definition" {
-  description = "Path of the state machine's template, and what it is filled with beside 'functions' (ARNs by state) and 'retry'."
+  description = "Path of the state machine's template, and what it is filled with beside 'functions' (ARNs by state), 'retry' and 'service_errors'."
   type        = object({ template = string, variables = optional(any, {}) })
 }
 
@@ -43,11 +60,6 @@ variable "step_functions" {
   }
 }
 
-variable "package" {
-  description = "Lambda package of the step functions; its name is the Python package that holds their modules."
-  type        = object({ name = string, bucket = string, key = string, sha256_base64 = string })
-}
-
 variable "failed" {
   description = "The queue of what failed: the end of its name, and what its alarm tells the operator to do."
   type        = object({ name = string, description = string })
@@ -57,55 +69,4 @@ variable "timeout_seconds" {
   description = "Seconds after which an invocation of a step function is ended."
   type        = number
   default     = 30
-}
-
-variable "retry" {
-  description = "How a state repeats a call that may work later: first wait, repetitions, growth of the wait, longest wait."
-  type = object({
-    interval_seconds  = optional(number, 2)
-    max_attempts      = optional(number, 6)
-    backoff_rate      = optional(number, 2)
-    max_delay_seconds = optional(number, 60)
-  })
-  default = {}
-
-  validation {
-    condition     = var.retry.interval_seconds >= 1 && var.retry.max_attempts >= 0 && var.retry.backoff_rate >= 1 && var.retry.max_delay_seconds > var.retry.interval_seconds
-    error_message = "retry takes a first wait of 1 s or more, 0 or more repetitions, a growth of 1 or more, and a longest wait above the first."
-  }
-}
-
-variable "canaries" {
-  description = "While a release is tried: the version of each function, by name, that keeps the callers, and the percentage that the new one gets."
-  type        = map(object({ stable_version = string, percent = number }))
-  default     = {}
-}
-
-variable "logs" {
-  description = "Days that logs are kept, the level from which functions log, and whether the state machine logs inputs and outputs (personal data)."
-  type        = object({ retention_days = number, level = string, execution_data = bool })
-}
-
-variable "role" {
-  description = "IAM path and permissions boundary of every role."
-  type        = object({ path = optional(string, "/"), permissions_boundary = optional(string) })
-  default     = {}
-}
-
-variable "alarm_actions" {
-  description = "ARNs that hear of the alarms, and of their end."
-  type        = list(string)
-  default     = []
-}
-
-variable "plain_http" {
-  description = "Let callers reach the queues without TLS; for the local emulator only."
-  type        = bool
-  default     = false
-}
-
-variable "tags" {
-  description = "Tags beside the provider's default tags."
-  type        = map(string)
-  default     = {}
 }

@@ -16,7 +16,7 @@ locals {
   log_group     = "/aws/lambda/${local.name}"
   log_group_arn = "arn:${local.partition}:logs:${local.place}:log-group:${local.log_group}"
   in_vpc        = var.vpc == null ? {} : { this = var.vpc }
-  canary        = var.canary == null ? {} : { this = var.canary }
+  canary        = { for name, canary in var.canaries : "this" => canary if name == local.name }
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -174,7 +174,7 @@ resource "aws_lambda_alias" "live" {
   name             = local.alias
   description      = "The version that callers use"
   function_name    = aws_lambda_function.this.function_name
-  function_version = var.canary == null ? aws_lambda_function.this.version : var.canary.stable_version
+  function_version = try(local.canary["this"].stable_version, aws_lambda_function.this.version)
 
   dynamic "routing_config" {
     for_each = local.canary
@@ -226,9 +226,4 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
   tags                = var.tags
-}
-
-moved {
-  from = aws_cloudwatch_metric_alarm.errors
-  to   = aws_cloudwatch_metric_alarm.this["errors"]
 }

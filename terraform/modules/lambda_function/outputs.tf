@@ -15,6 +15,12 @@ output "alias_arn" {
   depends_on  = [aws_lambda_alias.live]
 }
 
+output "invoke_uri" {
+  description = "URI by which API Gateway calls the alias."
+  value       = "arn:${local.partition}:apigateway:${data.aws_region.current.name}:lambda:path/2015-03-31/functions/${local.arn}:${local.alias}/invocations"
+  depends_on  = [aws_lambda_alias.live]
+}
+
 output "package" {
   description = "Name of the package that the function runs."
   value       = var.package.name

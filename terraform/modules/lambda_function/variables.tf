@@ -71,13 +71,13 @@ variable "reserved_concurrency" {
   }
 }
 
-variable "canary" {
-  description = "Version that keeps the callers for now, and the percentage of them that the new one gets; null gives it all of them."
-  type        = object({ stable_version = string, percent = number })
-  default     = null
+variable "canaries" {
+  description = "While a release is tried: the version of each function, by name, that keeps the callers, and the percentage of them that the new one gets. A function that is not named gets all of its own."
+  type        = map(object({ stable_version = string, percent = number }))
+  default     = {}
 
   validation {
-    condition     = var.canary == null ? true : var.canary.percent >= 1 && var.canary.percent <= 50
+    condition     = alltrue([for canary in values(var.canaries) : canary.percent >= 1 && canary.percent <= 50])
     error_message = "A canary's percent is 1 to 50."
   }
 }

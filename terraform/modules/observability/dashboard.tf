@@ -18,7 +18,7 @@ locals {
   purple      = "#9467bd"
 
   alarm_names = concat(
-    flatten([for flow in var.flows : flow.alarm_names]),
+    flatten([for flow in var.flows : [flow.alarm_names, [for function in flow.functions : function.alarm_names]]]),
     [for alarm in aws_cloudwatch_metric_alarm.database : alarm.alarm_name],
     [aws_cloudwatch_metric_alarm.unheard.alarm_name],
   )

@@ -16,41 +16,9 @@ locals {
 # --- the topic to which every alarm goes -----------------------------------------------------
 
 data "aws_iam_policy_document" "key" {
-  # checkov:skip=CKV_AWS_109:This is a key's policy, in which "*" is the key itself
-  # checkov:skip=CKV_AWS_111:This is a key's policy, in which "*" is the key itself
-  # checkov:skip=CKV_AWS_356:This is a key's policy, in which "*" is the key itself
-  statement {
-    # Hands the decision to the account's own policies; without it nobody could mend this one.
-    # Neither encrypts nor decrypts.
-    sid = "AdministerKey"
-    actions = [
-      "kms:CancelKeyDeletion",
-      "kms:CreateAlias",
-      "kms:DeleteAlias",
-      "kms:DescribeKey",
-      "kms:DisableKey",
-      "kms:DisableKeyRotation",
-      "kms:EnableKey",
-      "kms:EnableKeyRotation",
-      "kms:GetKeyPolicy",
-      "kms:GetKeyRotationStatus",
-      "kms:ListKeyPolicies",
-      "kms:ListResourceTags",
-      "kms:PutKeyPolicy",
-      "kms:ScheduleKeyDeletion",
-      "kms:TagResource",
-      "kms:UntagResource",
-      "kms:UpdateAlias",
-      "kms:UpdateKeyDescription",
-    ]
-    resources = ["*"]
-
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${local.partition}:iam::${local.account}:root"]
-    }
-  }
-
+  # checkov:skip=CKV_AWS_109:In a key's policy "*" is the key itself
+  # checkov:skip=CKV_AWS_111:In a key's policy "*" is the key itself
+  # checkov:skip=CKV_AWS_356:In a key's policy "*" is the key itself
   statement {
     # The key that AWS manages for SNS lets no service in, so alarms would be dropped without a word.
     sid       = "EncryptAlarms"
@@ -76,17 +44,14 @@ data "aws_iam_policy_document" "key" {
   }
 }
 
-resource "aws_kms_key" "alarms" {
-  description             = "Encrypts the alarms of ${var.name} on their way to who hears them"
-  enable_key_rotation     = true
-  deletion_window_in_days = 7
-  policy                  = data.aws_iam_policy_document.key.json
-  tags                    = var.tags
-}
+module "key" {
+  source = "../kms_key"
 
-resource "aws_kms_alias" "alarms" {
-  name          = "alias/${local.topic_name}"
-  target_key_id = aws_kms_key.alarms.key_id
+  name          = local.topic_name
+  description   = "Encrypts the alarms of ${var.name} on their way to who hears them"
+  policy        = data.aws_iam_policy_document.key.json
+  deletion_days = 7
+  tags          = var.tags
 }
 
 data "aws_iam_policy_document" "topic" {
@@ -139,7 +104,7 @@ data "aws_iam_policy_document" "topic" {
 resource "aws_sns_topic" "alarms" {
   name              = local.topic_name
   display_name      = var.name
-  kms_master_key_id = aws_kms_key.alarms.arn
+  kms_master_key_id = module.key.arn
   policy            = data.aws_iam_policy_document.topic.json
   tags              = var.tags
 }

@@ -20,14 +20,14 @@ variable "alarm_receivers" {
 }
 
 variable "flows" {
-  description = "What the dashboard shows of each flow, and of what else has rules and queues, by its name: the output `observed` of its module."
+  description = "What the dashboard shows of each flow, and of what else has rules and queues, by its name: the output `observed` of its module, with its functions."
   type = map(object({
-    state_machines = map(object({ name = string, arn = string }))
-    apis           = map(object({ name = string, stage = string }))
-    functions      = map(object({ name = string, timeout_seconds = number }))
-    rules          = map(object({ name = string, event_bus_name = string }))
-    queues         = list(string)
-    alarm_names    = list(string)
+    state_machines = optional(map(object({ name = string, arn = string })), {})
+    apis           = optional(map(object({ name = string, stage = string })), {})
+    functions      = optional(map(object({ name = string, timeout_seconds = number, alarm_names = list(string) })), {})
+    rules          = optional(map(object({ name = string, event_bus_name = string })), {})
+    queues         = optional(list(string), [])
+    alarm_names    = optional(list(string), [])
   }))
 }
 

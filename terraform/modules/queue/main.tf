@@ -99,8 +99,3 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions          = var.alarm_actions
   tags                = var.tags
 }
-
-moved {
-  from = aws_cloudwatch_metric_alarm.depth
-  to   = aws_cloudwatch_metric_alarm.this["depth"]
-}

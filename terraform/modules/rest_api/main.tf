@@ -212,23 +212,3 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions          = var.alarm_actions
   tags                = var.tags
 }
-
-moved {
-  from = aws_cloudwatch_metric_alarm.server_errors
-  to   = aws_cloudwatch_metric_alarm.this["server-errors"]
-}
-
-moved {
-  from = aws_api_gateway_usage_plan.this
-  to   = aws_api_gateway_usage_plan.this["this"]
-}
-
-moved {
-  from = aws_secretsmanager_secret.api_key
-  to   = aws_secretsmanager_secret.api_key["this"]
-}
-
-moved {
-  from = aws_lambda_invocation.api_key
-  to   = aws_lambda_invocation.api_key["this"]
-}

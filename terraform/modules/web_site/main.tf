@@ -34,40 +34,15 @@ locals {
 
 # --- the files -------------------------------------------------------------------------------
 
-resource "aws_s3_bucket" "this" {
-  # checkov:skip=CKV_AWS_18:Nobody but the distribution reads it; the account's CloudTrail records the rest
-  # checkov:skip=CKV_AWS_145:Keys that S3 manages; the files are public anyway
-  # checkov:skip=CKV_AWS_144:The files can be put there again from the commit
-  # checkov:skip=CKV2_AWS_61:Old versions are what a file can be gone back to; they are a few kB
-  # checkov:skip=CKV2_AWS_62:Nothing waits for these objects
-  bucket = local.bucket
-  tags   = var.tags
-}
+module "bucket" {
+  source = "../bucket"
 
-resource "aws_s3_bucket_versioning" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  versioning_configuration {
-    status = "Enabled"
-  }
-}
-
-resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  rule {
-    apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
-    }
-  }
-}
-
-resource "aws_s3_bucket_public_access_block" "this" {
-  bucket                  = aws_s3_bucket.this.id
-  block_public_acls       = true
-  block_public_policy     = true
-  ignore_public_acls      = true
-  restrict_public_buckets = true
+  name = local.bucket
+  # The files can be put there again from the commit.
+  keep_data  = false
+  policy     = data.aws_iam_policy_document.bucket.json
+  plain_http = var.emulator_endpoint != null
+  tags       = var.tags
 }
 
 data "aws_iam_policy_document" "bucket" {
@@ -87,43 +62,13 @@ data "aws_iam_policy_document" "bucket" {
       values   = [aws_cloudfront_distribution.this.arn]
     }
   }
-
-  dynamic "statement" {
-    for_each = var.emulator_endpoint == null ? { refuse = local.bucket_arn } : {}
-
-    content {
-      sid       = "RefusePlainHttp"
-      effect    = "Deny"
-      actions   = ["s3:*"]
-      resources = [statement.value, "${statement.value}/*"]
-
-      principals {
-        type        = "AWS"
-        identifiers = ["*"]
-      }
-
-      condition {
-        test     = "Bool"
-        variable = "aws:SecureTransport"
-        values   = ["false"]
-      }
-    }
-  }
-}
-
-resource "aws_s3_bucket_policy" "this" {
-  bucket = aws_s3_bucket.this.id
-  policy = data.aws_iam_policy_document.bucket.json
-
-  # While public access is being blocked, S3 refuses to take a policy at the same time.
-  depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
 resource "aws_s3_object" "file" {
-  # checkov:skip=CKV_AWS_186:See CKV_AWS_145 of the bucket
+  # checkov:skip=CKV_AWS_186:Keys that S3 manages; the files are public anyway
   for_each = var.files
 
-  bucket        = aws_s3_bucket.this.id
+  bucket        = module.bucket.name
   key           = each.key
   content       = each.value.content
   content_type  = each.value.content_type
@@ -131,9 +76,6 @@ resource "aws_s3_object" "file" {
   # Changes with the content, which the provider does not compare by itself.
   source_hash = md5(each.value.content)
   tags        = var.tags
-
-  # The first version of a file is one that can be gone back to.
-  depends_on = [aws_s3_bucket_versioning.this]
 }
 
 # --- the distribution ------------------------------------------------------------------------
@@ -227,7 +169,7 @@ resource "aws_cloudfront_distribution" "this" {
 
   origin {
     origin_id                = "files"
-    domain_name              = aws_s3_bucket.this.bucket_regional_domain_name
+    domain_name              = module.bucket.domain_name
     origin_access_control_id = aws_cloudfront_origin_access_control.this.id
   }
 

@@ -12,7 +12,7 @@ output "url" {
     : "${local.emulated}:${regex("[0-9]+$", coalesce(var.emulator_endpoint, "0"))}/"
   )
   # Nobody is told of it before all of it is there.
-  depends_on = [aws_s3_object.file, aws_s3_bucket_policy.this]
+  depends_on = [aws_s3_object.file, module.bucket]
 }
 
 output "domain_name" {
@@ -22,7 +22,7 @@ output "domain_name" {
 
 output "bucket" {
   description = "Bucket of the files."
-  value       = aws_s3_bucket.this.id
+  value       = module.bucket.name
 }
 
 output "alarm_names" {
