@@ -29,7 +29,7 @@ def definition(flow: str) -> str:
             "retry": {
                 "IntervalSeconds": 1,
                 "MaxAttempts": 3,
-                "BackoffRate": 2,
+                "BackoffRate": 1.5,
                 "MaxDelaySeconds": 5,
                 "JitterStrategy": "FULL",
             },
