@@ -255,6 +255,11 @@ variable "logs" {
   }
 
   validation {
+    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR", "FATAL"], var.logs.level)
+    error_message = "The log level is DEBUG, INFO, WARN, ERROR or FATAL."
+  }
+
+  validation {
     condition     = !(var.environment == "prd" && var.logs.execution_data)
     error_message = "Personal data stays out of prd's logs: set logs.execution_data = false."
   }

@@ -176,7 +176,7 @@ def test_the_dashboard_takes_any_number_of_flows_and_a_database(
         "small": flow(functions=["only"], queues=[], rules=[]),
     }
     arguments = {
-        "source": str(ROOT / "modules" / "observability"),
+        "source": f"{ROOT / 'modules'}//observability",
         "name": "flowbridge-dev",
         "alarm_receivers": ["operations@example.com", "https://alarms.example.com/flowbridge"],
         "database": {"identifier": "flowbridge-dev-database"},
@@ -278,11 +278,12 @@ def flow(functions: list[str], queues: list[str], rules: list[str]) -> JsonObjec
     """Return what a flow's module tells the dashboard."""
     return {
         "state_machines": {"this": {"name": "machine", "arn": "arn:aws:states:::machine"}},
-        "apis": {},
-        "functions": {name: {"name": name, "timeout_seconds": 30} for name in functions},
+        "functions": {
+            name: {"name": name, "timeout_seconds": 30, "alarm_names": [f"{name}-errors"]}
+            for name in functions
+        },
         "rules": {name: {"name": name, "event_bus_name": "bus"} for name in rules},
         "queues": queues,
-        "alarm_names": [f"{name}-errors" for name in functions],
     }
 
 

@@ -312,7 +312,7 @@ def test_a_bucket_of_a_site_is_read_by_its_distribution_alone(made: list[Resourc
         for policy in of_type(made, "aws_s3_bucket_policy")
         if "lead-form" in policy.values["bucket"]
     ]
-    [statement] = statements([policy])
+    [statement] = [found for found in statements([policy]) if found.content["Effect"] == "Allow"]
 
     assert statement.actions == ["s3:GetObject"]
     assert {resource.partition("/")[2] for resource in statement.resources} == files
