@@ -56,16 +56,17 @@ def logs() -> Iterator[list[logging.LogRecord]]:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """An empty AWS account of moto; gives the clients that the functions get."""
+    """An empty AWS account of moto; gives the clients that the functions get.
+
+    Every test of a process has the same clients, for to make one takes longer than most tests.
+    """
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with mock_aws():
-        client.cache_clear()
         yield client
-    client.cache_clear()
 
 
 @pytest.fixture

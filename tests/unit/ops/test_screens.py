@@ -43,7 +43,11 @@ def test_a_states_text_has_no_effect_on_the_terminal() -> None:
     assert screens.CONTROLS.search(shown(screens.state_details(run))) is None
 
 
-@pytest.mark.parametrize("text", [HOSTILE, json.dumps({"name": HOSTILE}), "[" * 20_000])
+@pytest.mark.parametrize(
+    "text",
+    [HOSTILE, json.dumps({"name": HOSTILE}), "[" * 20_000],
+    ids=["no JSON", "a text", "too deep"],
+)
 def test_json_is_shown_without_its_effects(text: str) -> None:
     found = shown(screens.escape(screens.indented_json(text)))
 
