@@ -8,9 +8,7 @@ import shlex
 import sys
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -27,23 +25,21 @@ from ops import redrive as redriving
 from ops import screens, settings, stuck, terminal
 from ops import send as sending
 from ops import watch as watching
-from ops.aws import Aws
 from ops.checks import check_terraform, scan_terraform
+from ops.context import Context
 from ops.docs import draw
 from ops.environments import Environment
 from ops.errors import OperationError
 from ops.events import Publisher
-from ops.executions import Executions
 from ops.flow import Flow
-from ops.local.environment import LocalEnvironment
 from ops.new_flow import make as make_flow
-from ops.releases import STAGES, Deployment
+from ops.releases import STAGES
 from ops.report.gather import gather
 from ops.report.page import render
 from ops.rows import CrmDatabase, Key
 from ops.settings import LOCAL
 from ops.terminal import console, step
-from ops.terraform import ROOT, Terraform
+from ops.terraform import ROOT
 from ops.text import moment, write_privately
 
 app = typer.Typer(
@@ -63,48 +59,6 @@ ReleaseOption = Annotated[
 ]
 ConfirmOption = Annotated[str, typer.Option(help="'yes' agrees without being asked.")]
 DEFAULT_FLOW = "crm_registration"
-
-
-@dataclass(frozen=True)
-class Context:
-    """Everything that a command works with, each part made when it is first used."""
-
-    environment: str
-
-    @cached_property
-    def local(self) -> LocalEnvironment:
-        """The local environment."""
-        return LocalEnvironment(settings.load())
-
-    @cached_property
-    def aws(self) -> Aws:
-        """The environment's AWS clients."""
-        return Aws(self.environment, self.local.settings)
-
-    @cached_property
-    def terraform(self) -> Terraform:
-        """The environment's Terraform."""
-        return Terraform(self.environment, self.local.settings, self.aws)
-
-    @cached_property
-    def deployment(self) -> Deployment:
-        """The environment's releases."""
-        return Deployment(Environment.named(self.environment), self.aws, self.terraform)
-
-    def require_reachable(self) -> None:
-        """Refuse to go on without the emulator, or with another account's credentials."""
-        if self.aws.emulated:
-            self.local.require_up()
-        self.aws.require_account()
-
-    def flow(self, name: str) -> Flow:
-        """Return a deployed flow."""
-        return Flow.from_outputs(self.terraform.outputs(), name)
-
-    def executions(self, flow: str) -> Executions:
-        """Return the executions of a deployed flow."""
-        arn = self.flow(flow).state_machine_arn
-        return Executions(self.aws.client("stepfunctions"), arn)
 
 
 @app.command()
@@ -138,38 +92,38 @@ def status() -> None:
 @app.command()
 def bootstrap(environment: EnvironmentOption = LOCAL) -> None:
     """Make the account's state and artifact buckets, once."""
-    deploying.bootstrap(_reachable(environment).deployment)
+    deploying.bootstrap(Context.reachable(environment).deployment)
 
 
 @app.command()
 def release(environment: EnvironmentOption = STAGES[0]) -> None:
     """Put the packages that were built into the environment's artifact bucket."""
-    deploying.release(_reachable(environment).deployment)
+    deploying.release(Context.reachable(environment).deployment)
 
 
 @app.command()
 def plan(environment: EnvironmentOption = LOCAL, release: ReleaseOption = "") -> None:
     """Show what Terraform would change; exit code 2 when it would change anything."""
-    changes = deploying.plan(_reachable(environment).deployment, release or None)
+    changes = deploying.plan(Context.reachable(environment).deployment, release or None)
     raise typer.Exit(2 if changes else 0)
 
 
 @app.command()
 def apply(environment: EnvironmentOption = LOCAL, release: ReleaseOption = "") -> None:
     """Apply Terraform."""
-    deploying.apply(_reachable(environment).deployment, release or None)
+    deploying.apply(Context.reachable(environment).deployment, release or None)
 
 
 @app.command()
 def destroy(environment: EnvironmentOption = LOCAL) -> None:
     """Destroy everything that Terraform made, but what the bootstrap made."""
-    deploying.destroy(_reachable(environment).deployment)
+    deploying.destroy(Context.reachable(environment).deployment)
 
 
 @app.command()
 def smoke(environment: EnvironmentOption = LOCAL) -> None:
     """Send a synthetic lead the whole way, and take it out again."""
-    deploying.smoke(_reachable(environment).deployment)
+    deploying.smoke(Context.reachable(environment).deployment)
 
 
 @app.command()
@@ -180,7 +134,9 @@ def promote(
 ) -> None:
     """Bring the release of one environment to the next; take it back if it fails there."""
     deploying.promote(
-        _reachable(source).deployment, _reachable(target).deployment, _ask_unless(confirm)
+        Context.reachable(source).deployment,
+        Context.reachable(target).deployment,
+        _ask_unless(confirm),
     )
 
 
@@ -189,14 +145,14 @@ def rollback(
     environment: EnvironmentOption, release: ReleaseOption = "", confirm: ConfirmOption = ""
 ) -> None:
     """Return to the release before, in one apply and without a build."""
-    deployment = _reachable(environment).deployment
+    deployment = Context.reachable(environment).deployment
     deploying.rollback(deployment, _ask_unless(confirm), release or None)
 
 
 @app.command()
 def drift(environment: EnvironmentOption = LOCAL) -> None:
     """Name what differs between the code and the cloud; exit code 2 when anything does."""
-    found = deploying.drift(_reachable(environment).deployment)
+    found = deploying.drift(Context.reachable(environment).deployment)
     for line in found:
         console.print(f"  [red]✗[/red] {escape(line)}")
     raise typer.Exit(2 if found else 0)
@@ -221,7 +177,7 @@ def plan_comment(
     pull_request: Annotated[str, typer.Option(help="Number of the pull request on GitHub.")],
 ) -> None:
     """Put what Terraform would change beneath a pull request of GitHub."""
-    release = _reachable(environment).deployment.release()
+    release = Context.reachable(environment).deployment.release()
     on_github.comment_plan(environment, release, pull_request)
 
 
@@ -233,8 +189,7 @@ def send(
 ) -> None:
     """Put events onto the bus: one JSON object, or one on each line."""
     items = sending.read_file(file)
-    context = Context(environment)
-    context.require_reachable()
+    context = Context.reachable(environment)
     bus = context.flow(flow).event_bus_name
     _, refused = sending.send(Publisher(context.aws.client("events"), bus), items)
     raise typer.Exit(1 if refused else 0)
@@ -249,10 +204,9 @@ def watch(
     flow: FlowOption = DEFAULT_FLOW,
 ) -> None:
     """Show the executions live; one execution's graph; one state's input and output."""
-    context = Context(environment)
     if state and not execution:
         raise OperationError("A state belongs to an execution.", "Add EXECUTION=<name>.")
-    context.require_reachable()
+    context = Context.reachable(environment)
     executions = context.executions(flow)
     if state:
         watching.show_state(executions, execution, state)
@@ -269,7 +223,7 @@ def dead_letters(
     flow: FlowOption = DEFAULT_FLOW,
 ) -> None:
     """List what could not go on, with its error; or show one message whole."""
-    context = _reachable(environment)
+    context = Context.reachable(environment)
     waiting = _waiting(context, flow)
     waiting += stuck.find(
         context.executions(flow), datetime.now(UTC), {letter.execution for letter in waiting}
@@ -300,7 +254,7 @@ def redrive(
     """Send the events of dead letters again; let what is stuck go on from where it ended."""
     selection = redriving.Selection(message, error, state, everything == "yes")
     selection.check()
-    context = _reachable(environment)
+    context = Context.reachable(environment)
     parts = context.flow(flow)
     executions = context.executions(flow)
     # Looked for first: what is sent again may fail again meanwhile.
@@ -340,7 +294,7 @@ def reconcile(
 ) -> None:
     """Tell what became of every event that the bus accepted; exit code 1 if any is lost."""
     begin = moment(since, datetime.now(UTC))
-    context = _reachable(environment)
+    context = Context.reachable(environment)
     outputs = context.terraform.outputs()
     reconciliation = reconciling.Reconciliation(
         context.aws.client,
@@ -369,7 +323,7 @@ def report(
     """Write one HTML file about what ran and what could not go on."""
     now = datetime.now(UTC)
     begin = moment(since, now)
-    context = _reachable(environment)
+    context = Context.reachable(environment)
     file = Path(out) if out else settings.load().folder / f"report-{environment}.html"
     with step("Write the report") as current:
         flows = gather(context.aws, context.terraform.outputs(), begin, most)
@@ -453,12 +407,6 @@ def new_flow(name: Annotated[str, typer.Argument(help="Its name, such as order_i
         f"Switch it on: put '{name}' into `flows` of terraform/envs/local.tfvars. "
         "docs/adding-a-flow.md goes on from here."
     )
-
-
-def _reachable(environment: str) -> Context:
-    context = Context(environment)
-    context.require_reachable()
-    return context
 
 
 def _ask_unless(confirm: str) -> deploying.Confirm:

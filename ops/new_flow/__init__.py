@@ -61,7 +61,6 @@ def make(name: str, root: Path) -> list[Path]:
     )
     values = {
         "name": name,
-        "dashed": name.replace("_", "-"),
         "words": words,
         "title": words.capitalize(),
         "camel": "".join(word.capitalize() for word in name.split("_")),

@@ -1,0 +1,66 @@
+"""What the commands of the command line work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ops import settings
+from ops.aws import Aws
+from ops.environments import Environment
+from ops.executions import Executions
+from ops.flow import Flow
+from ops.local.environment import LocalEnvironment
+from ops.releases import Deployment
+from ops.terraform import Terraform
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything that a command works with, each part made when it is first used."""
+
+    environment: str
+
+    @cached_property
+    def local(self) -> LocalEnvironment:
+        """The local environment."""
+        return LocalEnvironment(settings.load())
+
+    @cached_property
+    def aws(self) -> Aws:
+        """The environment's AWS clients."""
+        return Aws(self.environment, self.local.settings)
+
+    @cached_property
+    def terraform(self) -> Terraform:
+        """The environment's Terraform."""
+        return Terraform(self.environment, self.local.settings, self.aws)
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The environment's releases."""
+        return Deployment(Environment.named(self.environment), self.aws, self.terraform)
+
+    @classmethod
+    def reachable(cls, environment: str) -> Context:
+        """Return what works with an environment, once it can be reached.
+
+        Raises
+        ------
+        OperationError
+            Without the emulator, or with another account's credentials.
+        """
+        context = cls(environment)
+        if context.aws.emulated:
+            context.local.require_up()
+        context.aws.require_account()
+        return context
+
+    def flow(self, name: str) -> Flow:
+        """Return a deployed flow."""
+        return Flow.from_outputs(self.terraform.outputs(), name)
+
+    def executions(self, flow: str) -> Executions:
+        """Return the executions of a deployed flow."""
+        arn = self.flow(flow).state_machine_arn
+        return Executions(self.aws.client("stepfunctions"), arn)
