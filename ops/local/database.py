@@ -60,6 +60,10 @@ class DatabaseServer:
             When MariaDB is not installed, or cannot make its data folder.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = self._administrator
+        if not file.exists():
+            made = {"username": ADMIN_USER, "password": secrets.token_urlsafe(24)}
+            write_privately(file, json.dumps(made) + "\n")
         credentials = self._credentials()
         try:
             self._server.prepare(start_script(credentials))
@@ -82,6 +86,9 @@ class DatabaseServer:
 
     def answers(self) -> bool:
         """Tell whether the server takes the administrator's connection."""
+        if not self._administrator.exists():
+            # It was never started.
+            return False
         credentials = self._credentials()
         try:
             pymysql.connect(
@@ -96,12 +103,12 @@ class DatabaseServer:
             return False
         return True
 
+    @property
+    def _administrator(self) -> Path:
+        return self.folder / "administrator.json"
+
     def _credentials(self) -> Credentials:
-        file = self.folder / "administrator.json"
-        if not file.exists():
-            made = {"username": ADMIN_USER, "password": secrets.token_urlsafe(24)}
-            write_privately(file, json.dumps(made) + "\n")
-        return Credentials(**json.loads(file.read_text()))
+        return Credentials(**json.loads(self._administrator.read_text()))
 
 
 def start_script(administrator: Credentials) -> list[str]:

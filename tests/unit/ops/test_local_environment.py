@@ -32,6 +32,11 @@ def test_down_ends_the_rds_servers_that_are_left(settings: LocalSettings) -> Non
     assert not folder.parent.exists()
 
 
+def test_nothing_runs_where_nothing_was_ever_started(settings: LocalSettings) -> None:
+    assert LocalEnvironment(settings).status() == {"database": False, "emulator": False}
+    assert not list(settings.folder.iterdir())
+
+
 def test_certificates_are_made_once_and_the_key_is_private(settings: LocalSettings) -> None:
     certificates.make(settings.certificates)
     first = (settings.certificates / certificates.AUTHORITY).read_text()
