@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pymysql
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table that a lead is written to.
 
     `key` are the columns of its unique key; `row` makes a row of a checked request body.
@@ -29,8 +27,7 @@ class Table:
     row: Callable[[dict[str, Any]], Row]
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a row: written, there already, or there with other data."""
 
     created: bool

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import unicodedata
-from pathlib import Path
 from typing import Any
 
 Lead = dict[str, Any]
@@ -15,8 +15,9 @@ PHONE_ORNAMENTS = str.maketrans("", "", " -.()")
 
 def load_schema() -> dict[str, Any]:
     """Return the schema of a lead, with the fields of each endpoint in ``x-endpoints``."""
-    text = Path(__file__).with_name("lead.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
+    file = os.path.join(os.path.dirname(__file__), "lead.schema.json")
+    with open(file, encoding="utf-8") as text:
+        schema: dict[str, Any] = json.load(text)
     return schema
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import pymysql
 
@@ -72,8 +71,7 @@ class DatabaseUnavailable(Exception):  # noqa: N818
     """The database did not do the work this time; the same work may succeed later."""
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(NamedTuple):
     """Where the database is, and how its server is known.
 
     `ca` holds the PEM text of the authority's certificate by which the server is verified. Without

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowbridge import config
 from flowbridge.bus import publish
 from flowbridge.clients import client
 from flowbridge.logs import get_logger
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 log = get_logger("catch_errors")
 
@@ -23,10 +24,9 @@ MAX_MESSAGE_BYTES = 255 * 1024
 SHORT_CAUSE = 1000
 #: Characters that no message may hold, and halves of characters, which have no bytes
 #: (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
-UNSENDABLE = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+UNSENDABLE = r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
-@dataclass(frozen=True)
 class CatchErrors:
     """The handler of a flow's CatchErrors.
 
@@ -38,8 +38,9 @@ class CatchErrors:
         What the bus hears, from the source ``flowbridge.<flow>``.
     """
 
-    flow: str
-    detail_type: str
+    def __init__(self, flow: str, detail_type: str) -> None:
+        self.flow = flow
+        self.detail_type = detail_type
 
     def __call__(self, failure: dict[str, Any], _context: object) -> dict[str, Any]:
         """Queue the original event with its error, then publish that it failed.
@@ -65,6 +66,9 @@ class CatchErrors:
         BusRejectedEvent
             When the bus refuses the event.
         """
+        # The client's library needs it too; a start would wait for it.
+        from datetime import UTC, datetime
+
         message = self.message(failure, datetime.now(UTC))
         name, state = message["error"]["name"], message["failedState"]
         queued = client("sqs").send_message(
@@ -146,7 +150,7 @@ def _name(value: Any) -> str:
     """Return a name that a message's attribute can hold."""
     if not isinstance(value, str) or not value:
         return UNKNOWN
-    return UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    return re.sub(UNSENDABLE, "\N{REPLACEMENT CHARACTER}", value)
 
 
 def _text(value: Any) -> str:
@@ -156,4 +160,4 @@ def _text(value: Any) -> str:
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     # JSON escapes the controls by itself. The others, half a character among them, stand in texts.
-    return UNSENDABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(UNSENDABLE, lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import unicodedata
 import uuid
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from flowbridge import config
@@ -20,8 +20,9 @@ USERS = uuid.UUID("9b5c1c1e-6d0e-4a35-9a52-0d6c2f0e6a11")
 
 def load_schema() -> dict[str, Any]:
     """Return the schema of a sign-up."""
-    text = Path(__file__).with_name("signup.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
+    file = os.path.join(os.path.dirname(__file__), "signup.schema.json")
+    with open(file, encoding="utf-8") as text:
+        schema: dict[str, Any] = json.load(text)
     return schema
 
 

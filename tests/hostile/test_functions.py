@@ -237,7 +237,7 @@ class Services:
         for text in (message["MessageBody"], *attributes):
             assert isinstance(text, str)
             assert text
-            assert not UNSENDABLE.search(text)
+            assert not re.search(UNSENDABLE, text)
         self.messages.append(message)
         return {"MessageId": "m"}
 
