@@ -376,17 +376,17 @@ and reading its description of the service is most of it; the article's function
 in a file and send no key. From the second on, ours keep their connection, and the backend functions
 answer in a fraction of the article's time, which opens a connection for each request.
 
-What was done: the rules are read as they stand by a module of 6 kB (`flowbridge/schema.py`, 1.7 ms)
-in place of a library (`fastjsonschema`, 12 ms to import and 4 to compile a lead's rules); dataclasses
-and pathlib, 7 ms that nothing else needs, are not imported; patterns are compiled when a value
-first meets them (one of `catch_errors` took 3.5 ms).
+What was done: the rules are read as they stand by a module of 6 kB (`flowbridge/schema.py`,
+1.7 ms) in place of a library (`fastjsonschema`, 12 ms to import and 4 to compile a lead's rules);
+dataclasses and pathlib, 7 ms that nothing else needs, are not imported; patterns are compiled when
+a value first meets them (one of `catch_errors` took 3.5 ms).
 
 What was tried and is not done:
 
-- Code that `fastjsonschema` generates of a schema, in place of the library: 5 ms to import, since it
-  repeats the rules wherever it raises.
-- PyMySQL at the first request, as the AWS client: init of the backend functions would be shorter than
-  the article's, and the first answer later by as much, as every good request needs it.
+- Code that `fastjsonschema` generates of a schema, in place of the library: 5 ms to import, since
+  it repeats the rules wherever it raises.
+- PyMySQL at the first request, as the AWS client: init of the backend functions would be shorter
+  than the article's, and the first answer later by as much, as every good request needs it.
 - Bytecode in the zip: init is shorter, but the zips become larger than SAM's ({sizes}), and
   bytecode serves the one version of Python that compiled it, which is not Lambda's where a
   package is built with another.

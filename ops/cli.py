@@ -264,6 +264,7 @@ def redrive(
         context.aws.client("sqs"),
         Publisher(context.aws.client("events"), parts.event_bus_name),
         parts.queues,
+        executions.event,
         selection,
         rate,
         dry_run == "yes",
@@ -383,9 +384,9 @@ def docs() -> None:
 
 
 def _waiting(context: Context, flow: str) -> list[letters.DeadLetter]:
-    sqs = context.aws.client("sqs")
+    sqs, event_of = context.aws.client("sqs"), context.executions(flow).event
     return [
-        letter
+        letters.whole(letter, event_of)
         for queue, url in context.flow(flow).queues
         for letter in letters.look(sqs, queue, url)
     ]

@@ -1,6 +1,7 @@
 """Events that could not go on: what waits in a flow's two queues, and why.
 
-- *failed*: leads whose execution ended in CatchErrors, as it queued them;
+- *failed*: leads whose execution ended in CatchErrors, as it queued them (a large one by its
+  execution's ARN alone, in whose input it is);
 - *undelivered*: events that EventBridge could not give to the state machine, as EventBridge queued
   them (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -152,6 +153,22 @@ def read(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> Iter
             # Whoever stops reading has not worked on these.
             for letter in letters:
                 give_back(client, url, letter)
+
+
+def whole(letter: DeadLetter, event_of: Callable[[str], dict[str, Any] | None]) -> DeadLetter:
+    """Return a dead letter with its event, where its message had no room for one.
+
+    Parameters
+    ----------
+    letter
+        As it was read.
+    event_of
+        Returns the event that started an execution.
+    """
+    if letter.event is not None or letter.execution is None:
+        return letter
+    event = event_of(letter.execution)
+    return replace(letter, event=event, history=_history(event))
 
 
 def look(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> list[DeadLetter]:

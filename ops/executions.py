@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ops.errors import OperationError
 
 #: How an execution ends that did not succeed.
@@ -80,12 +82,18 @@ class Execution:
         return (self.stopped - self.started).total_seconds() if self.stopped else None
 
     @property
-    def event_id(self) -> str | None:
-        """The id of the EventBridge event that started it."""
+    def event(self) -> dict[str, Any] | None:
+        """The EventBridge event that started it; nothing when it was something else."""
         try:
-            value = json.loads(self.input or "{}").get("id")
-        except (json.JSONDecodeError, AttributeError):
+            value = json.loads(self.input or "")
+        except ValueError:
             return None
+        return value if isinstance(value, dict) else None
+
+    @property
+    def event_id(self) -> str | None:
+        """The id of that event."""
+        value = (self.event or {}).get("id")
         return value if isinstance(value, str) else None
 
 
@@ -276,6 +284,15 @@ class Executions:
     def describe(self, arn: str) -> Execution:
         """Return one execution with its input."""
         return _execution(self._client.describe_execution(executionArn=arn))
+
+    def event(self, arn: str) -> dict[str, Any] | None:
+        """Return the event that started an execution; nothing when Step Functions forgot it."""
+        try:
+            return self.describe(arn).event
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+                raise
+            return None
 
     def history(self, arn: str) -> list[StateRun]:
         """Return the visits to states of one execution."""

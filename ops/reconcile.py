@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
-from ops.dead_letters import ORIGIN, WORK_SECONDS, DeadLetter, look
+from ops.dead_letters import ORIGIN, WORK_SECONDS, DeadLetter, look, whole
 from ops.errors import OperationError
 from ops.events import SYNTHETIC
 from ops.executions import Execution, Executions
@@ -355,7 +355,8 @@ class Reconciliation:
         letters: dict[str, DeadLetter] = {}
         busy = 0
         for queue, url in self._flow.queues:
-            for letter in look(sqs, queue, url, WORK_SECONDS):
+            for found in look(sqs, queue, url, WORK_SECONDS):
+                letter = whole(found, self._executions.event)
                 if isinstance(letter.event, dict) and letter.event.get("id"):
                     letters[letter.event["id"]] = letter
             name = "ApproximateNumberOfMessagesNotVisible"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.dead_letters import WORK_SECONDS, DeadLetter, give_back, read
+from ops.dead_letters import WORK_SECONDS, DeadLetter, give_back, read, whole
 from ops.errors import OperationError
 from ops.events import Publisher
 from ops.executions import Executions
@@ -67,6 +67,7 @@ def redrive(
     client: Any,
     publisher: Publisher,
     queues: Iterable[tuple[str, str]],
+    event_of: Callable[[str], dict[str, Any] | None],
     selection: Selection,
     per_second: float,
     dry_run: bool = False,
@@ -88,6 +89,8 @@ def redrive(
         The bus that the events came from.
     queues
         Kind and URL of each queue.
+    event_of
+        Returns the event that started an execution.
     selection
         Which messages.
     per_second
@@ -110,7 +113,7 @@ def redrive(
                     continue
                 if sent:
                     sleep(1 / per_second)
-                outcome = _one(client, publisher, url, letter, dry_run)
+                outcome = _one(client, publisher, url, whole(letter, event_of), dry_run)
                 if outcome.event_id is not None:
                     kept.remove(letter)
                     sent += 1

@@ -39,11 +39,7 @@ def stuck(executions: Executions, execution: Execution) -> DeadLetter | None:
     end = executions.end(execution.arn)
     if end.kind == "Fail":
         return None
-    described = executions.describe(execution.arn)
-    try:
-        event = json.loads(described.input or "")
-    except ValueError:
-        event = None
+    event = executions.event(execution.arn)
     body = {
         "execution": execution.arn,
         "status": execution.status,
@@ -60,7 +56,7 @@ def stuck(executions: Executions, execution: Execution) -> DeadLetter | None:
         error=end.error or execution.status,
         cause=end.cause,
         execution=execution.arn,
-        event=event if isinstance(event, dict) else None,
+        event=event,
         raw={"Body": json.dumps(body, ensure_ascii=False)},
     )
 

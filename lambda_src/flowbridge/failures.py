@@ -51,7 +51,8 @@ class CatchErrors:
         Parameters
         ----------
         failure
-            ``event`` (the whole original event), ``failedState``, ``error`` (``Error`` and
+            ``event`` (the whole original event; nothing where a state's input had no room for it,
+            then it is in the execution's), ``failedState``, ``error`` (``Error`` and
             ``Cause`` of the state machine), ``execution`` (its ARN) and, from a flow that undoes
             what it did, ``notUndone`` (the states that should have and could not). Whatever is
             missing is left empty: this is the last place that can keep the event.
@@ -79,7 +80,6 @@ class CatchErrors:
                 "failedState": {"DataType": "String", "StringValue": state},
             },
         )
-        event = message["event"]
         publish(
             f"flowbridge.{self.flow}",
             self.detail_type,
@@ -87,7 +87,7 @@ class CatchErrors:
                 "execution": message["execution"],
                 "failedState": state,
                 "error": name,
-                "eventId": _name(event.get("id")) if isinstance(event, dict) else None,
+                "eventId": event_id(failure),
             },
         )
         log.warning(
@@ -106,6 +106,9 @@ class CatchErrors:
         given = failure.get("error")
         error = given if isinstance(given, dict) else {}
         left = {"notUndone": failure["notUndone"]} if failure.get("notUndone") else {}
+        event = failure.get("event")
+        if event is None:
+            left["eventId"] = event_id(failure)
         return {
             "version": MESSAGE_VERSION,
             "flow": self.flow,
@@ -117,17 +120,35 @@ class CatchErrors:
             },
             "execution": failure.get("execution"),
             **left,
-            "event": failure.get("event"),
+            "event": event,
         }
 
 
 def message_body(message: dict[str, Any]) -> str:
-    """Return the text of a message; a cause that makes it too large for the queue is cut."""
+    """Return the text of a message that the queue takes.
+
+    A cause that makes it too large is cut; an event that does is left where it is, too, in the
+    input of the execution.
+    """
     body = _text(message)
     if len(body.encode()) > MAX_MESSAGE_BYTES:
         error = message["error"]
-        body = _text({**message, "error": {**error, "cause": error["cause"][:SHORT_CAUSE]}})
+        message = {**message, "error": {**error, "cause": error["cause"][:SHORT_CAUSE]}}
+        body = _text(message)
+    if len(body.encode()) > MAX_MESSAGE_BYTES:
+        body = _text({**message, "event": None, "eventId": event_id(message)})
     return body
+
+
+def event_id(failure: dict[str, Any]) -> str | None:
+    """Return the id of the event that failed, by the execution's name where the event is missing.
+
+    EventBridge begins the name with it.
+    """
+    event, execution = failure.get("event"), failure.get("execution")
+    if isinstance(event, dict):
+        return _name(event.get("id"))
+    return execution.rpartition(":")[2].partition("_")[0] if isinstance(execution, str) else None
 
 
 def readable_cause(cause: Any) -> str:

@@ -29,8 +29,10 @@ SCRIPTED_FUNCTION = """
 import json, os, pathlib
 
 def handler(event, context):
-    detail = event.get("detail") or event.get("event", {}).get("detail") or event
-    folder = pathlib.Path(os.environ["SCRIPTS"], detail["scenario"])
+    detail = event.get("detail") or event
+    # What is caught may be without its event; the execution's name is the scenario, too.
+    scenario = detail.get("scenario") or event["execution"].rpartition(":")[2]
+    folder = pathlib.Path(os.environ["SCRIPTS"], scenario)
     state = os.environ["STATE"]
     file = folder / f"{state}.json"
     errors = json.loads(file.read_text()) if file.exists() else []

@@ -52,6 +52,22 @@ def test_a_permanent_error_is_caught_at_once(
     assert caught["execution"] == ended.execution.arn
 
 
+@pytest.mark.parametrize(
+    ("letters", "is_handed_over"), [(29_000, True), (30_001, False), (260_000, False)]
+)
+def test_a_large_event_stays_where_it_is(
+    state_machine: StateMachine, letters: int, is_handed_over: bool
+) -> None:
+    ended = state_machine.run({"CreateClient": ["CrmRejected"]}, campaign="x" * letters)
+
+    [caught] = ended.calls["CatchErrors"]
+    received = ended.calls["ReceiveLead"][0]
+    assert caught["event"] == (received if is_handed_over else None)
+    assert caught["execution"] == ended.execution.arn
+    # Of whatever letters it is, it fits a state's input, with the longest cause there can be.
+    assert 4 * (30_000 + 32_768) + 2_000 < 256 * 1024
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_a_transient_error_is_repeated(state_machine: StateMachine, step: str) -> None:
     ended = state_machine.run({step: ["CrmUnavailable", None]})

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops import dead_letters
+from ops.events import MAX_BYTES
+from ops.executions import Executions
 from tests.end_to_end.test_registration import new_lead
 from tests.support.platform import Platform, Run
 
@@ -58,12 +60,13 @@ def undelivered(platform: Platform, lead: dict[str, Any]) -> str:
 
 def message_of(platform: Platform, event: str) -> str:
     """Return the id of the message in which an event waits."""
-    [found] = [
-        letter.message_id
+    executions = Executions(platform.aws.client("stepfunctions"), platform.flow.state_machine_arn)
+    letters = [
+        dead_letters.whole(letter, executions.event)
         for queue, url in platform.flow.queues
         for letter in dead_letters.look(platform.aws.client("sqs"), queue, url)
-        if letter.event and letter.event["id"] == event
     ]
+    [found] = [x.message_id for x in letters if x.event and x.event["id"] == event]
     return found
 
 
@@ -76,7 +79,9 @@ def redriven(platform: Platform, event: str) -> str:
 
 def test_nothing_is_lost_until_somebody_takes_it_away(platform: Platform) -> None:
     since = now()
-    good, bad = platform.publish(new_lead(), new_lead(rut="nonsense"))
+    # As large as EventBridge takes it, with what it remembers when it is sent again.
+    large = new_lead(rut="nonsense", campaign="x" * (MAX_BYTES - 700))
+    good, bad = platform.publish(new_lead(), large)
     kept = undelivered(platform, new_lead())
     for event in (good, bad):
         platform.ended(event)

@@ -208,6 +208,17 @@ def test_a_long_cause_does_not_lose_the_lead(surroundings: Surroundings) -> None
     assert body["error"] == {"name": "CrmRejected", "cause": "é" * 1000}
 
 
+@pytest.mark.parametrize("event", [None, EVENT | {"id": "1-2", "detail": "x" * MAX_MESSAGE_BYTES}])
+def test_an_event_without_room_is_named(event: Any, surroundings: Surroundings) -> None:
+    handler(FAILURE | {"event": event, "execution": f"{EXECUTION[:-3]}1-2_3-4"}, LambdaContext())
+
+    [message], [told] = surroundings.messages(), surroundings.events()
+    body = json.loads(message["Body"])
+    assert (body["event"], body["eventId"]) == (None, "1-2")
+    assert body["execution"] == f"{EXECUTION[:-3]}1-2_3-4"
+    assert told["detail"]["eventId"] == "1-2"
+
+
 def test_the_bus_refuses(surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer of PutEvents is a success even when no event was taken."""
 

@@ -54,6 +54,7 @@ class Account:
         self.published: list[dict[str, Any]] = []
         self.refuse: set[int] = set()
         self.slept: list[float] = []
+        self.inputs: dict[str, dict[str, Any]] = {}
 
     def put(self, body: str, queue: str = FAILED, **attributes: str) -> None:
         self.sqs.send_message(
@@ -75,7 +76,14 @@ class Account:
             "now": lambda: LATER,
         }
         publisher = Publisher(self, "bus", self.slept.append)
-        return redrive(self.sqs, publisher, self.urls.items(), selection, **(defaults | options))
+        return redrive(
+            self.sqs,
+            publisher,
+            self.urls.items(),
+            self.inputs.get,
+            selection,
+            **(defaults | options),
+        )
 
     def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803  boto3's
         [entry] = Entries
@@ -136,6 +144,27 @@ def test_a_message_that_nobody_can_read_stays_and_stops_nobody(
     assert sorted(o.event_id or "" for o in outcomes) == ["", "again-1"]
     [left] = account.look()
     assert left.raw["Body"] == body
+
+
+def test_an_event_that_its_message_has_no_room_for_is_read_from_its_execution(
+    account: Account,
+) -> None:
+    bodies = [{**json.loads(failed(number)), "event": None} for number in (2, 3)]
+    for body in bodies:
+        account.put(json.dumps(body))
+    account.inputs = {EXECUTION.format(2): event(2, f"{ORIGIN}event-1", EXECUTION.format(1))}
+
+    outcomes = list(account.redrive(EVERYTHING))
+
+    assert sorted(o.event_id or o.reason for o in outcomes) == [
+        "again-2",
+        "holds no event; look at it with 'show'",
+    ]
+    [entry] = account.published
+    resources = [f"{ORIGIN}event-1", EXECUTION.format(1), EXECUTION.format(2)]
+    assert entry["Resources"] == resources
+    [left] = account.look()
+    assert left.execution == EXECUTION.format(3)
 
 
 def test_an_event_goes_back_as_it_was_with_its_history(account: Account) -> None:
