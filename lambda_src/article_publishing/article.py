@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from article_publishing.errors import InvalidArticle
 from article_publishing.portable_text import markdown
-from flowbridge.schema import SchemaError, Validator
+from flowbridge.schema import SchemaError, Validator, read_schema
 
 Article = dict[str, Any]
 
@@ -19,14 +17,7 @@ Article = dict[str, Any]
 DRAFT = "drafts."
 
 
-def load_schema() -> dict[str, Any]:
-    """Return the schema of an article."""
-    text = Path(__file__).with_name("article.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
-
-
-validator = Validator(load_schema())
+validator = Validator(read_schema(__file__, "article.schema.json"))
 
 
 def transform(document: dict[str, Any], site_url: str) -> Article:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import unicodedata
 from typing import Any
+
+from flowbridge.schema import Schema, read_schema
 
 Lead = dict[str, Any]
 
@@ -13,12 +13,9 @@ TEXT_FIELDS = ("name", "lastname", "mail", "store", "origin")
 PHONE_ORNAMENTS = str.maketrans("", "", " -.()")
 
 
-def load_schema() -> dict[str, Any]:
+def load_schema() -> Schema:
     """Return the schema of a lead, with the fields of each endpoint in ``x-endpoints``."""
-    file = os.path.join(os.path.dirname(__file__), "lead.schema.json")
-    with open(file, encoding="utf-8") as text:
-        schema: dict[str, Any] = json.load(text)
-    return schema
+    return read_schema(__file__, "lead.schema.json")
 
 
 def normalise(lead: Lead) -> Lead:

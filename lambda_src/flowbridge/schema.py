@@ -7,6 +7,8 @@ is not known is refused when the rules are read, so no rule is ever passed over.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Callable
 from functools import cache
@@ -73,6 +75,13 @@ class Validator:
         definition = self._schema["properties"][path[0]]
         text = definition.get("description", f"must satisfy '{keyword}'")
         return f"{'.'.join(path)}: {text[0].lower()}{text[1:].rstrip('.')}"
+
+
+def read_schema(module: str, name: str) -> Schema:
+    """Return the schema in the file of this name beside a module, which gives its ``__file__``."""
+    with open(os.path.join(os.path.dirname(module), name), encoding="utf-8") as file:
+        schema: Schema = json.load(file)
+    return schema
 
 
 def subset(schema: Schema, fields: list[str]) -> Schema:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import unicodedata
 import uuid
 from functools import lru_cache
 from typing import Any
 
 from flowbridge import config
+from flowbridge.schema import Schema, read_schema
 
 Signup = dict[str, Any]
 
@@ -18,12 +17,9 @@ TEXT_FIELDS = ("tenantId", "userId", "email", "name")
 USERS = uuid.UUID("9b5c1c1e-6d0e-4a35-9a52-0d6c2f0e6a11")
 
 
-def load_schema() -> dict[str, Any]:
+def load_schema() -> Schema:
     """Return the schema of a sign-up."""
-    file = os.path.join(os.path.dirname(__file__), "signup.schema.json")
-    with open(file, encoding="utf-8") as text:
-        schema: dict[str, Any] = json.load(text)
-    return schema
+    return read_schema(__file__, "signup.schema.json")
 
 
 def normalise(signup: Signup) -> Signup:
