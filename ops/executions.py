@@ -298,10 +298,11 @@ class Executions:
         """Return the visits to states of one execution."""
         return state_runs(self._events(arn))
 
-    def states(self) -> list[str]:
-        """Return the names of the states, in the order of the definition."""
+    def definition(self) -> dict[str, Any]:
+        """Return the state machine's definition in Amazon States Language."""
         machine = self._client.describe_state_machine(stateMachineArn=self.state_machine_arn)
-        return list(json.loads(machine["definition"])["States"])
+        definition: dict[str, Any] = json.loads(machine["definition"])
+        return definition
 
     def _events(self, arn: str) -> Iterator[Mapping[str, Any]]:
         pages = self._client.get_paginator("get_execution_history").paginate(

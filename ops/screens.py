@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.dead_letters import DeadLetter
+from ops.definition import State, inner
 from ops.executions import Execution, StateRun, Status
 from ops.reconcile import Fate, Report
 
@@ -51,23 +52,40 @@ def executions_table(rows: Sequence[tuple[Execution, Sequence[StateRun]]]) -> Ta
     return table
 
 
-def graph(execution: Execution, states: Sequence[str], runs: Sequence[StateRun]) -> RenderableType:
-    """Return the graph of one execution: its states in order, each with how it went."""
+def graph(execution: Execution, machine: State, runs: Sequence[StateRun]) -> RenderableType:
+    """Return the graph of one execution: its states in order, each with how it went.
+
+    The states of each branch of a Parallel are below it, further to the right.
+    """
     color = COLORS.get(execution.status, "red")
     took = f" in {seconds(execution.seconds)} s" if execution.is_over else ""
     title = Text.assemble(
         execution.name, "  ", (execution.status, color), (took, "dim"), overflow="fold"
     )
-    visited = {run.name for run in runs}
-    lines = [state_line(run) for run in runs]
-    lines += [state_line_waiting(name) for name in states if name not in visited]
-    return Group(title, *lines)
+    return Group(title, *_state_lines(machine, runs, 0))
 
 
-def state_line(run: StateRun) -> Text:
-    """Return one state's line: mark, name, duration, tries, error."""
+def _state_lines(machine: State, runs: Sequence[StateRun], depth: int) -> Iterator[Text]:
+    """Yield the lines of the visits to a machine's states; then of those that were not visited."""
+    visits = [place for place, run in enumerate(runs) if run.name in machine["States"]]
+    for place, following in zip(visits, [*visits[1:], len(runs)], strict=True):
+        run = runs[place]
+        yield state_line(run, depth)
+        for branch in inner(machine["States"][run.name]):
+            yield from _state_lines(branch, runs[place + 1 : following], depth + 1)
+    visited = {runs[place].name for place in visits}
+    for name, state in machine["States"].items():
+        if name not in visited:
+            yield state_line_waiting(name, depth)
+            for branch in inner(state):
+                yield from _state_lines(branch, (), depth + 1)
+
+
+def state_line(run: StateRun, depth: int = 0) -> Text:
+    """Return one state's line: mark, name, duration, tries, error; `depth` machines further in."""
     mark, style = MARKS[run.status]
-    line = Text.assemble(("  " + mark + " ", style), f"{run.name:<22}")
+    indent = "  " * (depth + 1)
+    line = Text.assemble((f"{indent}{mark} ", style), f"{run.name:<{24 - len(indent)}}")
     line.append(f"{seconds(run.seconds):>7} s" if run.exited else "       …", "dim")
     if run.attempts > 1:
         line.append(f"  {run.attempts} tries", "yellow")
@@ -76,10 +94,10 @@ def state_line(run: StateRun) -> Text:
     return line
 
 
-def state_line_waiting(name: str) -> Text:
+def state_line_waiting(name: str, depth: int = 0) -> Text:
     """Return the line of a state that was not visited."""
     mark, style = MARKS[Status.WAITING]
-    return Text(f"  {mark} {name}", style)
+    return Text(f"{'  ' * (depth + 1)}{mark} {name}", style)
 
 
 def state_details(run: StateRun) -> Group:
@@ -171,7 +189,7 @@ def reconciliation(report: Report, everything: bool) -> RenderableType:
         )
     notes = [f"{rows} rows of {', '.join(key)} in {name}" for name, key, rows in report.duplicated]
     if not report.knows_rows:
-        notes.append("The database is out of reach: the success of an execution proves its rows.")
+        notes.append("What the flow leaves is out of reach: an execution's success is the proof.")
     if report.busy:
         notes.append(
             f"{report.busy} messages are in somebody's hands, such as those of 'make redrive'. "

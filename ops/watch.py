@@ -47,12 +47,12 @@ def watch_all(executions: Executions, once: bool) -> None:
 def watch_one(executions: Executions, name: str, once: bool) -> None:
     """Show the graph of one execution until it ends."""
     current = executions.find(name)
-    states = executions.states()
+    definition = executions.definition()
 
     def render() -> RenderableType:
         nonlocal current
         current = executions.describe(current.arn)
-        return screens.graph(current, states, executions.history(current.arn))
+        return screens.graph(current, definition, executions.history(current.arn))
 
     _show(render, until=lambda: once or current.is_over)
 

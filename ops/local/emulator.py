@@ -2,8 +2,8 @@
 
 ``PutRestApi`` is answered (see `openapi_import`), executions can go on (see `emulator_redrive`),
 RDS instances are real MariaDB servers (see `emulator_rds`), other answers are made whole (see
-`emulator_answers`), the tasks of state machines have roles (see `emulator_tasks`), and browsers can
-open CloudFront's sites (see `emulator_web`).
+`emulator_answers`), the tasks of state machines have roles (see `emulator_tasks`), histories tell
+of branches (see `emulator_history`), and browsers can open CloudFront's sites (see `emulator_web`).
 
 Run by the local environment as a program of its own, in a Python environment that holds the
 emulator and boto3 and nothing of the project: Lambda functions inherit that environment, so a
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import emulator_answers
+import emulator_history
 import emulator_rds
 import emulator_redrive
 import emulator_tasks
@@ -152,6 +153,7 @@ async def serve(port: int) -> None:
     emulator_web.serve_api_origins(port)
     emulator_tasks.make_whole()
     emulator_redrive.make_redrivable()
+    emulator_history.make_whole(emulator_redrive.step)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

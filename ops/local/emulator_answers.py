@@ -70,6 +70,9 @@ def make_whole() -> None:
     for name in ("_create_state_machine", "_update_state_machine"):
         change = getattr(stepfunctions, name)
         setattr(stepfunctions, name, remember_tracing(change, machines))
+    stepfunctions._apply_output_path = with_outputs(
+        stepfunctions._apply_output_path, stepfunctions._apply_jsonata_template
+    )
     eventbridge._invoke_target = with_log_groups(
         eventbridge._invoke_target, eventbridge, cloudwatch_logs
     )
@@ -90,6 +93,25 @@ def make_whole() -> None:
         iam_actions.request_tag_context,
         lambda role: iam._roles.get_scoped(get_account_id(), None, role),
     )
+
+
+def with_outputs(apply: Callable[..., Any], fill: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the emulator's output of a state, which then is a Succeed's own, where it has one.
+
+    Parameters
+    ----------
+    apply
+        The emulator's own, for every other state.
+    fill
+        Evaluates a template's expressions, given the state's input and context.
+    """
+
+    def output(state: JsonObject, value: Any, context: Any = None) -> Any:
+        if state.get("Type") == "Succeed" and "Output" in state:
+            return fill(state["Output"], value, context)
+        return apply(state, value, context)
+
+    return output
 
 
 def with_log_groups(invoke: Callable[..., None], events: Any, logs: Any) -> Callable[..., None]:

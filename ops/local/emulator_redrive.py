@@ -53,7 +53,8 @@ def with_redrive(handle: Handle, machines: Any) -> Handle:
             message = f"Execution is {execution['status']} and cannot be redriven"
             return refusal(machines, "ExecutionNotRedrivable", message)
         at = machines.now_iso()
-        name, value = interrupted(execution["events"])
+        machine = machines._state_machines[execution["stateMachineArn"]]
+        name, value = interrupted(execution["events"], json.loads(machine["definition"])["States"])
         redriven = execution.get("redriveCount", 0) + 1
         execution.update(status="RUNNING", stopDate=None, output=None, redriveCount=redriven)
         execution.pop("error", None)
@@ -76,10 +77,10 @@ def refusal(machines: Any, code: str, message: str) -> Answer:
     return answer
 
 
-def interrupted(events: list[Any]) -> tuple[str, Any]:
-    """Return the state that was entered last, and its input."""
-    entered = [event for event in events if event["type"].endswith("StateEntered")]
-    details = entered[-1]["stateEnteredEventDetails"]
+def interrupted(events: list[Any], states: Any) -> tuple[str, Any]:
+    """Return the state that was entered last, and its input; a Parallel goes on as a whole."""
+    entered = [e["stateEnteredEventDetails"] for e in events if e["type"].endswith("StateEntered")]
+    details = [found for found in entered if found["name"] in states][-1]
     return details["name"], json.loads(details["input"])
 
 
@@ -125,7 +126,10 @@ def step(
     following = None
     if kind == "Fail":
         raise machines._ExecutionError(*machines._fail_state_error(state, value, context))
-    if kind != "Succeed":
+    if kind == "Succeed":
+        value = machines._apply_input_path(state, value, context)
+        value = machines._apply_output_path(state, value, context)
+    else:
         interpret = getattr(machines, f"_execute_{kind.lower()}")
         arguments = (execution, context) if kind in NESTED else (context,)
         value, following = interpret(state, value, *arguments)

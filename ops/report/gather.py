@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -40,9 +39,7 @@ def gather(aws: Aws, outputs: Mapping[str, Any], since: datetime, most: int) -> 
 
 
 def _flow(aws: Aws, flow: Flow, since: datetime, most: int) -> FlowReport:
-    client = aws.client("stepfunctions")
-    executions = Executions(client, flow.state_machine_arn)
-    machine = client.describe_state_machine(stateMachineArn=flow.state_machine_arn)
+    executions = Executions(aws.client("stepfunctions"), flow.state_machine_arn)
     found = [e for e in executions.newest(most) if e.started >= since]
 
     def visit(execution: Execution) -> Visit:
@@ -52,4 +49,4 @@ def _flow(aws: Aws, flow: Flow, since: datetime, most: int) -> FlowReport:
         visits = list(pool.map(visit, found))
     sqs = aws.client("sqs")
     letters = [x for queue, url in flow.queues for x in dead_letters.look(sqs, queue, url)]
-    return FlowReport(flow.name, Graph.of(json.loads(machine["definition"])), visits, letters)
+    return FlowReport(flow.name, Graph.of(executions.definition()), visits, letters)

@@ -92,20 +92,30 @@ def picture(graph: Graph, visit: Visit | None = None) -> dict[str, Any]:
 
 def _place(node: Node) -> tuple[int, int]:
     return (
-        MARGIN + node.place * (BOX_WIDTH + GAP_X),
+        GAP_X + node.place * (BOX_WIDTH + GAP_X),
         MARGIN + node.layer * (BOX_HEIGHT + GAP_Y),
     )
 
 
 def _line(source: tuple[int, int], target: tuple[int, int], caught: bool) -> str:
-    """Return the path of an arrow: straight down, or for an error around the boxes' right."""
-    half = BOX_WIDTH // 2
-    if not caught:
-        x1, y1 = source[0] + half, source[1] + BOX_HEIGHT
-        x2, y2 = target[0] + half, target[1]
-        middle = (y1 + y2) // 2
-        return f"M{x1} {y1} C{x1} {middle} {x2} {middle} {x2} {y2 - 5}"
-    x1, y1 = source[0] + BOX_WIDTH, source[1] + BOX_HEIGHT // 2
-    x2, y2 = target[0] + BOX_WIDTH, target[1] + BOX_HEIGHT // 2
-    right = max(x1, x2) + GAP_X - 8
-    return f"M{x1} {y1} C{right} {y1} {right} {y2} {x2 + 5} {y2}"
+    """Return the path of an arrow.
+
+    To the next layer it goes straight down, over others or back between the columns; that of an
+    error goes around the boxes' right.
+    """
+    half, middle = BOX_WIDTH // 2, BOX_HEIGHT // 2
+    if caught:
+        x1, y1 = source[0] + BOX_WIDTH, source[1] + middle
+        x2, y2 = target[0] + BOX_WIDTH, target[1] + middle
+        right = max(x1, x2) + GAP_X - 8
+        return f"M{x1} {y1} C{right} {y1} {right} {y2} {x2 + 5} {y2}"
+    layers = (target[1] - source[1]) // (BOX_HEIGHT + GAP_Y)
+    x1, x2, y2 = source[0] + half, target[0] + half, target[1]
+    if layers == 1:
+        y1 = source[1] + BOX_HEIGHT
+        between = (y1 + y2) // 2
+        return f"M{x1} {y1} C{x1} {between} {x2} {between} {x2} {y2 - 5}"
+    begin = f"M{source[0]} {source[1] + middle}"
+    if layers > 1:
+        return f"{begin} H{source[0] - GAP_X // 2} V{y2 - GAP_Y // 2} H{x2} V{y2 - 5}"
+    return f"{begin} H{source[0] - GAP_X // 4} V{y2 + middle + 8} H{target[0] - 5}"

@@ -7,6 +7,11 @@ from typing import Any
 from ops.diagram import mermaid
 from ops.docs import drawn
 
+NESTED: dict[str, Any] = {
+    "Type": "Map",
+    "ItemProcessor": {"StartAt": "Each", "States": {"Each": {"Type": "Pass", "End": True}}},
+    "End": True,
+}
 DEFINITION: dict[str, Any] = {
     "StartAt": "Work",
     "States": {
@@ -25,10 +30,12 @@ DEFINITION: dict[str, Any] = {
             "Type": "Parallel",
             "Branches": [
                 {"StartAt": "Left", "States": {"Left": {"Type": "Pass", "End": True}}},
-                {"StartAt": "Right", "States": {"Right": {"Type": "Pass", "End": True}}},
+                {"StartAt": "Right", "States": {"Right": {"Type": "Succeed"}}},
+                {"StartAt": "Deep", "States": {"Deep": NESTED}},
             ],
-            "End": True,
+            "Next": "After",
         },
+        "After": {"Type": "Pass", "End": True},
         "Broken": {"Type": "Fail"},
     },
 }
@@ -51,6 +58,18 @@ def test_every_state_and_every_way_is_drawn() -> None:
         "class Broken failed",
     ):
         assert expected in lines
+
+
+def test_a_branch_is_a_frame_and_ends_where_its_parallel_goes_on() -> None:
+    lines = [line.strip() for line in mermaid(DEFINITION).splitlines()]
+
+    frame = lines.index('subgraph Both_1 [" "]')
+    assert lines[frame + 1 : frame + 3] == ['Left["Left"]', "end"]
+    arrows = {line for line in lines if "-->" in line}
+    assert arrows >= {"Left --> After", "Right --> After", "Deep --> Each", "Each --> After"}
+    assert [arrow for arrow in arrows if "finish" in arrow] == ["After --> finish((end))"]
+    # It is left by its branches alone.
+    assert "Both --> After" not in arrows
 
 
 def test_a_document_keeps_all_but_its_pictures() -> None:

@@ -104,8 +104,40 @@ def test_branches_stand_side_by_side_and_loops_end() -> None:
     )
 
     places = {node.name: (node.layer, node.place) for node in graph.nodes}
+    assert Edge("A", "Poll", caught=False) in graph.edges
+    assert Edge("Both", "Poll", caught=False) not in graph.edges
+    assert places["Poll"][0] == places["A"][0] + 1
     assert places["A"][0] == places["B"][0] == places["Both"][0] + 1
     assert len(set(places.values())) == len(places)
+
+
+def test_a_branch_is_a_column_and_what_comes_after_stands_below_the_longest() -> None:
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Kept"}]
+    task = {"Type": "Task", "Catch": catch, "End": True}
+    long = {"StartAt": "A", "States": {"A": task, "Kept": {"Type": "Pass", "End": True}}}
+    other = {"StartAt": "B", "States": {"B": {"Type": "Pass", "End": True}}}
+    definition = {
+        "StartAt": "Both",
+        "States": {
+            "Both": {"Type": "Parallel", "Branches": [long, other], "Next": "After"},
+            "After": {"Type": "Pass", "End": True},
+        },
+    }
+
+    graph = Graph.of(definition)
+
+    assert {node.name: (node.layer, node.place) for node in graph.nodes} == {
+        "Both": (0, 0),
+        "A": (1, 0),
+        "Kept": (2, 0),
+        "B": (1, 1),
+        "After": (3, 0),
+    }
+    assert {(e.source, e.target) for e in graph.edges if e.target == "After"} == {
+        ("A", "After"),
+        ("Kept", "After"),
+        ("B", "After"),
+    }
 
 
 def test_executions_are_counted_over_time_without_gaps() -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ops import screens
 from ops.dead_letters import FAILED, parse
-from ops.executions import StateRun
+from ops.executions import Execution, StateRun, Status
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 #: Clears the screen, sets the window's title, goes back over the line, and closes a style.
@@ -41,6 +41,38 @@ def test_a_states_text_has_no_effect_on_the_terminal() -> None:
     run = StateRun("State", NOW, HOSTILE, output=HOSTILE, error=HOSTILE, cause=HOSTILE)
 
     assert screens.CONTROLS.search(shown(screens.state_details(run))) is None
+
+
+def test_the_states_of_a_branch_stand_below_its_parallel() -> None:
+    branches = [
+        {"StartAt": "A", "States": {"A": {"Type": "Task"}, "Kept": {"Type": "Pass"}}},
+        {"StartAt": "B", "States": {"B": {"Type": "Task"}}},
+    ]
+    machine = {
+        "States": {
+            "Both": {"Type": "Parallel", "Branches": branches},
+            "Again": {"Type": "Choice"},
+            "Never": {"Type": "Fail"},
+        }
+    }
+    names = ["Both", "B", "A", "Again", "Both", "A", "B", "Kept"]
+    runs = [StateRun(name, NOW, "", Status.SUCCEEDED, exited=NOW) for name in names]
+    execution = Execution("arn", "name", "SUCCEEDED", NOW, NOW)
+
+    lines = shown(screens.graph(execution, machine, runs)).splitlines()[1:]
+
+    assert [line[:13].rstrip() for line in lines] == [
+        "  ✓ Both",
+        "    ✓ A",
+        "    · Kept",
+        "    ✓ B",
+        "  ✓ Again",
+        "  ✓ Both",
+        "    ✓ A",
+        "    ✓ Kept",
+        "    ✓ B",
+        "  · Never",
+    ]
 
 
 @pytest.mark.parametrize(
