@@ -7,7 +7,6 @@ import json
 import shlex
 import sys
 import time
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -20,9 +19,9 @@ from ops import dead_letters as letters
 from ops import demo as demonstration
 from ops import deploy as deploying
 from ops import github as on_github
+from ops import places, screens, settings, stuck, terminal
 from ops import reconcile as reconciling
 from ops import redrive as redriving
-from ops import screens, settings, stuck, terminal
 from ops import send as sending
 from ops import watch as watching
 from ops.checks import check_terraform, scan_terraform
@@ -36,7 +35,6 @@ from ops.new_flow import make as make_flow
 from ops.releases import STAGES
 from ops.report.gather import gather
 from ops.report.page import render
-from ops.rows import CrmDatabase, Key
 from ops.settings import LOCAL
 from ops.terminal import console, step
 from ops.terraform import ROOT
@@ -301,8 +299,7 @@ def reconcile(
         context.aws.client,
         Flow.from_outputs(outputs, flow),
         outputs["event_audit"],
-        # Elsewhere the database is private.
-        (lambda: _keys(context)) if environment == LOCAL and flow == DEFAULT_FLOW else None,
+        places.of(flow, context.aws.client, outputs, is_local=environment == LOCAL),
     )
     report = reconciliation.report(begin, time.sleep)
     if as_json == "yes":
@@ -390,12 +387,6 @@ def _waiting(context: Context, flow: str) -> list[letters.DeadLetter]:
         for queue, url in context.flow(flow).queues
         for letter in letters.look(sqs, queue, url)
     ]
-
-
-def _keys(context: Context) -> dict[str, dict[Key, int]]:
-    location = context.terraform.outputs()["database"]
-    with closing(CrmDatabase(location, context.aws.client("secretsmanager"))) as database:
-        return database.keys()
 
 
 @app.command("new-flow")

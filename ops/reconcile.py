@@ -21,7 +21,8 @@ from ops.errors import OperationError
 from ops.events import SYNTHETIC
 from ops.executions import Execution, Executions
 from ops.flow import Flow
-from ops.rows import KEYS, Key
+from ops.places import Contents, Look
+from ops.rows import Key
 from ops.stuck import stuck
 
 T = TypeVar("T")
@@ -31,8 +32,6 @@ R = TypeVar("R")
 GRACE = timedelta(minutes=1)
 #: What moved while it was looked at is looked at again after this long.
 SETTLE_SECONDS = 5
-#: Nobody's RUT begins like this: the rows of a smoke test's lead are removed by that test.
-SYNTHETIC_PREFIX = "000"
 
 
 class Fate(Enum):
@@ -93,15 +92,15 @@ class Verdict:
 class Found:
     """All that is known of a flow's events at one moment.
 
-    `executions` and `letters` are by the event's id; `keys` are how often each key is in each
-    table of the database, or nothing where that cannot be reached; `busy` are the messages that
-    somebody else had in his hands, and `unreadable` the lines of the log that told of no event.
+    `executions` and `letters` are by the event's id; `contents` is what the flow left, or nothing
+    where that is not looked at; `busy` are the messages that somebody else had in his hands, and
+    `unreadable` the lines of the log that told of no event.
     """
 
     accepted: Sequence[Accepted]
     executions: Mapping[str, Sequence[Execution]]
     letters: Mapping[str, DeadLetter]
-    keys: Mapping[str, Mapping[Key, int]] | None = None
+    contents: Contents | None = None
     busy: int = 0
     unreadable: int = 0
 
@@ -183,11 +182,11 @@ def judge(found: Found, now: datetime) -> Report:
     verdicts = [_verdict(event, newest[event.origin], found, now) for event in found.accepted]
     duplicated = [
         (table, key, rows)
-        for table, keys in (found.keys or {}).items()
+        for table, keys in (found.contents.counts if found.contents else {}).items()
         for key, rows in sorted(keys.items())
         if rows > 1
     ]
-    return Report(verdicts, duplicated, found.keys is not None, found.busy, found.unreadable)
+    return Report(verdicts, duplicated, found.contents is not None, found.busy, found.unreadable)
 
 
 def _age(event: Accepted) -> tuple[datetime, bool]:
@@ -199,18 +198,24 @@ def _verdict(event: Accepted, newest: Accepted, found: Found, now: datetime) -> 
     executions = found.executions.get(event.id, ())
     by_status = {execution.status: execution for execution in executions}
     letter = found.letters.get(event.id)
+    missing: list[str] = []
     if arrived := by_status.get("SUCCEEDED"):
-        since = arrived.stopped or arrived.started
-        missing = _missing(arrived, found.keys)
-        if missing:
-            return Verdict(event, Fate.LOST, since, arrived.name, f"no row in {', '.join(missing)}")
-        return Verdict(event, Fate.ARRIVED, since, arrived.name)
+        if found.contents:
+            missing = found.contents.missing(arrived)
+            # Another execution may have undone what this one found done, and its event waits.
+            letter = letter or found.contents.claimed(arrived, found.letters.values())
+        if not missing:
+            since = arrived.stopped or arrived.started
+            return Verdict(event, Fate.ARRIVED, since, arrived.name)
     if letter:
         return Verdict(
             event, Fate.WAITING, letter.since, letter.queue, f"{letter.error} in {letter.state}"
         )
     if running := by_status.get("RUNNING"):
         return Verdict(event, Fate.IN_FLIGHT, running.started, running.name)
+    if arrived:
+        since = arrived.stopped or arrived.started
+        return Verdict(event, Fate.LOST, since, arrived.name, f"no row in {', '.join(missing)}")
     if newest.id != event.id:
         return Verdict(event, Fate.SENT_AGAIN, newest.at, newest.id)
     if ended := next(iter(executions), None):
@@ -220,18 +225,6 @@ def _verdict(event: Accepted, newest: Accepted, found: Found, now: datetime) -> 
     if now - event.at < GRACE:
         return Verdict(event, Fate.IN_FLIGHT, event.at)
     return Verdict(event, Fate.LOST, event.at, "", "no execution, and no message in a queue")
-
-
-def _missing(execution: Execution, keys: Mapping[str, Mapping[Key, int]] | None) -> list[str]:
-    """Return the tables that lack the row that an execution says it wrote."""
-    lead = execution.answer
-    if keys is None or lead is None or str(lead.get("rut", "")).startswith(SYNTHETIC_PREFIX):
-        return []
-    return [
-        table
-        for table, columns in KEYS.items()
-        if tuple(str(lead.get(column)) for column in columns) not in keys[table]
-    ]
 
 
 class Reconciliation:
@@ -246,9 +239,9 @@ class Reconciliation:
     audit
         The root module's output ``event_audit``: the log group, and the queue of what could not
         be written to it.
-    keys
-        Returns how often each key is in each table; None where the database is out of reach. The
-        success of an execution proves the rows there.
+    look
+        Returns what the flow left, given the executions that succeeded; None where that is out of
+        reach, and their success is the proof.
     """
 
     def __init__(
@@ -256,12 +249,12 @@ class Reconciliation:
         client: Callable[[str], Any],
         flow: Flow,
         audit: Mapping[str, str],
-        keys: Callable[[], Mapping[str, Mapping[Key, int]]] | None = None,
+        look: Look | None = None,
     ) -> None:
         self._client = client
         self._flow = flow
         self._audit = audit
-        self._keys = keys
+        self._look = look
         self._executions = Executions(client("stepfunctions"), flow.state_machine_arn)
 
     def report(
@@ -286,11 +279,13 @@ class Reconciliation:
         pattern = self._pattern()
         every, unreadable = self._accepted(since)
         accepted = [event for event in every if matches(pattern, event)]
-        executions = self._by_event(since, {event.id for event in accepted})
+        executions, begun = self._by_event(since, {event.id for event in accepted})
+        accepted += begun
         letters, busy = self._letters()
         self._add_stuck(executions, letters)
-        keys = self._keys() if self._keys else None
-        return Found(accepted, executions, letters, keys, busy, unreadable)
+        done = [e for found in executions.values() for e in found if e.status == "SUCCEEDED"]
+        contents = self._look(done) if self._look else None
+        return Found(accepted, executions, letters, contents, busy, unreadable)
 
     def _pattern(self) -> Mapping[str, Any]:
         rule = self._client("events").describe_rule(
@@ -330,24 +325,33 @@ class Reconciliation:
                 tuple(event.get("resources") or ()),
             )
 
-    def _by_event(self, since: datetime, wanted: set[str]) -> dict[str, list[Execution]]:
-        """Return the executions of the events.
+    def _by_event(
+        self, since: datetime, wanted: set[str]
+    ) -> tuple[dict[str, list[Execution]], list[Accepted]]:
+        """Return the executions of the events, and the events that began without the bus.
 
         EventBridge begins an execution's name with the event's id, so most need not be described.
-        Of what succeeded the answer names the rows, where rows can be looked at.
+        Of what succeeded the answer names what it left, where that can be looked at. Who starts an
+        execution himself names it as its event: that it is there proves that it was accepted.
         """
         found: dict[str, list[Execution]] = defaultdict(list)
         unnamed: list[Execution] = []
         for execution in self._executions.since(since):
             event = execution.name.partition("_")[0]
-            if event in wanted and not (self._keys and execution.status == "SUCCEEDED"):
+            if event in wanted and not (self._look and execution.status == "SUCCEEDED"):
                 found[event].append(execution)
             else:
                 unnamed.append(execution)
+        begun: list[Accepted] = []
         for execution in _at_once(lambda e: self._executions.describe(e.arn), unnamed):
-            if execution.event_id in wanted:
-                found[execution.event_id].append(execution)
-        return found
+            event_id = execution.event_id
+            if event_id == execution.name and event_id not in wanted and execution.started >= since:
+                # The log's times are whole seconds, and those are compared with this one.
+                begun.append(Accepted(event_id, execution.started.replace(microsecond=0), "", ""))
+                found[event_id].append(execution)
+            elif event_id in wanted:
+                found[event_id].append(execution)
+        return found, begun
 
     def _letters(self) -> tuple[dict[str, DeadLetter], int]:
         """Return what waits in the queues by event, and how many messages others hold."""

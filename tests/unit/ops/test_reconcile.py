@@ -15,6 +15,7 @@ from ops.errors import OperationError
 from ops.events import SYNTHETIC
 from ops.executions import Execution
 from ops.flow import Flow
+from ops.places import Contents, posts
 from ops.reconcile import (
     SETTLE_SECONDS,
     Accepted,
@@ -26,12 +27,18 @@ from ops.reconcile import (
     judge,
     matches,
 )
+from ops.rows import KEYS, Key
 from ops.text import moment
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-LONG_AGO = NOW - timedelta(hours=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+LONG_AGO = NOW - HOUR
 LEAD = {"rut": "1-9", "store": "centre"}
-ROWS = {"CLIENTS": {("1-9",): 1}, "PARTNERS": {("1-9", "centre"): 1}, "BENEFIT": {("1-9",): 1}}
+ROWS: dict[str, dict[Key, int]] = {
+    "CLIENTS": {("1-9",): 1},
+    "PARTNERS": {("1-9", "centre"): 1},
+    "BENEFIT": {("1-9",): 1},
+}
 LOG = "/aws/events/bus-audit"
 
 
@@ -140,20 +147,52 @@ def test_what_was_sent_again_and_waits_still_is_not_said_to_be_sent_again_only()
 def test_a_success_without_its_rows_is_a_loss() -> None:
     arrived = execution("a", "SUCCEEDED", LEAD)
 
-    assert one(accepted("a"), arrived, keys=ROWS).is_whole
-    report = one(accepted("a"), arrived, keys={**ROWS, "PARTNERS": {("1-9", "other"): 1}})
+    assert one(accepted("a"), arrived, contents=Contents(KEYS, ROWS)).is_whole
+    report = one(
+        accepted("a"), arrived, contents=Contents(KEYS, {**ROWS, "PARTNERS": {("1-9", "other"): 1}})
+    )
     assert [(v.fate, v.reason) for v in report.verdicts] == [(Fate.LOST, "no row in PARTNERS")]
+
+
+def test_what_another_execution_undid_waits_with_the_event_of_that_one() -> None:
+    arrived = execution("a", "SUCCEEDED", LEAD)
+    nothing = Contents(KEYS, {table: {} for table in KEYS})
+    other = replace(letter("b"), event={"id": "b", "detail": LEAD})
+    stranger = replace(letter("c"), event={"id": "c", "detail": {**LEAD, "rut": "2-7"}})
+
+    waits = one(accepted("a"), arrived, contents=nothing, letters={"c": stranger, "b": other})
+    lost = one(accepted("a"), arrived, contents=nothing, letters={"c": stranger})
+
+    assert [v.fate for v in waits.verdicts] == [Fate.WAITING]
+    assert [v.fate for v in lost.verdicts] == [Fate.LOST]
+
+
+def test_a_revision_that_was_posted_twice_is_told() -> None:
+    def outcome(name: str, **targets: str) -> Execution:
+        found = [{"target": t, "outcome": o} for t, o in targets.items()]
+        return execution(name, "SUCCEEDED", {"document": "d", "revision": "r", "targets": found})
+
+    first = outcome("a", medium="published", devto="published")
+    again = outcome("b", medium="not asked", devto="published")
+    events, executions = [accepted("a"), accepted("b")], {"a": [first], "b": [again]}
+
+    report = judge(Found(events, executions, {}, posts([first, again])), NOW)
+
+    assert report.duplicated == [("posts", ("d", "r", "devto"), 2)]
+    assert report.counts[Fate.ARRIVED] == 2
 
 
 def test_the_rows_of_a_smoke_test_were_removed_by_it() -> None:
     smoke = execution("a", "SUCCEEDED", {"rut": "000123456-0", "store": "smoke_test"})
 
-    assert one(accepted("a"), smoke, keys=ROWS).is_whole
+    assert one(accepted("a"), smoke, contents=Contents(KEYS, ROWS)).is_whole
 
 
 def test_a_row_that_is_there_twice_is_told() -> None:
     report = one(
-        accepted("a"), execution("a", "SUCCEEDED", LEAD), keys={**ROWS, "CLIENTS": {("1-9",): 2}}
+        accepted("a"),
+        execution("a", "SUCCEEDED", LEAD),
+        contents=Contents(KEYS, {**ROWS, "CLIENTS": {("1-9",): 2}}),
     )
 
     assert report.duplicated == [("CLIENTS", ("1-9",), 2)]
@@ -322,6 +361,23 @@ def test_executions_are_found_by_name_and_described_only_where_that_tells_nothin
     assert set(machine.described) == {"arn:b"}
     # What seems lost is looked for twice.
     assert slept == [SETTLE_SECONDS]
+
+
+def test_who_starts_an_execution_himself_names_it_as_its_event(
+    environment: Callable[..., Reconciliation],
+) -> None:
+    begun, waits = recent("doc-r1", "SUCCEEDED", "doc-r1"), recent("doc-r2", "FAILED", "doc-r2")
+    by_hand = recent("unknown", "SUCCEEDED", "by-hand")
+    earlier = replace(recent("old", "SUCCEEDED", "old"), started=datetime.now(UTC) - HOUR)
+    machine = StepFunctions(by_hand, begun, waits, earlier)
+
+    report = environment(machine, "a").report(datetime.now(UTC) - MINUTE, lambda _: None)
+
+    assert {v.event.id: v.fate for v in report.verdicts} == {
+        "a": Fate.IN_FLIGHT,
+        "doc-r1": Fate.ARRIVED,
+        "doc-r2": Fate.LOST,
+    }
 
 
 def test_a_smoke_test_that_failed_lost_nobodys_event(
