@@ -16,7 +16,14 @@ class TargetRefused(Exception):  # noqa: N818
 
 
 class TargetUnavailable(Exception):  # noqa: N818
-    """A target did not do its work this time; sending it again may help."""
+    """A target did not do its work this time; sending it again may help.
+
+    `status` is what it answered, if it answered.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class TargetBusy(Exception):  # noqa: N818

@@ -19,6 +19,8 @@ from flowbridge import config
 
 MAX_TAGS = 3
 MAX_TAG_LENGTH = 25
+#: Something between us and Medium got no answer that it could use.
+GATEWAY_STATUSES = (502, 504)
 
 
 class Medium:
@@ -34,21 +36,19 @@ class Medium:
         Raises
         ------
         OutcomeUnknown
-            When the post was sent and no answer came: the feed may take minutes to show it.
+            When the post was sent and Medium's answer did not come: the feed may take minutes to
+            show it.
         """
         if (found := self._find(article["canonicalUrl"])) is not None:
             return {"outcome": "found", "url": found}
         author = self._api.json(self._api.call("GET", "/v1/me"))["data"]["id"]
         try:
             response = self._api.call("POST", f"/v1/users/{author}/posts", json=self._post(article))
+            post = self._api.json(response)["data"]
         except TargetUnavailable as error:
-            if isinstance(error.__cause__, requests.ConnectTimeout):
-                raise
-            if error.__cause__ is None:
-                # It answered, and so did not take the post.
+            if isinstance(error.__cause__, requests.ConnectTimeout) or not may_be_there(error):
                 raise
             raise OutcomeUnknown(f"{error}; see whether the post is there") from None
-        post = self._api.json(response)["data"]
         return {"outcome": "published", "url": post["url"]}
 
     def _find(self, url: str) -> str | None:
@@ -71,6 +71,11 @@ class Medium:
             "tags": [tag[:MAX_TAG_LENGTH] for tag in article["categories"][:MAX_TAGS]],
             "publishStatus": "public",
         }
+
+
+def may_be_there(error: TargetUnavailable) -> bool:
+    """Tell whether a post was made all the same: Medium's own answer that it failed says no."""
+    return error.status is None or error.status < 300 or error.status in GATEWAY_STATUSES
 
 
 @cache

@@ -123,7 +123,7 @@ class Target:
             raise TargetBusy(self.name, retry_after(response, datetime.now(UTC)))
         message = f"{self.name} answered {status}: {told(response)}"
         if status >= 500 or status in TRANSIENT_STATUSES:
-            raise TargetUnavailable(message)
+            raise TargetUnavailable(message, status)
         raise TargetRefused(message)
 
     def json(self, response: requests.Response) -> Any:
@@ -138,7 +138,7 @@ class Target:
             return response.json()
         except (requests.JSONDecodeError, RecursionError):
             raise TargetUnavailable(
-                f"{self.name} answered {response.status_code} without JSON"
+                f"{self.name} answered {response.status_code} without JSON", response.status_code
             ) from None
 
     def _request(self, method: str, path: str, request: dict[str, Any]) -> requests.Response:

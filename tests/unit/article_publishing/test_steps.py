@@ -246,6 +246,23 @@ class TestMedium:
         with pytest.raises(OutcomeUnknown, match="see whether the post is there"):
             run("medium")
 
+    @pytest.mark.parametrize("status", [201, 502, 504])
+    def test_a_post_whose_answer_is_not_mediums_is_not_sent_again(
+        self, status: int, run: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        request = requests.Session.request
+
+        def lose(session: requests.Session, method: str, url: str, **more: Any) -> Any:
+            response = request(session, method, url, **more)
+            if method == "POST":
+                response.status_code, response._content = status, b"proxy"
+            return response
+
+        monkeypatch.setattr(requests.Session, "request", lose)
+
+        with pytest.raises(OutcomeUnknown, match=f"answered {status}"):
+            run("medium")
+
     def test_a_post_that_could_not_be_sent_is_repeated(
         self, run: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
