@@ -78,6 +78,9 @@ def test_the_same_address_is_the_same_user_of_one_tenant_only() -> None:
         ({"tenantId": None}, "tenantId"),
         ({"email": "no address"}, "email"),
         ({"name": " "}, "name"),
+        ({"name": "a\x00b"}, "name"),
+        ({"name": "Ada\r\n2026 ERROR forged"}, "name"),
+        ({"name": "Ada\x9b31m"}, "name"),
     ],
 )
 def test_what_is_wrong_is_refused_by_its_field(
