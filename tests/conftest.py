@@ -9,6 +9,7 @@ import pytest
 
 from ops.settings import REPOSITORY
 from tests.support.platform import Platform
+from tests.support.publishing import Publishing, running_publishing
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +27,18 @@ def platform() -> Iterator[Platform]:
         assert down.code == 0, down.text
 
 
+@pytest.fixture(scope="session")
+def publishing() -> Iterator[Publishing]:
+    """The article publishing in an environment of its own, once for all tests."""
+    name = os.environ.get("PYTEST_XDIST_WORKER", "test")
+    with running_publishing(REPOSITORY / ".local" / f"test-{name}-publishing") as publishing:
+        yield publishing
+
+
 @pytest.hookimpl(tryfirst=True)  # before the tests are dealt out to processes
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share the platform in one process, the one that destroys it last."""
+    """Keep the tests that share an environment in one process, the one that destroys it last."""
     items.sort(key=lambda item: item.name == "test_destroy_leaves_nothing")
     for item in items:
-        if "platform" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("platform"))
+        for name in {"platform", "publishing"} & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.xdist_group(name))

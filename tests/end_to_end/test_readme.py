@@ -8,11 +8,14 @@ import shlex
 import pytest
 
 from ops.settings import REPOSITORY
+from tests.support.documents import commands_of
 from tests.support.platform import Platform
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"<!-- commands -->\n```console\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line.removeprefix("$ ") for block in BLOCKS for line in block.splitlines()]
+#: Of the flows that a new environment has.
+FLOW_COMMANDS = [*commands_of("crm_registration"), *commands_of("user_onboarding")]
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
 
@@ -26,6 +29,14 @@ def test_a_command_of_the_readme_works(platform: Platform, command: str) -> None
     run = platform.run(*shlex.split(command))
 
     assert run.code == 0, run.text
+
+
+@pytest.mark.parametrize("command", FLOW_COMMANDS)
+def test_a_command_of_a_flows_document_works(platform: Platform, command: str) -> None:
+    run = platform.run(*shlex.split(command))
+
+    # What other tests lost on purpose is told by 'make reconcile' and its exit code.
+    assert run.code == 0 or " accepted: " in run.text, run.text
 
 
 def test_every_target_that_a_document_names_exists() -> None:

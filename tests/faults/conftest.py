@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fault_stream import Faulty, Stream
+from tests.support.fault_stream import Faulty, Leads
 from tests.support.platform import Platform
 
 
@@ -18,6 +18,6 @@ def faulty(platform: Platform) -> Iterator[Faulty]:
 
 
 @pytest.fixture
-def stream(faulty: Faulty) -> Stream:
+def stream(faulty: Faulty) -> Leads:
     """A new stream of leads."""
     return faulty.stream()

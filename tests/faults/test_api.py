@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.support.fault_proxy import Fault
-from tests.support.fault_stream import READ_SECONDS, Faulty, Stream
+from tests.support.fault_stream import READ_SECONDS, Faulty, Leads
 
 #: Each for as long as the retries of a state last, so that some leads wait in the end.
 FAULTS = {
@@ -25,7 +25,7 @@ FAULTS = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_the_api_fails_for_a_while(faulty: Faulty, stream: Stream, fault: Fault) -> None:
+def test_the_api_fails_for_a_while(faulty: Faulty, stream: Leads, fault: Fault) -> None:
     hits = faulty.api.hits
     with stream.flowing(16), faulty.api.fault(fault):
         time.sleep(6)
@@ -37,7 +37,7 @@ def test_the_api_fails_for_a_while(faulty: Faulty, stream: Stream, fault: Fault)
 
 
 @pytest.mark.long
-def test_nobody_listens_for_a_while(faulty: Faulty, stream: Stream) -> None:
+def test_nobody_listens_for_a_while(faulty: Faulty, stream: Leads) -> None:
     with stream.flowing(16), faulty.api.refusing():
         time.sleep(6)
 
@@ -46,7 +46,7 @@ def test_nobody_listens_for_a_while(faulty: Faulty, stream: Stream) -> None:
     assert all("CrmUnavailable" in reason for reason in reasons), reasons
 
 
-def test_every_kind_of_failure_at_once(faulty: Faulty, stream: Stream) -> None:
+def test_every_kind_of_failure_at_once(faulty: Faulty, stream: Leads) -> None:
     hits = faulty.api.hits
     kinds = [Fault(**{**vars(fault), "times": 1}) for fault in FAULTS.values()]
     with faulty.api.fault(*kinds):

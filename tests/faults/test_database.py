@@ -11,7 +11,7 @@ import pymysql
 import pytest
 
 from tests.support.fault_proxy import Fault
-from tests.support.fault_stream import Faulty, Stream
+from tests.support.fault_stream import Faulty, Leads
 from tests.support.platform import wait_for
 
 #: With the byte that says that a statement follows, or SET AUTOCOMMIT would be meant too.
@@ -29,7 +29,7 @@ FAULTS = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_the_connection_fails_for_a_while(faulty: Faulty, stream: Stream, fault: Fault) -> None:
+def test_the_connection_fails_for_a_while(faulty: Faulty, stream: Leads, fault: Fault) -> None:
     hits = faulty.database.hits
     with stream.flowing(16), faulty.database.fault(fault):
         time.sleep(6)
@@ -39,7 +39,7 @@ def test_the_connection_fails_for_a_while(faulty: Faulty, stream: Stream, fault:
     assert faulty.database.hits > hits
 
 
-def test_a_commit_whose_answer_is_lost_is_found(faulty: Faulty, stream: Stream) -> None:
+def test_a_commit_whose_answer_is_lost_is_found(faulty: Faulty, stream: Leads) -> None:
     hits = faulty.database.hits
     with faulty.database.fault(Fault(matching=COMMIT, cut=0, times=3)):
         stream.send(2)
@@ -48,11 +48,11 @@ def test_a_commit_whose_answer_is_lost_is_found(faulty: Faulty, stream: Stream) 
     assert faulty.database.hits == hits + 3
 
 
-def test_the_database_is_killed_in_the_middle_of_a_write(faulty: Faulty, stream: Stream) -> None:
+def test_the_database_is_killed_in_the_middle_of_a_write(faulty: Faulty, stream: Leads) -> None:
     platform = faulty.platform
-    rut = stream.new_lead()["rut"]
+    rut = stream.new()["rut"]
     with faulty.blocked_insert(rut):
-        stream.events += platform.publish(*stream.leads)
+        stream.send_again(*stream.items)
         stream.send(2)
         wait_for(faulty.is_inserting, "an INSERT that waits")
         with platform.database_gone() as bring_back:
@@ -62,7 +62,7 @@ def test_the_database_is_killed_in_the_middle_of_a_write(faulty: Faulty, stream:
 
 
 @pytest.mark.long
-def test_the_database_is_away_for_a_while(faulty: Faulty, stream: Stream) -> None:
+def test_the_database_is_away_for_a_while(faulty: Faulty, stream: Leads) -> None:
     with stream.flowing(16), faulty.platform.database_gone():
         time.sleep(8)
 
@@ -70,7 +70,7 @@ def test_the_database_is_away_for_a_while(faulty: Faulty, stream: Stream) -> Non
 
 
 @pytest.mark.long
-def test_the_database_is_restarted(faulty: Faulty, stream: Stream) -> None:
+def test_the_database_is_restarted(faulty: Faulty, stream: Leads) -> None:
     pid = int((faulty.platform.settings.folder / "database" / "mariadb.pid").read_text())
     with stream.flowing(16):
         time.sleep(1)
@@ -80,7 +80,7 @@ def test_the_database_is_restarted(faulty: Faulty, stream: Stream) -> None:
 
 
 @pytest.mark.long
-def test_the_database_is_read_only(faulty: Faulty, stream: Stream) -> None:
+def test_the_database_is_read_only(faulty: Faulty, stream: Leads) -> None:
     with stream.flowing(16), faulty.platform.database_started_with("--read-only"):
         time.sleep(5)
 
@@ -88,7 +88,7 @@ def test_the_database_is_read_only(faulty: Faulty, stream: Stream) -> None:
 
 
 @pytest.mark.long
-def test_the_database_is_out_of_connections(faulty: Faulty, stream: Stream) -> None:
+def test_the_database_is_out_of_connections(faulty: Faulty, stream: Leads) -> None:
     with ExitStack() as held, stream.flowing(16):
         faulty.database.reset()
         with pytest.raises(pymysql.OperationalError, match="1040"):  # noqa: PT012
@@ -101,15 +101,15 @@ def test_the_database_is_out_of_connections(faulty: Faulty, stream: Stream) -> N
 
 
 @pytest.mark.long
-def test_a_write_is_the_victim_of_a_deadlock(faulty: Faulty, stream: Stream) -> None:
-    rut = stream.new_lead()["rut"]
+def test_a_write_is_the_victim_of_a_deadlock(faulty: Faulty, stream: Leads) -> None:
+    rut = stream.new()["rut"]
     with faulty.blocked_insert(rut) as other:
         # The transaction that changed more survives.
         other.execute("CREATE TABLE IF NOT EXISTS weight (id INT)")
         other.execute("SELECT rut FROM CLIENTS WHERE rut = %s FOR UPDATE", [rut])
         other.executemany("INSERT INTO weight VALUES (%s)", [(n,) for n in range(100)])
         before = deadlocks(other)
-        stream.events += faulty.platform.publish(*stream.leads)
+        stream.send_again(*stream.items)
         wait_for(faulty.is_inserting, "an INSERT that waits")
         # The INSERT has its row of the table, and waits for its place in the index.
         other.execute("SELECT COUNT(*) FROM CLIENTS IGNORE INDEX (uk_clients_rut) FOR UPDATE")

@@ -9,7 +9,7 @@ import pytest
 
 from ops import dead_letters
 from tests.support.fault_proxy import Fault
-from tests.support.fault_stream import Faulty, Stream
+from tests.support.fault_stream import Faulty, Leads
 from tests.support.platform import Platform
 
 POISON = {
@@ -32,7 +32,7 @@ def deliver_again(platform: Platform, event: str, times: int) -> None:
         )
 
 
-def test_the_same_lead_several_times_at_once(stream: Stream) -> None:
+def test_the_same_lead_several_times_at_once(stream: Leads) -> None:
     stream.send(count=1, times=4)
 
     stream.settle()
@@ -41,24 +41,24 @@ def test_the_same_lead_several_times_at_once(stream: Stream) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("times", range(2, 11))
 def test_several_leads_several_times_at_once_and_later(
-    faulty: Faulty, stream: Stream, times: int
+    faulty: Faulty, stream: Leads, times: int
 ) -> None:
     with faulty.api.fault(Fault(cut=0, times=times)):
         stream.send(count=2, times=times)
         stream.ended()
-    stream.events += faulty.platform.publish(*stream.leads)
+    stream.send_again(*stream.items)
 
     stream.settle()
 
 
-def test_one_event_delivered_several_times(faulty: Faulty, stream: Stream) -> None:
+def test_one_event_delivered_several_times(faulty: Faulty, stream: Leads) -> None:
     [event] = stream.send()
     deliver_again(faulty.platform, event, 4)
 
     stream.settle()
 
 
-def test_messages_that_nobody_can_use_hold_up_no_others(faulty: Faulty, stream: Stream) -> None:
+def test_messages_that_nobody_can_use_hold_up_no_others(faulty: Faulty, stream: Leads) -> None:
     platform = faulty.platform
     sqs = platform.aws.client("sqs")
     poison: set[str] = set()

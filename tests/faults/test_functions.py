@@ -11,14 +11,14 @@ import time
 import pytest
 
 from tests.support.fault_proxy import Fault
-from tests.support.fault_stream import CALLERS, WRITERS, Faulty, Stream
+from tests.support.fault_stream import CALLERS, WRITERS, Faulty, Leads
 from tests.support.platform import FLOW, wait_for
 
 
-def test_a_writer_is_killed_in_the_middle_of_a_write(faulty: Faulty, stream: Stream) -> None:
-    rut = stream.new_lead()["rut"]
+def test_a_writer_is_killed_in_the_middle_of_a_write(faulty: Faulty, stream: Leads) -> None:
+    rut = stream.new()["rut"]
     with faulty.blocked_insert(rut):
-        stream.events += faulty.platform.publish(*stream.leads)
+        stream.send_again(*stream.items)
         wait_for(faulty.is_inserting, "an INSERT that waits")
         killed = kill(faulty, "create_client")
 
@@ -29,7 +29,7 @@ def test_a_writer_is_killed_in_the_middle_of_a_write(faulty: Faulty, stream: Str
 @pytest.mark.long
 @pytest.mark.parametrize("keys", [CALLERS, WRITERS, ("ReceiveLead",)])
 def test_functions_are_killed_again_and_again(
-    faulty: Faulty, stream: Stream, keys: tuple[str, ...]
+    faulty: Faulty, stream: Leads, keys: tuple[str, ...]
 ) -> None:
     killed = 0
     with stream.flowing(16):
@@ -47,7 +47,7 @@ def test_functions_are_killed_again_and_again(
 
 
 @pytest.mark.long
-def test_what_keeps_failures_is_killed_again_and_again(faulty: Faulty, stream: Stream) -> None:
+def test_what_keeps_failures_is_killed_again_and_again(faulty: Faulty, stream: Leads) -> None:
     killed = 0
     with faulty.api.fault(Fault(status=400, delivered=False)):
         with stream.flowing(8):
@@ -63,11 +63,11 @@ def test_what_keeps_failures_is_killed_again_and_again(faulty: Faulty, stream: S
 
 @pytest.mark.long
 @pytest.mark.parametrize("keys", [WRITERS, CALLERS])
-def test_functions_run_out_of_time(faulty: Faulty, stream: Stream, keys: tuple[str, ...]) -> None:
-    rut = stream.new_lead()["rut"]
+def test_functions_run_out_of_time(faulty: Faulty, stream: Leads, keys: tuple[str, ...]) -> None:
+    rut = stream.new()["rut"]
     with faulty.platform.configured({key: {} for key in keys}, timeout=2):
         with faulty.blocked_insert(rut):
-            stream.events += faulty.platform.publish(*stream.leads)
+            stream.send_again(*stream.items)
             wait_for(faulty.is_inserting, "an INSERT that waits")
             with stream.flowing(8):
                 time.sleep(4)
@@ -77,7 +77,7 @@ def test_functions_run_out_of_time(faulty: Faulty, stream: Stream, keys: tuple[s
 
 
 @pytest.mark.long
-def test_a_function_lacks_a_right(faulty: Faulty, stream: Stream) -> None:
+def test_a_function_lacks_a_right(faulty: Faulty, stream: Leads) -> None:
     platform = faulty.platform
     # New environments, for one that holds the key needs no right to read it.
     with (
@@ -92,7 +92,7 @@ def test_a_function_lacks_a_right(faulty: Faulty, stream: Stream) -> None:
 
 
 @pytest.mark.long
-def test_what_keeps_failures_lacks_a_right(faulty: Faulty, stream: Stream) -> None:
+def test_what_keeps_failures_lacks_a_right(faulty: Faulty, stream: Leads) -> None:
     platform = faulty.platform
     with (
         faulty.api.refusing(),
@@ -107,7 +107,7 @@ def test_what_keeps_failures_lacks_a_right(faulty: Faulty, stream: Stream) -> No
 
 
 @pytest.mark.long
-def test_the_api_key_is_rotated_in_the_middle(faulty: Faulty, stream: Stream) -> None:
+def test_the_api_key_is_rotated_in_the_middle(faulty: Faulty, stream: Leads) -> None:
     """As Terraform does it, twice: the first key is gone then."""
     platform = faulty.platform
     issuer = platform.function("api_key_issuer")
@@ -134,7 +134,7 @@ def test_the_api_key_is_rotated_in_the_middle(faulty: Faulty, stream: Stream) ->
 
 
 @pytest.mark.long
-def test_the_databases_password_is_rotated_in_the_middle(faulty: Faulty, stream: Stream) -> None:
+def test_the_databases_password_is_rotated_in_the_middle(faulty: Faulty, stream: Leads) -> None:
     """As Terraform does it: the secret first, then the function that tells the database."""
     platform = faulty.platform
     client = platform.aws.client("secretsmanager")
@@ -153,7 +153,7 @@ def test_the_databases_password_is_rotated_in_the_middle(faulty: Faulty, stream:
 
 
 @pytest.mark.long
-def test_the_cloud_stands_still_for_a_while(faulty: Faulty, stream: Stream) -> None:
+def test_the_cloud_stands_still_for_a_while(faulty: Faulty, stream: Leads) -> None:
     pid = int((faulty.platform.settings.folder / "emulator.pid").read_text())
     stream.send(8)
     time.sleep(1)

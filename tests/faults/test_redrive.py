@@ -11,7 +11,7 @@ import pytest
 from ops.dead_letters import WORK_SECONDS
 from ops.settings import REPOSITORY
 from tests.support.fault_proxy import Fault
-from tests.support.fault_stream import Faulty, Stream
+from tests.support.fault_stream import Faulty, Leads
 from tests.support.platform import wait_for
 
 LEADS = 6
@@ -21,7 +21,7 @@ SENT = 2
 
 @pytest.mark.long
 def test_a_killed_redrive_loses_nothing_and_sends_nothing_twice(
-    faulty: Faulty, stream: Stream
+    faulty: Faulty, stream: Leads
 ) -> None:
     platform = faulty.platform
     with faulty.api.fault(Fault(status=400, delivered=False)):

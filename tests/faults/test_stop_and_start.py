@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from ops.settings import REPOSITORY
-from tests.support.fault_stream import Stream
+from tests.support.fault_stream import Leads
 from tests.support.platform import Platform
 
 
@@ -33,7 +33,7 @@ def test_rows_outlive_the_environment(environment: Platform) -> None:
     """
     demo = environment.make("demo")
     assert demo.code == 0, demo.text
-    stream = Stream(environment, first=60_000_000)
+    stream = Leads(environment, first=60_000_000)
     stream.send(4)
     stream.settle()
 
@@ -42,8 +42,8 @@ def test_rows_outlive_the_environment(environment: Platform) -> None:
     demo = environment.make("demo")
 
     assert demo.code == 0, demo.text
-    again = Stream(Platform(environment.settings), first=0, leads=stream.leads)
-    assert again.platform.rows(stream.leads[0]["rut"])["CLIENTS"]
+    again = Leads(Platform(environment.settings), items=stream.items)
+    assert again.platform.rows(stream.items[0]["rut"])["CLIENTS"]
     # Whoever sends all of it once more changes nothing.
-    again.events += again.platform.publish(*again.leads)
+    again.send_again(*again.items)
     again.settle()

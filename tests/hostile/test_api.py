@@ -16,7 +16,6 @@ import pymysql
 import pytest
 import requests
 import schemathesis
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
@@ -55,15 +54,7 @@ class Api:
         self.url: str = platform.outputs["api_urls"][FLOW]
         self.key = platform.api_key()
         self.session = requests.Session()
-        state = platform.state()
-        [rest_api] = [
-            instance["attributes"]
-            for resource in state["resources"]
-            if resource["type"] == "aws_api_gateway_rest_api"
-            for instance in resource["instances"]
-            if f"/{instance['attributes']['id']}/" in self.url
-        ]
-        self.schema = schemathesis.openapi.from_dict(yaml.safe_load(rest_api["body"]))
+        self.schema = schemathesis.openapi.from_dict(platform.api_document(FLOW))
         administrator = platform.settings.folder / "database" / "administrator.json"
         credentials = json.loads(administrator.read_text())
         self._connection = pymysql.connect(

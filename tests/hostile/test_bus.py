@@ -75,6 +75,8 @@ def test_an_odd_lead(
         return next((letter for letter in letters if letter.execution == arn), None)
 
     letter = wait_for(kept, f"the message of {arn}", 60)
+    # A large event is not in the message.
+    letter = dead_letters.whole(letter, platform.executions.event)
     assert letter.event
     assert letter.event["detail"] == lead
     assert letter.error == "InvalidLead"

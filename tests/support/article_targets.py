@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,13 +53,17 @@ class Targets:
     #: Writes that each target was asked for.
     writes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
     calls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
+    #: How often each post was made, and not changed, by target and as in `posts`.
+    made: dict[str, Counter[str]] = field(
+        default_factory=lambda: {name: Counter() for name in NAMES}
+    )
     _next: dict[str, list[Response]] = field(default_factory=lambda: {name: [] for name in NAMES})
     _always: dict[str, int] = field(default_factory=dict)
 
     def reset(self) -> None:
         """Forget everything."""
         fresh = Targets(self.server)
-        for part in ("posts", "writes", "calls", "_next", "_always"):
+        for part in ("posts", "writes", "calls", "made", "_next", "_always"):
             setattr(self, part, getattr(fresh, part))
 
     def url(self, name: str) -> str:
@@ -122,6 +127,7 @@ class Targets:
         self.writes["medium"] += 1
         post = request.get_json()
         link = f"https://medium.com/@author/{len(self.posts['medium']) + 1}"
+        self.made["medium"][post["canonicalUrl"]] += 1
         self.posts["medium"][post["canonicalUrl"]] = {**post, "link": link}
         return answer({"data": {"id": "post-1", "url": link, "publishStatus": "public"}}, 201)
 
@@ -144,6 +150,7 @@ class Targets:
         if request.method == "POST" and url in posts:
             message = "Validation failed: Canonical url has already been taken"
             return answer({"error": message, "status": 422}, 422)
+        self.made["devto"][url] += request.method == "POST"
         number = posts[url]["id"] if url in posts else len(posts) + 1
         posts[url] = {**post, "id": number}
         made = {"id": number, "url": f"https://dev.to/author/{number}", "canonical_url": url}
@@ -163,6 +170,7 @@ class Targets:
         self.writes["hashnode"] += 1
         if "publishPost" in asked["query"]:
             post = given["input"]
+            self.made["hashnode"][post["slug"]] += 1
             posts[post["slug"]] = {**post, "id": f"post-{len(posts) + 1}"}
             made = {"id": posts[post["slug"]]["id"], "url": f"https://{HOST}/{post['slug']}"}
             return answer({"data": {"publishPost": {"post": made}}})
@@ -184,6 +192,7 @@ class Targets:
             reason = "version conflict, current version is higher"
             error = {"type": "version_conflict_engine_exception", "reason": reason}
             return answer({"error": error, "status": 409}, 409)
+        self.made["opensearch"][identity] += old is None
         self.posts["opensearch"][identity] = {**request.get_json(), "_version": given}
         result = "created" if old is None else "updated"
         return answer({"_id": identity, "result": result}, 201 if old is None else 200)

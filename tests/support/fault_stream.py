@@ -1,15 +1,12 @@
-"""Leads that flow through the platform while something is broken, and what became of each."""
+"""Leads that flow through the platform while something is broken."""
 
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
@@ -17,24 +14,19 @@ import pymysql
 import pymysql.cursors
 
 from ops.local.environment import ADMIN_SECRET
-from ops.reconcile import Fate, Reconciliation, Report
-from ops.rows import CrmDatabase
 from tests.support.fault_proxy import FaultProxy
-from tests.support.platform import Platform, wait_for
+from tests.support.platform import Platform
+from tests.support.stream import Stream
 
 #: Which function of a flow talks through which proxy.
 CALLERS = ("CreateClient", "CreatePartner", "CreateBenefit")
 WRITERS = ("create_client", "create_partner", "create_benefit")
 #: Shorter than a function's own 10 s, so that being slow is a fault of seconds.
 READ_SECONDS = 4
-#: How long the leads of a stream are apart.
-PAUSE = 0.25
-#: How often redriving may be needed: whatever is still broken after the first is a defect.
-ROUNDS = 3
 
 
 @dataclass
-class Stream:
+class Leads(Stream[dict[str, Any]]):
     """Leads of persons that nobody else has, sent one after another.
 
     Parameters
@@ -45,15 +37,11 @@ class Stream:
         The number of the first person's RUT.
     """
 
-    platform: Platform
-    first: int
-    leads: list[dict[str, Any]] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
-    since: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+    first: int = 0
 
-    def new_lead(self) -> dict[str, Any]:
+    def new(self) -> dict[str, Any]:
         """Return the next lead, not sent yet."""
-        number = self.first + len(self.leads)
+        number = self.first + len(self.items)
         lead = {
             "name": "Fault",
             "lastname": f"Number {number}",
@@ -63,99 +51,21 @@ class Stream:
             "store": "est_fault",
             "wantsBenefit": number % 2 == 0,
         }
-        self.leads.append(lead)
+        self.items.append(lead)
         return lead
 
-    def send(self, count: int = 1, times: int = 1) -> list[str]:
-        """Put so many new leads onto the bus at once, each so many times."""
-        leads = [lead for lead in [self.new_lead() for _ in range(count)] for _ in range(times)]
-        events = self.platform.publish(*leads)
-        self.events += events
-        return events
+    def put(self, *items: dict[str, Any]) -> list[str]:
+        """Put leads onto the bus."""
+        return self.platform.publish(*items)
 
-    @contextmanager
-    def flowing(self, count: int) -> Iterator[None]:
-        """Send leads one after another while the block runs; all are sent at its end."""
-
-        def flow() -> None:
-            for _ in range(count):
-                self.send()
-                time.sleep(PAUSE)
-
-        thread = threading.Thread(target=flow)
-        thread.start()
-        try:
-            yield
-        finally:
-            thread.join()
-
-    def ended(self) -> Report:
-        """Wait until nothing is on its way, and return what became of all that was accepted."""
-        client = self.platform.aws.client("stepfunctions")
-        machine = self.platform.flow.state_machine_arn
-
-        def is_still() -> bool:
-            running = client.list_executions(stateMachineArn=machine, statusFilter="RUNNING")
-            return not running["executions"]
-
-        wait_for(is_still, "the end of all executions", 180)
-        return self.report()
-
-    def report(self) -> Report:
-        """Return what became of all that the bus accepted since this stream began."""
-
-        def keys() -> Any:
-            secrets = self.platform.aws.client("secretsmanager")
-            with closing(CrmDatabase(self.platform.outputs["database"], secrets)) as database:
-                return database.keys()
-
-        reconciliation = Reconciliation(
-            self.platform.aws.client, self.platform.flow, self.platform.outputs["event_audit"], keys
-        )
-        return reconciliation.report(self.since, time.sleep)
-
-    def waiting(self, report: Report) -> list[str]:
-        """Return why leads of this stream wait."""
-        return [
-            f"{verdict.place}: {verdict.reason}"
-            for verdict in report.verdicts
-            if verdict.fate is Fate.WAITING and verdict.event.origin in self.events
-        ]
-
-    def settle(self) -> Counter[str]:
-        """Send again what waits, until nothing does; then every lead must be there exactly once.
-
-        Returns why leads waited.
-        """
-        reasons: Counter[str] = Counter()
-        report = self.ended()
-        for _ in range(ROUNDS):
-            if not (waiting := self.waiting(report)):
-                break
-            reasons.update(waiting)
-            run = self.platform.make("redrive", "ALL=yes", "RATE=50")
-            assert run.code == 0, run.text
-            report = self.ended()
-        self.check(report)
-        return reasons
-
-    def check(self, report: Report) -> None:
-        """Fail unless every lead is one row in each table, with its own data."""
-        assert self.waiting(report) == []
-        assert report.is_whole, report.summary
-        assert report.counts[Fate.IN_FLIGHT] == 0, report.summary
-        known = {verdict.event.id for verdict in report.verdicts}
-        assert set(self.events) <= known, "the audit log lacks an event that the bus accepted"
-        wrong = {}
-        for lead in self.leads:
-            rows = self.platform.rows(lead["rut"])
-            found = {
-                table: [{k: v for k, v in row.items() if k in columns} for row in rows[table]]
-                for table, columns in COLUMNS.items()
-            }
-            if found != expected_rows(lead):
-                wrong[lead["rut"]] = found
-        assert not wrong, json.dumps(wrong, default=str)
+    def is_there_once(self, item: dict[str, Any]) -> bool:
+        """Tell whether a lead is one row in each table, with its own data."""
+        rows = self.platform.rows(item["rut"])
+        found = {
+            table: [{k: v for k, v in row.items() if k in columns} for row in rows[table]]
+            for table, columns in COLUMNS.items()
+        }
+        return found == expected_rows(item)
 
 
 COLUMNS = {
@@ -180,12 +90,12 @@ class Faulty:
     database: FaultProxy
     _streams: int = 0
 
-    def stream(self) -> Stream:
+    def stream(self) -> Leads:
         """Return a new stream of leads."""
         self._streams += 1
         # No other test's leads have such numbers, and no two streams of one day.
         first = 70_000_000 + int(time.time()) % 86_400 * 200 + self._streams * 100
-        return Stream(self.platform, first)
+        return Leads(self.platform, first=first)
 
     @classmethod
     @contextmanager

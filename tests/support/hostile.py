@@ -119,7 +119,10 @@ FIELD_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "mail": st.emails(),
     "wantsBenefit": st.booleans(),
     "origin": st.sampled_from(["app", "web"]),
+    "tenantId": st.sampled_from(["acme", "globex", "nobody"]),
+    "email": st.emails(),
 }
+EXAMPLE = {**LEAD, "tenantId": "acme", "email": "ada@example.com"}
 
 
 @st.composite
@@ -130,7 +133,7 @@ def objects(draw: st.DrawFn, fields: Iterable[str]) -> dict[str, Any]:
     hostile = draw(st.sets(st.sampled_from(sorted(fields)), max_size=harm)) if harm else set()
     for name in fields:
         if name not in hostile:
-            found[name] = draw(FIELD_VALUES[name] | st.just(LEAD[name]))
+            found[name] = draw(FIELD_VALUES[name] | st.just(EXAMPLE[name]))
         elif draw(st.integers(0, 4)):
             found[name] = draw(values if draw(st.booleans()) else texts)
     if harm and draw(st.integers(0, 3)) == 0:

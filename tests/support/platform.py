@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ops import dead_letters
 from ops.aws import Aws
 from ops.events import Event, Publisher
@@ -145,6 +147,19 @@ class Platform:
         answer = self.aws.client("s3").get_object(Bucket=bucket, Key=STATE_KEY)
         state: dict[str, Any] = json.loads(answer["Body"].read())
         return state
+
+    def api_document(self, flow: str) -> dict[str, Any]:
+        """Return the OpenAPI document that a flow's API was made of."""
+        url = self.outputs["api_urls"][flow]
+        [document] = [
+            yaml.safe_load(instance["attributes"]["body"])
+            for resource in self.state()["resources"]
+            if resource["type"] == "aws_api_gateway_rest_api"
+            for instance in resource["instances"]
+            if f"/{instance['attributes']['id']}/" in url
+        ]
+        found: dict[str, Any] = document
+        return found
 
     def function(self, key: str) -> str:
         """Return a function's name by its state or endpoint."""
