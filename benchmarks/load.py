@@ -309,9 +309,8 @@ FACTS = """\
 Database connections of the functions: at most {connections}; the three backend functions have
 {reserved} reserved executions each (a variable of this run, the local environment sets no limit),
 {limit} in all: {verdict}. Each process of a function keeps one connection, and there were at most
-{counts} at a time: where that is more than the reservation, the emulator, which counts executions
-and not environments, ran more processes than AWS would. Processes below the emulator: at most
-{processes}, the largest with {largest_mb:.0f} MB."""
+{counts} at a time. Processes below the emulator: at most {processes}, the largest with
+{largest_mb:.0f} MB."""
 ABOUT_LONG = """\
 Ten at a time, `LEADS=3000` behind the command for fewer: what a lead costs must not grow with how
 many came before it. Aim: within 15 %, {met}. Lost: {lost}."""

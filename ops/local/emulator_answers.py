@@ -62,6 +62,9 @@ def make_whole() -> None:
     )
 
     lambda_svc._execute_function_warm = name_errors(lambda_svc._execute_function_warm)
+    lambda_svc._reserved_concurrency = of_all_versions(
+        lambda_svc._reserved_concurrency, lambda_svc._functions
+    )
     cloudwatch._describe_alarms = describe_alarms_whole(
         cloudwatch._describe_alarms, cloudwatch._xml
     )
@@ -112,6 +115,25 @@ def with_outputs(apply: Callable[..., Any], fill: Callable[..., Any]) -> Callabl
         return apply(state, value, context)
 
     return output
+
+
+def of_all_versions(reserved: Callable[..., int | None], functions: Any) -> Callable[..., Any]:
+    """Return the emulator's look-up of a function's reserved concurrency, for its versions too.
+
+    They share it, and an alias calls a version; the emulator keeps it with the function only.
+
+    Parameters
+    ----------
+    reserved
+        The emulator's own.
+    functions
+        The functions by their names.
+    """
+
+    def of_the_function(function: JsonObject, config: JsonObject) -> int | None:
+        return reserved(functions.get(config.get("FunctionName")) or function, config)
+
+    return of_the_function
 
 
 def with_log_groups(invoke: Callable[..., None], events: Any, logs: Any) -> Callable[..., None]:

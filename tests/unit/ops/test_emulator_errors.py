@@ -1,4 +1,4 @@
-"""The errors of the emulator's functions have the names that AWS gives them."""
+"""The emulator's functions: their errors have AWS's names, their versions AWS's limit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ops.local.emulator_answers import name_errors
+from ops.local.emulator_answers import name_errors, of_all_versions
 
 TRACEBACK = (
     'Traceback (most recent call last):\n  File "x.py", line 1\nour.errors.InvalidLead: no\n'
@@ -57,3 +57,18 @@ def test_a_function_that_took_too_long_keeps_its_name() -> None:
         return {"body": body, "error": True, "log": message}
 
     assert name_errors(execute)({}, {}, "1")["body"]["errorType"] == "Sandbox.Timedout"
+
+
+@pytest.mark.parametrize(
+    ("called", "limit"), [({"name": "version 1"}, 2), ({"name": "f", "concurrency": 2}, 2)]
+)
+def test_a_version_shares_what_is_reserved_for_its_function(
+    called: dict[str, Any], limit: int
+) -> None:
+    def reserved(function: dict[str, Any], config: dict[str, Any]) -> int | None:
+        return function.get("concurrency")
+
+    look_up = of_all_versions(reserved, {"f": {"concurrency": 2}})
+
+    assert look_up(called, {"FunctionName": "f"}) == limit
+    assert look_up({}, {"FunctionName": "another"}) is None
