@@ -299,7 +299,7 @@ def reconcile(
         context.aws.client,
         Flow.from_outputs(outputs, flow),
         outputs["event_audit"],
-        places.of(flow, context.aws.client, outputs, is_local=environment == LOCAL),
+        places.of(flow, context.aws.client, outputs),
     )
     report = reconciliation.report(begin, time.sleep)
     if as_json == "yes":

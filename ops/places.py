@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from ops.dead_letters import DeadLetter
+from ops.errors import OperationError
 from ops.executions import Execution
-from ops.rows import KEYS, CrmDatabase, Key
+from ops.rows import KEYS, Key
 
 #: Nobody's RUT begins like this: the rows of a smoke test's lead are removed by that test.
 SYNTHETIC_PREFIX = "000"
 #: What BatchGetItem takes at most.
 MOST_AT_ONCE = 100
+#: What the function that counts rows takes at most.
+MOST_ROWS_AT_ONCE = 3000
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Contents:
     def missing(self, execution: Execution) -> list[str]:
         """Return the tables that lack the row that an execution says it left."""
         answer = execution.answer
-        if answer is None or str(answer.get("rut", "")).startswith(SYNTHETIC_PREFIX):
+        if answer is None or is_synthetic(answer):
             return []
         return [
             table
@@ -57,19 +59,57 @@ class Contents:
 Look = Callable[[Iterable[Execution]], Contents]
 
 
+def is_synthetic(answer: Mapping[str, Any]) -> bool:
+    """Tell whether an execution was a smoke test's, which removes its rows."""
+    return str(answer.get("rut", "")).startswith(SYNTHETIC_PREFIX)
+
+
 def key(values: Mapping[str, Any], columns: tuple[str, ...]) -> Key:
     """Return the key that values make."""
     return tuple(str(values.get(column)) for column in columns)
 
 
-def crm_rows(client: Callable[[str], Any], database: Mapping[str, Any]) -> Look:
-    """Return the look at the CRM's database, where that can be reached."""
+def crm_rows(client: Callable[[str], Any], function: str) -> Look:
+    """Return the look at the CRM's database; only those rows are counted that executions name.
 
-    def look(_: Iterable[Execution]) -> Contents:
-        with closing(CrmDatabase(database, client("secretsmanager"))) as rows:
-            return Contents(KEYS, rows.keys())
+    Parameters
+    ----------
+    client
+        Returns the client of a service.
+    function
+        The name of the function that counts them: the database is private.
+    """
+
+    def look(executions: Iterable[Execution]) -> Contents:
+        answers = [e.answer for e in executions if e.answer and not is_synthetic(e.answer)]
+        wanted = [
+            (table, found)
+            for table, columns in KEYS.items()
+            for found in sorted({key(answer, columns) for answer in answers})
+        ]
+        counts: dict[str, dict[Key, int]] = {table: {} for table in KEYS}
+        for start in range(0, len(wanted), MOST_ROWS_AT_ONCE):
+            some = wanted[start : start + MOST_ROWS_AT_ONCE]
+            asked = {table: [k for t, k in some if t == table] for table in KEYS}
+            answer = _invoke(client("lambda"), function, {"keys": asked})
+            for table, keys in asked.items():
+                counts[table] |= {k: n for k, n in zip(keys, answer[table], strict=True) if n}
+        return Contents(KEYS, counts)
 
     return look
+
+
+def _invoke(client: Any, function: str, payload: Any) -> Any:
+    answer = client.invoke(
+        FunctionName=function, Qualifier="live", Payload=json.dumps(payload).encode()
+    )
+    result = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise OperationError(
+            f"The rows could not be counted: {result.get('errorMessage')}.",
+            f"See the log of the function {function}.",
+        )
+    return result
 
 
 def users(client: Callable[[str], Any], state_machine_arn: str) -> Look:
@@ -119,13 +159,10 @@ def posts(executions: Iterable[Execution]) -> Contents:
     return Contents({}, {"posts": made})
 
 
-def of(
-    flow: str, client: Callable[[str], Any], outputs: Mapping[str, Any], *, is_local: bool
-) -> Look | None:
+def of(flow: str, client: Callable[[str], Any], outputs: Mapping[str, Any]) -> Look | None:
     """Return the look at what a flow leaves, as far as there is one."""
-    if flow == "crm_registration" and is_local:
-        # Elsewhere the database is private.
-        return crm_rows(client, outputs["database"])
+    if flow == "crm_registration":
+        return crm_rows(client, outputs["functions"][flow]["count_rows"]["name"])
     if flow == "user_onboarding":
         return users(client, outputs["state_machine_arns"][flow])
     return posts if flow == "article_publishing" else None

@@ -44,10 +44,6 @@ class CrmDatabase:
         """Return the rows of one person, by table."""
         return {table: self._select(table, rut) for table in TABLES}
 
-    def keys(self) -> dict[str, dict[Key, int]]:
-        """Return the keys of each table, and how many rows have each."""
-        return {table: self._count(table, columns) for table, columns in KEYS.items()}
-
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()
@@ -57,10 +53,3 @@ class CrmDatabase:
             # The table's name is one of TABLES, never input.
             cursor.execute(f"SELECT * FROM {table} WHERE rut = %s ORDER BY id", (rut,))  # noqa: S608
             return list(cursor.fetchall())
-
-    def _count(self, table: str, columns: tuple[str, ...]) -> dict[Key, int]:
-        names = ", ".join(columns)
-        with self._connection.cursor() as cursor:
-            # Table and columns are those of KEYS, never input.
-            cursor.execute(f"SELECT {names}, COUNT(*) AS found FROM {table} GROUP BY {names}")  # noqa: S608
-            return {tuple(str(row[c]) for c in columns): row["found"] for row in cursor.fetchall()}

@@ -98,5 +98,7 @@ BENEFIT = Table(
     row=lambda body: {"rut": body["rut"], "wantsBenefit": int(body["wantsBenefit"])},
 )
 
+TABLES = {table.name: table for table in (CLIENTS, PARTNERS, BENEFIT)}
+
 #: Views of the tables that show the rows of smoke tests only: their RUT begins with 000.
-SYNTHETIC_VIEWS = {table.name: f"SYNTHETIC_{table.name}" for table in (CLIENTS, PARTNERS, BENEFIT)}
+SYNTHETIC_VIEWS = {name: f"SYNTHETIC_{name}" for name in TABLES}

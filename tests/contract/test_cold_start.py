@@ -27,6 +27,7 @@ LOADED = {
     "crm_api.create_partner_back": {"pymysql"},
     "crm_api.create_benefit_back": {"pymysql"},
     "crm_api.migrate": {"pymysql"},
+    "crm_api.count_rows": {"pymysql"},
     "crm_api.remove_synthetic": {"pymysql"},
     "api_keys.issue": set(),
     "user_onboarding.sign_up": set(),

@@ -16,7 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lead_form import put_lead
 
-from crm_api import create_benefit_back, create_client_back, create_partner_back, remove_synthetic
+from crm_api import (
+    count_rows,
+    create_benefit_back,
+    create_client_back,
+    create_partner_back,
+    remove_synthetic,
+)
+from crm_api.count_rows import InvalidKeys
 from crm_api.remove_synthetic import NotSynthetic
 from crm_registration import catch_errors, receive_lead
 from crm_registration.crm_service import CRMService
@@ -55,7 +62,7 @@ NOTED = ("request refused", "request served")
 #: Everything that the functions may say to the database, values left out.
 STATEMENTS = re.compile(
     r"INSERT INTO (?P<t>[A-Z]+) \((?P<c>[A-Za-z, ]+)\) VALUES \((%s, )*%s\)"
-    r"|SELECT [A-Za-z, ]+ FROM [A-Z]+ WHERE [a-z]+ = %s( AND [a-z]+ = %s)*"
+    r"|SELECT ([A-Za-z, ]+|COUNT\(\*\)) FROM [A-Z]+ WHERE [a-z]+ = %s( AND [a-z]+ = %s)*"
     r"|SET SESSION sql_mode = '[A-Z_,]+', innodb_lock_wait_timeout = \d+, lock_wait_timeout = \d+"
     r"|DELETE FROM SYNTHETIC_[A-Z]+ WHERE rut = %s"
 )
@@ -339,6 +346,35 @@ def test_a_removal(
     assert leaked(str(refusal), event) == []
     left = count.one("SELECT COUNT(*) AS n FROM BENEFIT WHERE rut NOT LIKE '000%'")
     assert left["n"] == 2
+    assert [query for query in statements if not STATEMENTS.fullmatch(query)] == []
+    check_log(logs, event)
+
+
+@cases(60)
+@given(
+    event=values
+    | st.fixed_dictionaries(
+        {
+            "keys": st.dictionaries(
+                st.sampled_from(["CLIENTS", "PARTNERS", "BENEFIT"]) | texts,
+                st.lists(st.lists(texts, max_size=2), max_size=3) | values,
+                max_size=3,
+            )
+        }
+    )
+)
+def test_a_count(
+    event: Any, count: Counter, statements: list[str], logs: list[logging.LogRecord]
+) -> None:
+    """Whoever may call it, learns how many rows have a key, and changes nothing."""
+    before = count.one("SELECT COUNT(*) AS n FROM CLIENTS")
+    statements.clear()
+    logs.clear()
+
+    _, refusal = attempt(lambda: count_rows.handler(event, LambdaContext()), InvalidKeys)
+
+    assert leaked(str(refusal), event) == []
+    assert count.one("SELECT COUNT(*) AS n FROM CLIENTS") == before
     assert [query for query in statements if not STATEMENTS.fullmatch(query)] == []
     check_log(logs, event)
 

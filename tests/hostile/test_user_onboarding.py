@@ -138,7 +138,7 @@ def test_an_odd_sign_up(
 
 def test_nothing_that_the_door_took_is_lost(door: Door, platform: Platform) -> None:
     client, outputs = door.onboarding.aws.client, door.onboarding.outputs
-    look = places.of(FLOW, client, outputs, is_local=True)
+    look = places.of(FLOW, client, outputs)
     reconciliation = Reconciliation(client, door.onboarding.flow, outputs["event_audit"], look)
 
     def settled() -> Any:

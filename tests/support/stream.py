@@ -95,7 +95,7 @@ class Stream(ABC, Generic[T]):
     def report(self) -> Report:
         """Return what became of all that was accepted since this stream began."""
         client, flow, outputs = self.platform.aws.client, self.platform.flow, self.platform.outputs
-        look = places.of(flow.name, client, outputs, is_local=True)
+        look = places.of(flow.name, client, outputs)
         reconciliation = Reconciliation(client, flow, outputs["event_audit"], look)
         return reconciliation.report(self.since, time.sleep)
 

@@ -112,14 +112,20 @@ module "backend_function" {
   }
 }
 
-# Takes a smoke test's lead out of the database again; what it may delete, the database decides.
-module "remove_synthetic" {
+# What operators ask of the database, which is private.
+module "operator_function" {
   source = "../../modules/lambda_function"
 
-  name            = "${local.api_name}-remove-synthetic"
-  description     = "Removes what a smoke test's lead wrote, and tells what that was."
+  for_each = {
+    # What it may delete, the database decides.
+    remove_synthetic = "Removes what a smoke test's lead wrote, and tells what that was."
+    count_rows       = "Tells which rows are there, for the reconciliation."
+  }
+
+  name            = "${local.api_name}-${replace(each.key, "_", "-")}"
+  description     = each.value
   package         = var.platform.packages["crm_api"]
-  handler         = "crm_api.remove_synthetic.handler"
+  handler         = "crm_api.${each.key}.handler"
   environment     = local.database_environment
   vpc             = var.database.vpc
   timeout_seconds = 25

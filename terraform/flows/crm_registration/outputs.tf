@@ -30,10 +30,9 @@ output "undelivered_queue_url" {
 
 output "functions" {
   description = "Functions by state, endpoint or task, as modules/lambda_function tells of them."
-  value = merge(module.flow.step_functions, module.backend_function, {
-    migrate          = module.migrate
-    remove_synthetic = module.remove_synthetic
-    api_key_issuer   = module.api_key_issuer
+  value = merge(module.flow.step_functions, module.backend_function, module.operator_function, {
+    migrate        = module.migrate
+    api_key_issuer = module.api_key_issuer
   })
 }
 
