@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.dead_letters import DeadLetter
-from ops.errors import OperationError
 from ops.executions import Execution
+from ops.invoke import invoke
 from ops.rows import KEYS, Key
 
 #: Nobody's RUT begins like this: the rows of a smoke test's lead are removed by that test.
@@ -91,25 +91,12 @@ def crm_rows(client: Callable[[str], Any], function: str) -> Look:
         for start in range(0, len(wanted), MOST_ROWS_AT_ONCE):
             some = wanted[start : start + MOST_ROWS_AT_ONCE]
             asked = {table: [k for t, k in some if t == table] for table in KEYS}
-            answer = _invoke(client("lambda"), function, {"keys": asked})
+            answer = invoke(client("lambda"), function, {"keys": asked})
             for table, keys in asked.items():
                 counts[table] |= {k: n for k, n in zip(keys, answer[table], strict=True) if n}
         return Contents(KEYS, counts)
 
     return look
-
-
-def _invoke(client: Any, function: str, payload: Any) -> Any:
-    answer = client.invoke(
-        FunctionName=function, Qualifier="live", Payload=json.dumps(payload).encode()
-    )
-    result = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise OperationError(
-            f"The rows could not be counted: {result.get('errorMessage')}.",
-            f"See the log of the function {function}.",
-        )
-    return result
 
 
 def users(client: Callable[[str], Any], state_machine_arn: str) -> Look:

@@ -14,6 +14,7 @@ from ops.events import SYNTHETIC, Event, Publisher
 from ops.executions import Execution, Executions
 from ops.flow import Flow
 from ops.follow import follow
+from ops.invoke import invoke
 
 FLOW = "crm_registration"
 #: What `remove_synthetic` lets itself be asked to remove: nobody's RUT begins like this.
@@ -73,18 +74,13 @@ def smoke_test(aws: Aws, outputs: Mapping[str, Any]) -> str:
 
 def _remove(aws: Aws, outputs: Mapping[str, Any], rut: str) -> dict[str, int]:
     """Have the rows removed, by the function that may; return how many there were by table."""
-    answer = aws.client("lambda").invoke(
-        FunctionName=outputs["functions"][FLOW]["remove_synthetic"]["name"],
-        Qualifier="live",
-        Payload=json.dumps({"rut": rut}),
-    )
-    result = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
+    function = outputs["functions"][FLOW]["remove_synthetic"]["name"]
+    try:
+        rows: dict[str, int] = invoke(aws.client("lambda"), function, {"rut": rut})
+    except OperationError as error:
         raise SmokeTestFailed(
-            f"The synthetic lead {rut} could not be removed: {result.get('errorMessage')}.",
-            "See the log of the function remove-synthetic.",
-        )
-    rows: dict[str, int] = result
+            f"The synthetic lead {rut} was not removed. {error.problem}", error.mend
+        ) from error
     return rows
 
 
