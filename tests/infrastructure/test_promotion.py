@@ -6,12 +6,14 @@ files and commands that an operator uses.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,7 @@ from ops.releases import STAGES, Deployment
 from ops.settings import REPOSITORY
 from ops.terraform import ROOT, Terraform
 from tests.infrastructure.test_lifecycle import left
-from tests.support.platform import Platform, Run
+from tests.support.platform import Platform, Run, wait_for
 
 pytestmark = pytest.mark.xdist_group("promotion")
 
@@ -185,6 +187,22 @@ def test_no_environment_differs_from_its_code(accounts: Accounts) -> None:
     for name in ("qa", "prd"):
         drift = accounts.make("drift", f"ENV={name}")
         assert drift.code == 0, drift.text
+
+
+def test_a_lead_in_prd_is_accounted_for_down_to_its_rows(accounts: Accounts) -> None:
+    sent = accounts.make("send", "ENV=prd", "FILE=examples/crm_registration/event.json")
+    assert sent.code == 0, sent.text
+
+    def arrived() -> dict[str, Any] | None:
+        run = accounts.make("-s", "reconcile", "ENV=prd", "JSON=yes")
+        report: dict[str, Any] = json.loads(run.text[run.text.index("{") :])
+        return report if report["arrived"] else None
+
+    report = wait_for(arrived, "the lead")
+
+    # The database is private and asks for TLS; a function in its network counts the rows.
+    assert (report["accepted"], report["arrived"], report["lost"]) == (1, 1, 0)
+    assert report["rows_checked"]
 
 
 def test_a_release_that_fails_in_dev_goes_nowhere(accounts: Accounts) -> None:
