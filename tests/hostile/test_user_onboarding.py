@@ -12,7 +12,9 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import given
+from requests.adapters import HTTPAdapter
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from urllib3.util import Retry
 
 from ops import places
 from ops.reconcile import Fate, Reconciliation
@@ -50,6 +52,9 @@ class Door:
             "/signup"
         ]["post"]
         self.session = requests.Session()
+        # The door takes a few sign-ups a second from all people together.
+        patience = Retry(8, status_forcelist=[429], allowed_methods=None, backoff_factor=0.2)
+        self.session.mount("http://", HTTPAdapter(max_retries=patience))
         self.taken: set[str] = set()
         self.began = datetime.now(UTC).replace(microsecond=0)
 
