@@ -42,7 +42,7 @@ class Step:
 
     def __rich__(self) -> Text:
         """Let the terminal's live line show the step as it is at each refresh."""
-        return Text(str(self))
+        return Text(str(self), no_wrap=True, overflow="ellipsis")
 
     @property
     def seconds(self) -> float:
@@ -82,7 +82,7 @@ def _heartbeat(current: Step) -> Iterator[None]:
     def beat() -> None:
         wait = FIRST_BEAT_SECONDS
         while not stop.wait(wait):
-            console.print(f"  … {escape(str(current))}")
+            console.print(f"  … {escape(str(current))}", soft_wrap=True)
             wait = HEARTBEAT_SECONDS
 
     thread = threading.Thread(target=beat, daemon=True)
