@@ -46,9 +46,17 @@ class Articles(Stream[dict[str, Any]]):
     def put(self, *items: dict[str, Any]) -> list[str]:
         """Send documents at once; return the names of their executions, which are their events."""
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(self.publishing.call, items))
-        assert {answer.status_code for answer in answers} <= {200, 202}
-        return [answer.json()["execution"] for answer in answers]
+            return list(pool.map(self._taken, items))
+
+    def _taken(self, item: dict[str, Any]) -> str:
+        """Send a document, as often as the webhook is throttled, as the CMS does."""
+        deadline = time.monotonic() + 30
+        while (answer := self.publishing.call(item)).status_code == 429:
+            assert time.monotonic() < deadline, "the webhook stays throttled"
+            time.sleep(0.5)
+        assert answer.status_code in (200, 202), answer.text
+        execution: str = answer.json()["execution"]
+        return execution
 
     def is_there_once(self, item: dict[str, Any]) -> bool:
         """Tell whether every target has the article, and was asked once to make it."""
