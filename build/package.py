@@ -17,23 +17,21 @@ Mostly nothing has changed, so what only building needs is imported when somethi
 
 from __future__ import annotations
 
-import argparse
 import base64
+import functools
 import hashlib
 import itertools
 import json
 import os
 import re
-import shutil
 import struct
 import sys
 import time
 import tomllib
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = REPOSITORY / "lambda_src"
@@ -70,8 +68,7 @@ class PackagingError(Exception):
     """A package cannot be built; the message says which, why, and what to do."""
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(NamedTuple):
     """A folder to package."""
 
     name: str
@@ -99,11 +96,11 @@ class Package:
                     found[path] = file
         yield from sorted(found.items())
 
-    def source_digest(self) -> str:
-        """Return a digest of everything that the zip is made of."""
+    def source_digest(self, read: Callable[[Path], bytes] = Path.read_bytes) -> str:
+        """Return a digest of everything that the zip is made of, which `read` reads."""
         digest = hashlib.sha256(FORMAT.encode())
         for path, file in [*self.files(), (REQUIREMENTS_FILE, self.requirements)]:
-            data = file.read_bytes()
+            data = read(file)
             digest.update(f"\0{path}\0{len(data)}\0".encode() + data)
         return digest.hexdigest()
 
@@ -358,10 +355,12 @@ def build(
     dist.mkdir(parents=True, exist_ok=True)
     before = read_manifest(dist / MANIFEST_FILE)
 
+    # Most packages hold the same library.
+    read = functools.cache(Path.read_bytes)
     results: dict[str, tuple[dict[str, Any], bool]] = {}
     changed: list[tuple[Package, str]] = []
     for package in packages:
-        source_digest = package.source_digest()
+        source_digest = package.source_digest(read)
         known = before.get(package.name)
         if known is not None and is_built(known, source_digest, dist):
             results[package.name] = known, False
@@ -429,12 +428,16 @@ def remove_others(dist: Path, files: Iterable[str]) -> None:
 
 def main() -> int:
     """Build into ``build/dist``; return the exit code."""
-    parser = argparse.ArgumentParser(description="Build the Lambda packages.")
-    parser.add_argument("--clean", action="store_true", help="build everything anew")
     started = time.monotonic()
-    if parser.parse_args().clean:
-        shutil.rmtree(DIST, ignore_errors=True)
-        shutil.rmtree(CACHE, ignore_errors=True)
+    if len(sys.argv) > 1:
+        import argparse
+        import shutil
+
+        parser = argparse.ArgumentParser(description="Build the Lambda packages.")
+        parser.add_argument("--clean", action="store_true", help="build everything anew")
+        if parser.parse_args().clean:
+            shutil.rmtree(DIST, ignore_errors=True)
+            shutil.rmtree(CACHE, ignore_errors=True)
     try:
         results = build(SOURCES, DIST, CACHE)
     except PackagingError as error:
