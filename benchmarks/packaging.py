@@ -199,10 +199,11 @@ later: that time is not counted, and its bytes are of zlib's best level."""
 
 TRIED = """\
 Where the time goes, and what was tried. Cold: what packages share is fetched, by one call of pip,
-and compressed once; pip is most of what is left. uv fetches in a tenth of its time and is not used:
-it obeys other settings (mirrors, certificates, proxies) than pip, which SAM and whoever sets up
-the machine use, and takes wheels with native code where there are both. Nothing changed: half is the start of Python and its standard library; what only building needs is
-imported when something is built, which took a third off.
+and compressed once; pip is most of what is left. uv fetches in a tenth of its time and is not
+used: it obeys other settings (mirrors, certificates, proxies) than pip, which SAM and whoever
+sets up the machine use, and takes wheels with native code where there are both. Nothing changed:
+half is the start of Python and its standard library; what only building needs is imported when
+something is built, which took a third off.
 
 - Level 10 of libdeflate in place of 12 is done: half the time for 0.2 % more bytes. Level 9
   would save little more and add 2.5 %."""
