@@ -10,8 +10,9 @@ from typing import Any
 
 from article_publishing.article import Article, slug, tags
 from article_publishing.errors import TargetRefused, TargetUnavailable
-from article_publishing.target import MESSAGE_LENGTH, Outcome, Target, bearer, step
+from article_publishing.target import Outcome, Target, bearer, step
 from flowbridge import config
+from flowbridge.http_answer import told
 
 MAX_TAGS = 5
 NOT_FOUND = "NOT_FOUND"
@@ -63,7 +64,7 @@ class Hashnode:
                 publication = (answer.get("data") or {}).get("publication")
                 if publication is not None:
                     return {"publication": {**publication, "post": None}}
-            message = f"hashnode answered {code}: {errors[0].get('message', '')[:MESSAGE_LENGTH]}"
+            message = f"hashnode answered {code}: {told(errors[0].get('message'))}"
             raise (TargetUnavailable if code in TRANSIENT else TargetRefused)(message)
         data: dict[str, Any] = answer["data"]
         return data

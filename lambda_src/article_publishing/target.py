@@ -19,6 +19,7 @@ from article_publishing.errors import (
 )
 from flowbridge import config
 from flowbridge.errors import ConfigurationError
+from flowbridge.http_answer import NO_ANSWER, may_work_later, told
 from flowbridge.logs import get_logger
 from flowbridge.receiving import receive
 from flowbridge.secret import Secret
@@ -28,21 +29,12 @@ log = get_logger("target")
 Outcome = dict[str, Any]
 
 TOO_MANY_REQUESTS = 429
-TRANSIENT_STATUSES = frozenset({408, 425})
 UNAUTHORIZED = frozenset({401, 403})
-#: The call did not get through, or its answer did not come back whole.
-TRANSIENT_ERRORS = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-)
 #: How long a busy target is waited for when it does not say.
 DEFAULT_WAIT_SECONDS = 30
 MAX_WAIT_SECONDS = 3600
 #: How many times one execution waits for a busy target.
 MAX_WAITS = 5
-MESSAGE_LENGTH = 200
 TIMEOUTS = (3.0, 10.0)
 USER_AGENT = "flowbridge-article-publishing"
 
@@ -121,8 +113,8 @@ class Target:
             return response
         if status == TOO_MANY_REQUESTS:
             raise TargetBusy(self.name, retry_after(response, datetime.now(UTC)))
-        message = f"{self.name} answered {status}: {told(response)}"
-        if status >= 500 or status in TRANSIENT_STATUSES:
+        message = f"{self.name} answered {status}: {told(_error(response))}"
+        if may_work_later(status):
             raise TargetUnavailable(message, status)
         raise TargetRefused(message)
 
@@ -152,7 +144,7 @@ class Target:
                 allow_redirects=False,
                 **request,
             )
-        except TRANSIENT_ERRORS as error:
+        except NO_ANSWER as error:
             kind = type(error).__name__
             raise TargetUnavailable(f"{self.name} gave no answer: {kind}") from error
         except (requests.RequestException, UnicodeError) as error:
@@ -207,15 +199,15 @@ def retry_after(response: requests.Response, now: datetime) -> int:
     return max(1, round(seconds))
 
 
-def told(response: requests.Response) -> str:
-    """Return what an API says of an error, short; each of them has another shape for it."""
+def _error(response: requests.Response) -> object:
+    """Return what an API says of an error; each of them has another shape for it."""
     try:
         body = response.json()
     except (requests.JSONDecodeError, RecursionError):
-        return "no message"
+        return None
     found = body.get("error") or body.get("errors") if isinstance(body, dict) else None
     if isinstance(found, list) and found:
         found = found[0]
     if isinstance(found, dict):
         found = found.get("message") or found.get("reason") or found.get("type")
-    return str(found or "no message")[:MESSAGE_LENGTH]
+    return found

@@ -11,22 +11,13 @@ from crm_registration.errors import CrmRejected, CrmUnavailable, InvalidLead
 from crm_registration.lead import Lead, load_schema
 from flowbridge import config
 from flowbridge.errors import ConfigurationError, SecretUnavailable
+from flowbridge.http_answer import NO_ANSWER, may_work_later, told
 from flowbridge.logs import get_logger
 from flowbridge.secret import Secret
 
 log = get_logger("crm_service")
 
-#: 4xx answers that say "not now" rather than "no".
-TRANSIENT_STATUSES = frozenset({408, 425, 429})
-#: The call did not get through, or its answer did not come back whole.
-TRANSIENT_ERRORS = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-)
 FORBIDDEN = 403
-MESSAGE_LENGTH = 200
 
 
 class CRMService:
@@ -96,8 +87,9 @@ class CRMService:
         except SecretUnavailable as error:
             raise CrmUnavailable(f"{endpoint} cannot be called: {error}") from None
         status = response.status_code
-        message = f"{endpoint} answered {status}: {_message(response)}"
-        if status >= 500 or status in TRANSIENT_STATUSES:
+        # The API's messages hold no personal data.
+        message = f"{endpoint} answered {status}: {told(_json(response).get('message'))}"
+        if may_work_later(status):
             raise CrmUnavailable(message)
         if status >= 300:
             raise CrmRejected(message)
@@ -115,7 +107,7 @@ class CRMService:
                 timeout=self._timeouts,
                 allow_redirects=False,
             )
-        except TRANSIENT_ERRORS as error:
+        except NO_ANSWER as error:
             # The error's own text may hold the URL and parts of the request; its kind is enough.
             raise CrmUnavailable(f"{endpoint} gave no answer: {type(error).__name__}") from None
         except requests.RequestException as error:
@@ -157,8 +149,3 @@ def _json(response: requests.Response) -> dict[str, Any]:
 
 def _is_success(response: requests.Response) -> bool:
     return _json(response).get("success") is True
-
-
-def _message(response: requests.Response) -> str:
-    """Return what the API says, short; its messages hold no personal data."""
-    return str(_json(response).get("message") or "no message")[:MESSAGE_LENGTH]

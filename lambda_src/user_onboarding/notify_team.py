@@ -9,6 +9,7 @@ import requests
 
 from flowbridge import config
 from flowbridge.errors import ConfigurationError
+from flowbridge.http_answer import NO_ANSWER, may_work_later
 from flowbridge.logs import get_logger
 from flowbridge.secret import Secret
 from user_onboarding.errors import WebhookRejected, WebhookUnavailable
@@ -16,8 +17,6 @@ from user_onboarding.signup import Signup
 
 log = get_logger("notify_team")
 
-#: 4xx answers that say "not now" rather than "no".
-TRANSIENT_STATUSES = frozenset({408, 425, 429})
 #: What Slack answers when the webhook itself is gone or was replaced
 #: (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/).
 GONE_STATUSES = frozenset({403, 404, 410})
@@ -57,7 +56,7 @@ class Webhook:
         if status in GONE_STATUSES and self._url.refresh():
             # The webhook was replaced since its URL was read.
             status = self._post(text)
-        if status >= 500 or status in TRANSIENT_STATUSES:
+        if may_work_later(status):
             raise WebhookUnavailable(f"the webhook answered {status}")
         if status >= 300:
             raise WebhookRejected(f"the webhook answered {status}")
@@ -72,7 +71,7 @@ class Webhook:
             return self._session.post(
                 url, json={"text": text}, timeout=TIMEOUTS, allow_redirects=False
             ).status_code
-        except (requests.ConnectionError, requests.Timeout) as error:
+        except NO_ANSWER as error:
             raise WebhookUnavailable(
                 f"the webhook gave no answer: {type(error).__name__}"
             ) from None

@@ -93,6 +93,16 @@ def test_nobody_answers(put_url: Callable[[str], None]) -> None:
     assert PATH not in str(told.value)
 
 
+def test_an_answer_that_cannot_be_read_may_be_whole_later(
+    put_url: Callable[[str], None], httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request(PATH).respond_with_data("no gzip", 200, {"Content-Encoding": "gzip"})
+    put_url(httpserver.url_for(PATH))
+
+    with pytest.raises(WebhookUnavailable):
+        notify_team.handler(SIGNUP, LambdaContext())
+
+
 @pytest.mark.parametrize("url", ["none", "http://hooks.example.com/x", "https://"])
 def test_a_secret_without_an_https_url_can_never_work(
     put_url: Callable[[str], None], url: str
