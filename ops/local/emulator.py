@@ -3,7 +3,8 @@
 ``PutRestApi`` is answered (see `openapi_import`), executions can go on (see `emulator_redrive`),
 RDS instances are real MariaDB servers (see `emulator_rds`), other answers are made whole (see
 `emulator_answers`), the tasks of state machines have roles (see `emulator_tasks`), histories tell
-of branches (see `emulator_history`), and browsers can open CloudFront's sites (see `emulator_web`).
+of branches (see `emulator_history`), calls are carried out once (see `emulator_repeats`), and
+browsers can open CloudFront's sites (see `emulator_web`).
 
 Run by the local environment as a program of its own, in a Python environment that holds the
 emulator and boto3 and nothing of the project: Lambda functions inherit that environment, so a
@@ -28,6 +29,7 @@ import emulator_answers
 import emulator_history
 import emulator_rds
 import emulator_redrive
+import emulator_repeats
 import emulator_tasks
 import emulator_web
 import emulator_webhook
@@ -160,13 +162,13 @@ async def serve(port: int) -> None:
         loop.add_signal_handler(number, stop.set)
     config = Config()
     config.bind = [f"{LOOPBACK}:{port}"]
-    # Terraform keeps an idle connection for 90 s. One that ends here at the moment at which it is
-    # used again would have the call repeated, and what it made be there already.
-    config.keep_alive_timeout = 3600
+    # Above the 90 s for which Terraform keeps an idle connection, so that none ends here at the
+    # moment at which it is used again. A connection that its client left is kept as long, too.
+    config.keep_alive_timeout = 120
     config.keep_alive_max_requests = 10**9
     config.graceful_timeout = 3
     served = emulator_web.WithLocalSites(WithPutRestApi(app, f"http://{LOOPBACK}:{port}"))
-    application = emulator_webhook.WithWebhook(served)
+    application = emulator_repeats.WithRepeats(emulator_webhook.WithWebhook(served))
 
     async def stopped() -> None:
         await stop.wait()
