@@ -33,7 +33,7 @@ WIDE = {
 #: APIs without a key, and why.
 PUBLIC = {
     "lead-form-api": "who fills in a form has no key, and one in the page is everybody's",
-    "signup-api": "who signs up has no key yet, and one in a page is everybody's",
+    "user-onboarding-api": "who signs up has no key yet, and one in a page is everybody's",
     "article-publishing-api": "the CMS signs its requests instead, which the function checks",
 }
 

@@ -3,8 +3,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  api_name = "${module.flow.name}-api"
-  place    = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  place = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
 }
 
 # --- the state machine, and the rule that brings failed revisions again ----------------------
@@ -105,46 +104,25 @@ resource "aws_secretsmanager_secret" "this" {
 # --- from the CMS to the state machine -------------------------------------------------------
 
 module "api" {
-  source = "../../modules/rest_api"
+  source = "../../modules/public_api"
 
-  name              = local.api_name
-  stage             = var.platform.environment
-  throttle          = { rate = var.settings.rate, burst = var.settings.burst }
-  emulator_endpoint = var.platform.emulator_endpoint
-  logs              = var.platform.logs
-  # Anybody may send nonsense here, so a share of refusals is no news.
-  alarm         = { client_error_share = 0.5, latency_seconds = 5 }
-  alarm_actions = var.platform.alarm_actions
-  tags          = module.flow.tags
+  platform = var.platform
+  flow     = "article_publishing"
+  throttle = var.settings
+  openapi  = { template = "${path.module}/openapi.yaml.tftpl" }
 
-  body = templatefile("${path.module}/openapi.yaml.tftpl", {
-    title      = local.api_name
-    invoke_uri = module.receive_webhook.invoke_uri
-  })
-}
-
-module "receive_webhook" {
-  source = "../../modules/lambda_function"
-
-  name            = "${module.flow.name}-receive-webhook"
-  canaries        = var.platform.canaries
-  description     = "Checks what the CMS sends, makes an article of it, and starts its publication."
-  package         = var.platform.packages["article_publishing"]
-  handler         = "article_publishing.receive_webhook.handler"
-  timeout_seconds = 25
-  logs            = var.platform.logs
-  role            = var.platform.role
-  alarm_actions   = var.platform.alarm_actions
-  tags            = module.flow.tags
-
-  environment = {
-    SITE_URL          = var.settings.site_url
-    STATE_MACHINE_ARN = module.flow.alias_arn
-    WEBHOOK_SECRET    = aws_secretsmanager_secret.this["webhook"].arn
-  }
-
-  statements = {
-    ReadWebhookSecret = { actions = ["secretsmanager:GetSecretValue"], resources = [local.secret_patterns["webhook"]] }
-    StartPublication  = { actions = ["states:StartExecution"], resources = [module.flow.alias_arn] }
+  function = {
+    module          = "receive_webhook"
+    description     = "Checks what the CMS sends, makes an article of it, and starts its publication."
+    timeout_seconds = 25
+    environment = {
+      SITE_URL          = var.settings.site_url
+      STATE_MACHINE_ARN = module.flow.alias_arn
+      WEBHOOK_SECRET    = aws_secretsmanager_secret.this["webhook"].arn
+    }
+    statements = {
+      ReadWebhookSecret = { actions = ["secretsmanager:GetSecretValue"], resources = [local.secret_patterns["webhook"]] }
+      StartPublication  = { actions = ["states:StartExecution"], resources = [module.flow.alias_arn] }
+    }
   }
 }

@@ -35,13 +35,13 @@ output "undelivered_queue_url" {
 
 output "functions" {
   description = "Functions by state or task, as modules/lambda_function tells of them."
-  value       = merge(module.flow.step_functions, { receive_webhook = module.receive_webhook })
+  value       = merge(module.flow.step_functions, module.api.functions)
 }
 
 output "observed" {
   description = "What the environment's dashboard shows of the flow beside its functions."
   value = merge(module.flow.observed, {
-    apis        = { webhook = { name = local.api_name, stage = module.api.stage } }
+    apis        = { webhook = { name = module.api.name, stage = module.api.stage } }
     alarm_names = concat(module.flow.observed.alarm_names, module.api.alarm_names)
   })
 }

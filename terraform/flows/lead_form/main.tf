@@ -1,8 +1,5 @@
 locals {
-  name     = "${var.platform.name_prefix}-lead-form"
-  api_name = "${local.name}-api"
-  tags     = { flow = "lead_form" }
-  pages    = "${path.module}/../../../web/lead_form"
+  pages = "${path.module}/../../../web/lead_form"
   # The page checks what is typed by the same rules as the functions.
   schema = file("${path.module}/../../../lambda_src/crm_registration/lead.schema.json")
   lead   = jsondecode(local.schema)
@@ -13,13 +10,13 @@ locals {
 module "site" {
   source = "../../modules/web_site"
 
-  name              = local.name
+  name              = "${var.platform.name_prefix}-lead-form"
   description       = "The form in which people leave their data, ${var.platform.name_prefix}"
   api               = { host = module.api.host, stage = module.api.stage, paths = ["/leads"] }
   domain            = var.settings.domain
   emulator_endpoint = var.platform.emulator_endpoint
   alarm_actions     = var.platform.alarm_actions
-  tags              = local.tags
+  tags              = { flow = "lead_form" }
 
   files = {
     "index.html"       = { content = file("${local.pages}/index.html"), content_type = "text/html; charset=utf-8" }
@@ -35,47 +32,32 @@ module "site" {
 # --- from the page to the bus ----------------------------------------------------------------
 
 module "api" {
-  source = "../../modules/rest_api"
+  source = "../../modules/public_api"
 
-  name              = local.api_name
-  stage             = var.platform.environment
-  throttle          = { rate = var.settings.rate, burst = var.settings.burst }
-  emulator_endpoint = var.platform.emulator_endpoint
-  logs              = var.platform.logs
-  # Anybody may send nonsense here, so a share of refusals is no news.
-  alarm         = { client_error_share = 0.5, latency_seconds = 5 }
-  alarm_actions = var.platform.alarm_actions
-  tags          = local.tags
+  platform = var.platform
+  flow     = "lead_form"
+  throttle = var.settings
 
-  body = templatefile("${path.module}/openapi.yaml.tftpl", {
-    title      = local.api_name
-    invoke_uri = module.put_lead.invoke_uri
-    lead = {
-      type                 = "object"
-      additionalProperties = false
-      required             = local.lead.required
-      properties           = local.lead.properties
+  openapi = {
+    template = "${path.module}/openapi.yaml.tftpl"
+    variables = {
+      lead = {
+        type                 = "object"
+        additionalProperties = false
+        required             = local.lead.required
+        properties           = local.lead.properties
+      }
     }
-  })
-}
+  }
 
-module "put_lead" {
-  source = "../../modules/lambda_function"
-
-  name        = "${local.name}-put-lead"
-  canaries    = var.platform.canaries
-  description = "Checks what the lead form sends, and puts it on the bus."
-  package     = var.platform.packages["lead_form"]
-  handler     = "lead_form.put_lead.handler"
-  environment = { EVENT_BUS_NAME = var.platform.event_bus.name }
-  # Below the 15 s that the page waits.
-  timeout_seconds = 14
-  logs            = var.platform.logs
-  role            = var.platform.role
-  alarm_actions   = var.platform.alarm_actions
-  tags            = local.tags
-
-  statements = {
-    PutLeadOnBus = { actions = ["events:PutEvents"], resources = [var.platform.event_bus.arn] }
+  function = {
+    module      = "put_lead"
+    description = "Checks what the lead form sends, and puts it on the bus."
+    # Below the 15 s that the page waits.
+    timeout_seconds = 14
+    environment     = { EVENT_BUS_NAME = var.platform.event_bus.name }
+    statements = {
+      PutLeadOnBus = { actions = ["events:PutEvents"], resources = [var.platform.event_bus.arn] }
+    }
   }
 }

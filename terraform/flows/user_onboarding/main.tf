@@ -3,7 +3,6 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  api_name   = "${var.platform.name_prefix}-signup-api"
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
   sources    = "${path.module}/../../../lambda_src"
@@ -125,47 +124,31 @@ resource "aws_ses_template" "welcome" {
 # --- from a form to the bus ------------------------------------------------------------------
 
 module "api" {
-  source = "../../modules/rest_api"
+  source = "../../modules/public_api"
 
-  name              = local.api_name
-  stage             = var.platform.environment
-  throttle          = { rate = var.settings.rate, burst = var.settings.burst }
-  emulator_endpoint = var.platform.emulator_endpoint
-  logs              = var.platform.logs
-  # Anybody may send nonsense here, so a share of refusals is no news.
-  alarm         = { client_error_share = 0.5, latency_seconds = 5 }
-  alarm_actions = var.platform.alarm_actions
-  tags          = module.flow.tags
+  platform = var.platform
+  flow     = "user_onboarding"
+  throttle = var.settings
 
-  body = templatefile("${path.module}/openapi.yaml.tftpl", {
-    title      = local.api_name
-    invoke_uri = module.sign_up.invoke_uri
-    signup = {
-      type                 = "object"
-      additionalProperties = false
-      required             = local.body_fields
-      properties           = { for field in local.body_fields : field => local.signup.properties[field] }
+  openapi = {
+    template = "${path.module}/openapi.yaml.tftpl"
+    variables = {
+      signup = {
+        type                 = "object"
+        additionalProperties = false
+        required             = local.body_fields
+        properties           = { for field in local.body_fields : field => local.signup.properties[field] }
+      }
     }
-  })
-}
+  }
 
-module "sign_up" {
-  source = "../../modules/lambda_function"
-
-  name        = "${module.flow.name}-sign-up"
-  canaries    = var.platform.canaries
-  description = "Checks what is sent to POST /signup, and puts it on the bus."
-  package     = var.platform.packages["user_onboarding"]
-  handler     = "user_onboarding.sign_up.handler"
-  environment = { EVENT_BUS_NAME = var.platform.event_bus.name, TENANTS = join(",", var.settings.tenants) }
-  # Below API Gateway's 29 s.
-  timeout_seconds = 14
-  logs            = var.platform.logs
-  role            = var.platform.role
-  alarm_actions   = var.platform.alarm_actions
-  tags            = module.flow.tags
-
-  statements = {
-    PutSignupOnBus = { actions = ["events:PutEvents"], resources = [var.platform.event_bus.arn] }
+  function = {
+    module          = "sign_up"
+    description     = "Checks what is sent to POST /signup, and puts it on the bus."
+    timeout_seconds = 14
+    environment     = { EVENT_BUS_NAME = var.platform.event_bus.name, TENANTS = join(",", var.settings.tenants) }
+    statements = {
+      PutSignupOnBus = { actions = ["events:PutEvents"], resources = [var.platform.event_bus.arn] }
+    }
   }
 }

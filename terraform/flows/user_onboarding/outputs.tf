@@ -30,13 +30,13 @@ output "mail_records" {
 
 output "functions" {
   description = "Functions by state or task, as modules/lambda_function tells of them."
-  value       = merge(module.flow.step_functions, { sign_up = module.sign_up })
+  value       = merge(module.flow.step_functions, module.api.functions)
 }
 
 output "observed" {
   description = "What the environment's dashboard shows of the flow beside its functions."
   value = merge(module.flow.observed, {
-    apis        = { signup = { name = local.api_name, stage = module.api.stage } }
+    apis        = { signup = { name = module.api.name, stage = module.api.stage } }
     alarm_names = concat(module.flow.observed.alarm_names, module.api.alarm_names, module.users.alarm_names)
   })
 }

@@ -1,0 +1,40 @@
+locals {
+  name = "${var.platform.name_prefix}-${replace(var.flow, "_", "-")}"
+  tags = { flow = var.flow }
+}
+
+module "api" {
+  source = "../rest_api"
+
+  name              = "${local.name}-api"
+  stage             = var.platform.environment
+  throttle          = var.throttle
+  emulator_endpoint = var.platform.emulator_endpoint
+  logs              = var.platform.logs
+  # Anybody may send nonsense here, so a share of refusals is no news.
+  alarm         = { client_error_share = 0.5, latency_seconds = 5 }
+  alarm_actions = var.platform.alarm_actions
+  tags          = local.tags
+
+  body = templatefile(var.openapi.template, merge(var.openapi.variables, {
+    title      = "${local.name}-api"
+    invoke_uri = module.function.invoke_uri
+  }))
+}
+
+module "function" {
+  source = "../lambda_function"
+
+  name            = "${local.name}-${replace(var.function.module, "_", "-")}"
+  description     = var.function.description
+  canaries        = var.platform.canaries
+  package         = var.platform.packages[var.flow]
+  handler         = "${var.flow}.${var.function.module}.handler"
+  timeout_seconds = var.function.timeout_seconds
+  environment     = var.function.environment
+  statements      = var.function.statements
+  logs            = var.platform.logs
+  role            = var.platform.role
+  alarm_actions   = var.platform.alarm_actions
+  tags            = local.tags
+}
