@@ -129,13 +129,5 @@ def test_the_commands_of_the_flows_document_work(publishing: Publishing) -> None
     assert {command: run.text for command, run in runs.items() if run.code} == {}
 
 
-def test_the_webhook_without_its_right_starts_nothing(publishing: Publishing) -> None:
-    name = publishing.function("receive_webhook")
-
-    with publishing.without_statement(name, "StartPublication"):
-        assert publishing.call(document()).status_code == 500
-    assert publishing.targets.calls == dict.fromkeys(NAMES, 0)
-
-
 def test_the_second_plan_is_empty(publishing: Publishing) -> None:
     assert not publishing.terraform.plan()

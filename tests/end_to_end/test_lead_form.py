@@ -308,20 +308,6 @@ def test_the_api_refuses_what_is_too_large(platform: Platform) -> None:
     assert call(platform, "POST", "leads", data=body).status_code == 413
 
 
-def test_the_function_needs_its_one_right(platform: Platform) -> None:
-    function = platform.outputs["functions"]["lead_form"]["put_lead"]["name"]
-    lead = {**TYPED, "rut": new_rut(), "wantsBenefit": False, "origin": "web"}
-    request = {"headers": {"content-type": "application/json"}, "body": json.dumps(lead)}
-
-    with platform.without_statement(function, "PutLeadOnBus"):
-        # Callers use the alias, so this version starts fresh.
-        _, refused = platform.invoke(function, request, "$LATEST")
-    _, taken = platform.invoke(function, request, "$LATEST")
-
-    assert refused["statusCode"] == 500
-    assert taken["statusCode"] == 202
-
-
 def call(
     platform: Platform, method: str, path: str, data: str | None = None, type: str | None = None
 ) -> requests.Response:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
 
 import pytest
 import requests
 
-from ops.executions import Executions
-from tests.support.onboarding import FLOW, ROLE, Onboarding, event_of, new_signup
+from tests.support.onboarding import (
+    FLOW,
+    TENANTS,
+    Onboarding,
+    event_of,
+    new_signup,
+    role_arn,
+)
 from tests.support.platform import Platform, free_port, wait_for
 from user_onboarding.signup import user_id
 
@@ -135,40 +140,20 @@ def test_no_role_reaches_a_tenant_that_it_is_not_for(onboarding: Onboarding) -> 
     client = onboarding.aws.client("stepfunctions")
     deployed = client.describe_state_machine(stateMachineArn=onboarding.flow.state_machine_arn)
     states = json.loads(deployed["definition"])["States"]
-    reaching = {name: state for name, state in states.items() if "Credentials" in state}
-    roles = {t: f"arn:aws:iam::000000000000:role/{ROLE.format(t)}" for t in ("acme", "globex")}
-    signup = new_signup()
-    user = {"user": {"execution": {"S": "arn:before"}}}
-    outcomes = {}
+    reaching = [name for name, state in states.items() if "Credentials" in state]
+    acme, globex = map(role_arn, TENANTS)
+    signup = new_signup(tenantId="acme")
 
-    for role in (roles["acme"], roles["globex"], None):
-        for name, state in reaching.items():
-            task = {k: v for k, v in state.items() if k not in ("Catch", "Retry", "Next")}
-            task |= {"End": True, "Credentials": {"RoleArn": role}}
-            if role is None:
-                task.pop("Credentials")
-            before = {"Type": "Pass", "Assign": {"signup": signup}, "Next": "Task"}
-            machine = {"QueryLanguage": "JSONata", "StartAt": "P", "States": {"P": before}}
-            machine["States"] |= {"Task": task}  # type: ignore[operator]
-            arn = client.create_state_machine(
-                name=f"crossing-{uuid.uuid4().hex}",
-                definition=json.dumps(machine),
-                roleArn=deployed["roleArn"],
-            )["stateMachineArn"]
-            run = client.start_execution(stateMachineArn=arn, input=json.dumps(user))
-            executions = Executions(client, arn)
-
-            def over(arn: str = run["executionArn"], of: Executions = executions) -> Any:
-                execution = of.describe(arn)
-                return execution if execution.is_over else None
-
-            outcomes[role, name] = wait_for(over, f"{name} as {role}").error
-            client.delete_state_machine(stateMachineArn=arn)
+    outcomes = {
+        (role, name): onboarding.task(name, role, signup)
+        for role in (acme, globex, None)
+        for name in reaching
+    }
 
     assert len(reaching) == 6
     denied = ("DynamoDB.AccessDeniedException", "S3.AccessDeniedException")
     for (role, name), error in outcomes.items():
-        if role == roles["acme"]:
+        if role == acme:
             assert error not in denied, (name, error)
         else:
             assert error in denied, (role, name, error)
@@ -178,29 +163,7 @@ def test_nobody_but_the_state_machine_takes_on_a_tenants_role(onboarding: Onboar
     sts = onboarding.aws.client("sts")
 
     with pytest.raises(sts.exceptions.ClientError, match="AccessDenied"):
-        sts.assume_role(
-            RoleArn=f"arn:aws:iam::000000000000:role/{ROLE.format('acme')}", RoleSessionName="test"
-        )
-
-
-@pytest.mark.parametrize(
-    ("function", "sid"),
-    [
-        ("NotifyTeam", "ReadWebhook"),
-        ("CatchErrors", "QueueFailures"),
-        ("CatchErrors", "TellTheBus"),
-    ],
-)
-def test_a_function_without_one_statement_is_refused(
-    onboarding: Onboarding, function: str, sid: str
-) -> None:
-    name = onboarding.function(function)
-    failure = {"event": {}, "execution": "arn:x", "failedState": "x", "error": {"Error": "x"}}
-
-    with onboarding.without_statement(name, sid):
-        error, answer = onboarding.invoke(name, {**new_signup(), **failure}, "$LATEST")
-
-    assert error is not None, f"{name} does not need {sid}: {answer}"
+        sts.assume_role(RoleArn=role_arn("acme"), RoleSessionName="test")
 
 
 def test_the_commands_know_the_flow(onboarding: Onboarding) -> None:

@@ -13,6 +13,7 @@ import requests
 
 from ops import dead_letters
 from ops.events import Event, Publisher
+from ops.executions import Execution, Executions
 from ops.flow import Flow
 from ops.local.emulator_webhook import PATH
 from tests.support.platform import Platform, wait_for
@@ -21,6 +22,7 @@ FLOW = "user_onboarding"
 TABLE = "flowbridge-local-user-onboarding-users"
 BUCKET = "flowbridge-local-user-spaces-000000000000"
 ROLE = "flowbridge-local-onboarding-tenant-{}"
+TENANTS = ("acme", "globex")
 
 
 class Onboarding(Platform):
@@ -77,6 +79,41 @@ class Onboarding(Platform):
         # A large event is not in the message.
         return dead_letters.whole(letter, self.executions.event)
 
+    def task(self, name: str, role: str | None, signup: dict[str, str]) -> str | None:
+        """Carry out one of the state machine's tasks alone, with a role of a tenant or with none.
+
+        Returns
+        -------
+        str or None
+            The error that it ends with.
+        """
+        client = self.aws.client("stepfunctions")
+        deployed = client.describe_state_machine(stateMachineArn=self.flow.state_machine_arn)
+        state = json.loads(deployed["definition"])["States"][name]
+        task = {k: v for k, v in state.items() if k not in ("Catch", "Retry", "Next")}
+        task |= {"End": True, "Credentials": {"RoleArn": role}}
+        if role is None:
+            task.pop("Credentials")
+        before = {"Type": "Pass", "Assign": {"signup": signup}, "Next": "Task"}
+        states = {"P": before, "Task": task}
+        machine = {"QueryLanguage": "JSONata", "StartAt": "P", "States": states}
+        arn = client.create_state_machine(
+            name=f"alone-{uuid.uuid4().hex}",
+            definition=json.dumps(machine),
+            roleArn=deployed["roleArn"],
+        )["stateMachineArn"]
+        user = {"user": {"execution": {"S": "arn:before"}}}
+        run = client.start_execution(stateMachineArn=arn, input=json.dumps(user))["executionArn"]
+        executions = Executions(client, arn)
+
+        def over() -> Execution | None:
+            execution = executions.describe(run)
+            return execution if execution.is_over else None
+
+        execution: Execution = wait_for(over, f"{name} as {role}")
+        client.delete_state_machine(stateMachineArn=arn)
+        return execution.error
+
     @contextmanager
     def webhook_at(self, port: int) -> Iterator[None]:
         """Have NotifyTeam find its webhook at another port."""
@@ -107,6 +144,11 @@ class Onboarding(Platform):
             yield
         finally:
             iam.put_role_policy(**which, PolicyDocument=json.dumps(document))
+
+
+def role_arn(tenant: str) -> str:
+    """Return the ARN of a tenant's role."""
+    return f"arn:aws:iam::000000000000:role/{ROLE.format(tenant)}"
 
 
 def new_signup(**changes: str) -> dict[str, str]:

@@ -242,9 +242,14 @@ class Platform:
     @contextmanager
     def without_statement(self, function: str, sid: str) -> Iterator[None]:
         """Take one statement out of the policy of a function's role."""
-        iam = self.aws.client("iam")
         configuration = self.aws.client("lambda").get_function_configuration(FunctionName=function)
-        role = configuration["Role"].rsplit("/", 1)[1]
+        with self.role_without(configuration["Role"].rsplit("/", 1)[1], sid):
+            yield
+
+    @contextmanager
+    def role_without(self, role: str, sid: str) -> Iterator[None]:
+        """Take one statement out of the policy of a role."""
+        iam = self.aws.client("iam")
         [name] = iam.list_role_policies(RoleName=role)["PolicyNames"]
         document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
         kept = [s for s in document["Statement"] if s["Sid"] != sid]

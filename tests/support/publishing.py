@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from article_publishing.signature import sign
+from article_publishing.signature import HEADER, sign
 from ops import deploy
 from ops.environments import Environment
 from ops.executions import Execution
@@ -82,14 +82,11 @@ class Publishing(Platform):
 
     def call(self, document: dict[str, Any], secret: str = SECRET) -> requests.Response:
         """Send a document as the CMS does."""
-        body, now = json.dumps(document).encode(), time.time_ns() // 1_000_000
+        body = json.dumps(document)
         return requests.post(
             f"{self.outputs['api_urls'][FLOW]}/webhook",
             data=body,
-            headers={
-                "Content-Type": "application/json",
-                "sanity-webhook-signature": f"t={now},v1={sign(now, body, secret)}",
-            },
+            headers=signed_headers(body, secret),
             timeout=60,
         )
 
@@ -137,6 +134,15 @@ def running_publishing(folder: Path) -> Iterator[Publishing]:
         finally:
             down = publishing.make("down")
             assert down.code == 0, down.text
+
+
+def signed_headers(body: str, secret: str = SECRET) -> dict[str, str]:
+    """Return the headers of a request of the CMS's, made just now."""
+    now = time.time_ns() // 1_000_000
+    return {
+        "Content-Type": "application/json",
+        HEADER: f"t={now},v1={sign(now, body.encode(), secret)}",
+    }
 
 
 def document(**changes: Any) -> dict[str, Any]:
