@@ -159,7 +159,7 @@ class Artifacts:
         return self._checked(package, data)
 
     def record_smoke_test(self, release: str, passed: bool, detail: str) -> None:
-        """Keep how the last smoke test of a release ended."""
+        """Keep how the last smoke test of a release ended, or that it began."""
         record = {
             "release": release,
             "passed": passed,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.environments import Environment
 from ops.errors import OperationError
@@ -22,6 +23,16 @@ EMULATOR_SECRET = "test"  # noqa: S105  well known, good on loopback only
 CLIENT_CONFIG = Config(
     connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 4}
 )
+
+#: What a call of boto3 raises: AWS refuses, or does not answer.
+AWS_ERRORS = (BotoCoreError, ClientError)
+
+
+def as_operation_error(error: Exception) -> OperationError:
+    """Return an error of AWS as one that an operator reads; any other operation's as it is."""
+    if isinstance(error, OperationError):
+        return error
+    return OperationError(f"AWS refused: {error}", "Check the environment and your credentials.")
 
 
 class Aws:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 
 from ops import dead_letters as letters
@@ -24,6 +23,7 @@ from ops import reconcile as reconciling
 from ops import redrive as redriving
 from ops import send as sending
 from ops import watch as watching
+from ops.aws import AWS_ERRORS, as_operation_error
 from ops.checks import check_terraform, scan_terraform
 from ops.context import Context
 from ops.docs import draw
@@ -425,13 +425,8 @@ def main() -> None:
     """Run the command line; every problem is one sentence and its mend, never a traceback."""
     try:
         app()
-    except OperationError as error:
-        terminal.problem(error)
-        sys.exit(1)
-    except (BotoCoreError, ClientError) as error:
-        terminal.problem(
-            OperationError(f"AWS refused: {error}", "Check the environment and your credentials.")
-        )
+    except (OperationError, *AWS_ERRORS) as error:
+        terminal.problem(as_operation_error(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -7,14 +7,16 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ops.artifacts import Release, built
+from ops.aws import AWS_ERRORS, as_operation_error
 from ops.errors import OperationError
 from ops.releases import FOLLOW_THE_BUILD, Deployment, check_stages, promotable
 from ops.settings import REPOSITORY
-from ops.smoke import SmokeTestFailed, smoke_test
+from ops.smoke import smoke_test
 from ops.terminal import console, heading, step
 
 DIST = REPOSITORY / "build" / "dist"
@@ -74,18 +76,20 @@ def smoke(deployment: Deployment) -> None:
 
     Raises
     ------
-    SmokeTestFailed
-        When the release does not do its work.
+    OperationError
+        When the release does not do its work, or it could not be seen whether it does.
     """
     running = deployment.running()
-    outputs = deployment.terraform.outputs()
+    record = partial(deployment.artifacts.record_smoke_test, running.digest)
     heading(f"A synthetic lead tries release {running.short} in '{deployment.name}'")
+    # However this one is cut off, that an earlier one passed counts no more.
+    record(passed=False, detail="It was begun, and did not come to its end.")
     try:
-        detail = smoke_test(deployment.aws, outputs)
-    except SmokeTestFailed as error:
-        deployment.artifacts.record_smoke_test(running.digest, passed=False, detail=error.problem)
+        detail = smoke_test(deployment.aws, deployment.terraform.outputs())
+    except (OperationError, *AWS_ERRORS) as error:
+        record(passed=False, detail=as_operation_error(error).problem)
         raise
-    deployment.artifacts.record_smoke_test(running.digest, passed=True, detail=detail)
+    record(passed=True, detail=detail)
     console.print(f"[green]✓[/green] Smoke test passed: {detail}")
 
 
@@ -121,8 +125,8 @@ def promote(source: Deployment, target: Deployment, confirm: Confirm) -> None:
                 _apply(target, packages.digest)
             _check_code(target, packages)
             smoke(target)
-        except OperationError as error:
-            raise _taken_back(target, packages, before, error) from error
+        except (OperationError, *AWS_ERRORS) as error:
+            raise _taken_back(target, packages, before, as_operation_error(error)) from error
     console.print(f"\n[green]✓[/green] '{target.name}' runs release {packages.short}")
 
 
@@ -249,7 +253,8 @@ def _taken_back(
         _apply(deployment, before)
         _check_code(deployment, deployment.artifacts.release(before))
         smoke(deployment)
-    except OperationError as second:
+    except (OperationError, *AWS_ERRORS) as error_of_return:
+        second = as_operation_error(error_of_return)
         return OperationError(
             f"{failed} Going back to {before[:12]} failed too: {second.problem}", second.mend
         )

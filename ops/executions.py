@@ -275,6 +275,10 @@ class Executions:
         """Let an execution go on from the state in which it ended without success."""
         self._client.redrive_execution(executionArn=arn)
 
+    def stop(self, arn: str, reason: str) -> None:
+        """End an execution; one that is over stays as it is."""
+        self._client.stop_execution(executionArn=arn, error="Stopped", cause=reason)
+
     def _listed(self, **arguments: Any) -> Iterator[Execution]:
         pages = self._client.get_paginator("list_executions").paginate(
             stateMachineArn=self.state_machine_arn, **arguments

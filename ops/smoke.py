@@ -45,6 +45,8 @@ def smoke_test(aws: Aws, outputs: Mapping[str, Any]) -> str:
     ------
     SmokeTestFailed
         When the lead does not arrive as one row in each table.
+    OperationError
+        When it started nothing in time, or did not end in time; it was stopped then.
     """
     flow = Flow.from_outputs(outputs, FLOW)
     lead = synthetic_lead()
@@ -57,6 +59,10 @@ def smoke_test(aws: Aws, outputs: Mapping[str, Any]) -> str:
     executions = Executions(aws.client("stepfunctions"), flow.state_machine_arn)
     try:
         execution, _ = follow(executions, outcome.event_id)
+    except BaseException:
+        # What still runs would write rows after they were removed.
+        _stop(executions, outcome.event_id)
+        raise
     finally:
         rows = _remove(aws, outputs, lead["rut"])
     look = f"Look into it: make watch ENV={aws.environment} EXECUTION={execution.name}"
@@ -70,6 +76,15 @@ def smoke_test(aws: Aws, outputs: Mapping[str, Any]) -> str:
             f"The synthetic lead was to be one row in each table, and was {_counts(rows)}.", look
         )
     return f"execution {execution.name}, {_counts(rows)}, removed"
+
+
+def _stop(executions: Executions, event_id: str) -> None:
+    """End what the synthetic lead started, if it still runs."""
+    started: dict[str, Execution] = {}
+    executions.started_by([event_id], started)
+    for execution in started.values():
+        if not execution.is_over:
+            executions.stop(execution.arn, "The smoke test waits no longer.")
 
 
 def _remove(aws: Aws, outputs: Mapping[str, Any], rut: str) -> dict[str, int]:

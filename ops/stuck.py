@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from botocore.exceptions import ClientError
 
 from ops.dead_letters import DeadLetter
+from ops.events import SYNTHETIC
 from ops.executions import Execution, Executions
 
 STUCK = "stuck"
@@ -35,11 +36,16 @@ def find(
 
 
 def stuck(executions: Executions, execution: Execution) -> DeadLetter | None:
-    """Return an ended execution as a dead letter; nothing if it ended as its flow foresees."""
+    """Return an ended execution as a dead letter; nothing if it ended as its flow foresees.
+
+    Nothing, too, if it was a smoke test's: its lead is nobody's, and is not to go on.
+    """
     end = executions.end(execution.arn)
     if end.kind == "Fail":
         return None
     event = executions.event(execution.arn)
+    if event and SYNTHETIC in (event.get("resources") or ()):
+        return None
     body = {
         "execution": execution.arn,
         "status": execution.status,

@@ -539,6 +539,7 @@ data "aws_iam_policy_document" "deploy_flows" {
       "events:PutEvents",
       "states:DescribeExecution",
       "states:GetExecutionHistory",
+      "states:StopExecution",
     ]
     resources = [
       local.own.events,

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ops import deploy
 from ops.artifacts import Release
@@ -116,6 +117,54 @@ class Smoke:
             raise SmokeTestFailed("No row arrived.", "Look into it.")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        SmokeTestFailed("No row arrived.", ""),
+        OperationError("Execution one is still running.", ""),
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Invoke"),
+        KeyboardInterrupt(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_smoke_test_that_does_not_pass_takes_back_that_an_earlier_one_did(
+    dev: Account, qa: Account, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def fail(*_: Any) -> str:
+        raise error
+
+    monkeypatch.setattr(deploy, "smoke_test", fail)
+
+    with pytest.raises(type(error)):
+        deploy.smoke(dev.deployment)
+
+    record = dev.deployment.artifacts.smoke_test(NEW.digest)
+    assert record is not None
+    assert record["passed"] is False
+    assert str(getattr(error, "problem", error)) in record["detail"]
+    with pytest.raises(OperationError, match=r"smoke test of release .* failed in 'dev'"):
+        promote(dev.deployment, qa.deployment, agree)
+
+
+def test_a_smoke_test_that_is_cut_off_has_not_passed(
+    dev: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nothing can be written any more, as when the process is killed."""
+    seen: list[Any] = []
+
+    def look(*_: Any) -> str:
+        seen.append(dev.deployment.artifacts.smoke_test(NEW.digest))
+        return "1 row"
+
+    monkeypatch.setattr(deploy, "smoke_test", look)
+    deploy.smoke(dev.deployment)
+
+    assert [record["passed"] for record in seen] == [False]
+    record = dev.deployment.artifacts.smoke_test(NEW.digest)
+    assert record is not None
+    assert (record["passed"], record["detail"]) == (True, "1 row")
+
+
 @pytest.fixture
 def smoke(monkeypatch: pytest.MonkeyPatch) -> Smoke:
     return Smoke(monkeypatch)
@@ -204,6 +253,25 @@ def test_a_release_that_fails_is_taken_back(dev: Account, qa: Account, smoke: Sm
 
     assert qa.terraform.applied == [NEW.digest, OLD.digest]
     assert smoke.tried == [NEW.digest, OLD.digest]
+
+
+def test_what_aws_refuses_meanwhile_takes_it_back_too(
+    dev: Account, qa: Account, smoke: Smoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qa.keep((OLD, b"old"))
+    qa.run(OLD.digest)
+    refusal = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutEvents")
+
+    def refuse_the_new(deployment: Deployment) -> None:
+        if deployment.release() == NEW.digest:
+            raise refusal
+
+    monkeypatch.setattr(deploy, "smoke", refuse_the_new)
+
+    with pytest.raises(OperationError, match=r"AWS refused: .*AccessDenied.*It was taken back"):
+        promote(dev.deployment, qa.deployment, agree)
+
+    assert qa.terraform.applied == [NEW.digest, OLD.digest]
 
 
 def test_a_first_release_that_fails_says_that_there_is_none_before(

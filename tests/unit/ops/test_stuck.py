@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from ops.events import SYNTHETIC
 from ops.executions import Executions
 from ops.redrive import Selection, go_on
 from ops.stuck import STUCK, find
@@ -66,7 +68,7 @@ def ends(stubber: Stubber, name: str, kind: str, state: str, described: dict[str
     events = [{"timestamp": NOW, **event} for event in history]
     stubber.add_response("get_execution_history", {"events": events}, asked)
     if kind != "Fail":
-        answer = {**described, "input": '{"id": "event-1", "detail": {}}'}
+        answer = {"input": '{"id": "event-1", "detail": {}}', **described}
         stubber.add_response("describe_execution", answer, {"executionArn": ARN.format(name)})
 
 
@@ -87,6 +89,16 @@ def test_what_ended_as_its_flow_foresees_is_not(stubber: Stubber) -> None:
     failed = listed("failed", "FAILED")
     executions = lists(stubber, FAILED=[failed])
     ends(stubber, "failed", "Fail", "RegistrationFailed", failed)
+
+    assert list(find(executions, NOW, ())) == []
+    stubber.assert_no_pending_responses()
+
+
+def test_what_a_smoke_test_stopped_is_not(stubber: Stubber) -> None:
+    stopped = listed("stopped", "ABORTED")
+    executions = lists(stubber, ABORTED=[stopped])
+    lead = {"id": "event-1", "resources": [SYNTHETIC], "detail": {}}
+    ends(stubber, "stopped", "Task", "CreateClient", {**stopped, "input": json.dumps(lead)})
 
     assert list(find(executions, NOW, ())) == []
     stubber.assert_no_pending_responses()

@@ -1,0 +1,127 @@
+"""A smoke test that does not come to its end leaves nothing behind that runs, or that passed."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from ops import follow
+from ops.aws import Aws
+from ops.errors import OperationError
+from ops.smoke import FLOW, SmokeTestFailed, smoke_test
+
+EVENT = "event-1"
+EXECUTION = "arn:aws:states:us-east-1:1:execution:machine:one"
+OUTPUTS = {
+    "event_bus_name": "bus",
+    **{
+        name: {FLOW: name}
+        for name in (
+            "event_rule_names",
+            "state_machine_arns",
+            "failed_queue_urls",
+            "undelivered_queue_urls",
+        )
+    },
+    "functions": {FLOW: {"remove_synthetic": {"name": "remove-synthetic"}}},
+}
+
+
+class Account:
+    """The services that a smoke test calls; `calls` are what it changed, in order."""
+
+    def __init__(self) -> None:
+        self.status = "RUNNING"
+        self.is_started = True
+        self.interrupted = False
+        self.rows = 1
+        self.calls: list[str] = []
+
+    @property
+    def aws(self) -> Aws:
+        return cast(Aws, SimpleNamespace(client=lambda _: self, environment="qa"))
+
+    def put_events(self, Entries: list[Any]) -> Any:  # noqa: N803
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": EVENT} for _ in Entries]}
+
+    def get_paginator(self, name: str) -> Any:
+        assert name == "list_executions"
+        found = [self.describe_execution("")] if self.is_started else []
+        return SimpleNamespace(paginate=lambda **_: [{"executions": found}])
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        return {
+            "executionArn": EXECUTION,
+            "name": "one",
+            "status": self.status,
+            "startDate": datetime.now(UTC),
+            "input": json.dumps({"id": EVENT}),
+        }
+
+    def stop_execution(self, executionArn: str, **_: Any) -> None:  # noqa: N803
+        self.calls.append(f"stop {executionArn}")
+
+    def invoke(self, FunctionName: str, **_: Any) -> Any:  # noqa: N803
+        self.calls.append(FunctionName)
+        return {"Payload": io.BytesIO(json.dumps({"CLIENTS": self.rows}).encode())}
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Account:
+    account = Account()
+
+    def history(*_: Any) -> list[Any]:
+        if account.interrupted:
+            raise KeyboardInterrupt
+        return []
+
+    monkeypatch.setattr("ops.executions.Executions.history", history)
+    monkeypatch.setattr(follow, "START_SECONDS", 0.2)
+    monkeypatch.setattr(follow, "END_SECONDS", 0)
+    return account
+
+
+def test_a_lead_that_arrived_is_removed(account: Account) -> None:
+    account.status = "SUCCEEDED"
+
+    assert smoke_test(account.aws, OUTPUTS) == "execution one, 1 in CLIENTS, removed"
+    assert account.calls == ["remove-synthetic"]
+
+
+def test_a_row_that_is_missing_fails_it(account: Account) -> None:
+    account.status, account.rows = "SUCCEEDED", 0
+
+    with pytest.raises(SmokeTestFailed, match="was 0 in CLIENTS"):
+        smoke_test(account.aws, OUTPUTS)
+
+
+def test_an_execution_that_still_runs_is_stopped_before_its_rows_are_removed(
+    account: Account,
+) -> None:
+    with pytest.raises(OperationError, match="is still running"):
+        smoke_test(account.aws, OUTPUTS)
+
+    assert account.calls == [f"stop {EXECUTION}", "remove-synthetic"]
+
+
+def test_who_interrupts_it_leaves_nothing_running_either(account: Account) -> None:
+    account.interrupted = True
+
+    with pytest.raises(KeyboardInterrupt):
+        smoke_test(account.aws, OUTPUTS)
+
+    assert account.calls == [f"stop {EXECUTION}", "remove-synthetic"]
+
+
+def test_an_event_that_started_nothing_is_told_as_such(account: Account) -> None:
+    account.is_started = False
+
+    with pytest.raises(OperationError, match="started no execution"):
+        smoke_test(account.aws, OUTPUTS)
+
+    assert account.calls == ["remove-synthetic"]
