@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,20 +73,29 @@ class Deployment:
         return self.artifacts.release(digest)
 
     def previous(self) -> str:
-        """Return the release before the one that runs.
+        """Return the newest release before the one that runs whose last smoke test here passed.
 
         Raises
         ------
         OperationError
-            When there was none.
+            When there is none, or it is not known of the newest whether it passed.
         """
-        history = self.history()
-        if len(history) < 2:
-            raise OperationError(
-                f"'{self.name}' has no release to go back to.",
-                "Put a corrected release there: 'make release', 'make promote'.",
-            )
-        return history[-2]
+        name_it = f"make rollback ENV={self.name} RELEASE="
+        for digest in reversed(_not_taken_back(self.history())[:-1]):
+            test = self.artifacts.smoke_test(digest)
+            if test is None:
+                raise OperationError(
+                    f"Release {digest[:12]} ran in '{self.name}' before, and no smoke test of it "
+                    "is on record there.",
+                    f"If it did its work, name it: {name_it}{digest}",
+                )
+            if test["passed"]:
+                return digest
+        raise OperationError(
+            f"'{self.name}' has no release to go back to: none that ran before, and was not taken "
+            "back, passed its last smoke test there.",
+            f"Put a corrected release there, or name an older one: {name_it}<digest>",
+        )
 
     def foreign_code(self, release: Release, outputs: dict[str, Any]) -> list[str]:
         """Return the functions whose live code is not the release's, a line each."""
@@ -141,6 +151,21 @@ class Deployment:
                 + ".",
                 f"Apply it again ('make apply ENV={self.name}'), and find out who changed it.",
             )
+
+
+def _not_taken_back(history: Iterable[str]) -> list[str]:
+    """Return the releases that led to the one that runs, which is the last.
+
+    A return to a release takes back whatever ran after it, so that a second return goes on to what
+    was before, and not forth again.
+    """
+    kept: list[str] = []
+    for digest in history:
+        if digest in kept:
+            del kept[kept.index(digest) + 1 :]
+        else:
+            kept.append(digest)
+    return kept
 
 
 def check_stages(source: str, target: str) -> None:

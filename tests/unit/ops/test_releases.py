@@ -20,6 +20,7 @@ from ops.smoke import SmokeTestFailed
 from ops.terraform import Terraform, differences
 from tests.unit.ops.test_artifacts import release_of
 
+OLDEST = release_of(one=b"oldest")
 OLD = release_of(one=b"old")
 NEW = release_of(one=b"new")
 
@@ -67,10 +68,14 @@ class Account:
 
     def run(self, digest: str) -> None:
         """Have a release run, as an apply does."""
-        self.code = {r.digest: r for r in (OLD, NEW)}[digest].packages["one"].sha256_base64
+        self.code = {r.digest: r for r in (OLDEST, OLD, NEW)}[digest].packages["one"].sha256_base64
         self._clients("ssm").put_parameter(
             Name=self._parameter, Value=digest, Type="String", Overwrite=True
         )
+
+    def tried(self, release: Release, *, passed: bool) -> None:
+        """Keep how a smoke test ended."""
+        self.deployment.artifacts.record_smoke_test(release.digest, passed, "no row")
 
     def keep(self, *releases: tuple[Release, bytes]) -> None:
         """Put releases into the bucket."""
@@ -92,8 +97,9 @@ def dev(aws: Callable[[str], Any]) -> Account:
     account = Account("dev", aws)
     account.keep((OLD, b"old"), (NEW, b"new"))
     account.run(OLD.digest)
+    account.tried(OLD, passed=True)
     account.run(NEW.digest)
-    account.deployment.artifacts.record_smoke_test(NEW.digest, passed=True, detail="")
+    account.tried(NEW, passed=True)
     return account
 
 
@@ -221,9 +227,10 @@ def test_other_bytes_than_the_manifests_go_nowhere(dev: Account, qa: Account, sm
 def test_a_release_without_a_smoke_test_that_passed_goes_nowhere(
     dev: Account, qa: Account, smoke: Smoke, passed: bool | None
 ) -> None:
-    dev.run(OLD.digest)
+    dev.keep((OLDEST, b"oldest"))
+    dev.run(OLDEST.digest)
     if passed is not None:
-        dev.deployment.artifacts.record_smoke_test(OLD.digest, passed=passed, detail="no row")
+        dev.tried(OLDEST, passed=passed)
 
     with pytest.raises(OperationError, match=r"had no smoke test|smoke test of release .* failed"):
         promote(dev.deployment, qa.deployment, agree)
@@ -363,6 +370,80 @@ def test_rollback_returns_to_the_release_before_or_to_a_named_one(
     rollback(dev.deployment, agree, NEW.digest)
     assert dev.deployment.release() == NEW.digest
     assert dev.terraform.applied == [OLD.digest, NEW.digest]
+
+
+def test_a_rollback_does_not_bring_back_what_was_taken_back(
+    dev: Account, qa: Account, smoke: Smoke
+) -> None:
+    qa.keep((OLDEST, b"oldest"), (OLD, b"old"))
+    for release in (OLDEST, OLD):
+        qa.run(release.digest)
+        qa.tried(release, passed=True)
+    smoke.failing = {NEW.digest}
+    with pytest.raises(OperationError, match="It was taken back"):
+        promote(dev.deployment, qa.deployment, agree)
+    assert qa.deployment.history() == [OLDEST.digest, OLD.digest, NEW.digest, OLD.digest]
+
+    rollback(qa.deployment, agree)
+
+    assert qa.deployment.release() == OLDEST.digest
+
+
+def test_a_release_that_was_taken_back_is_nothing_to_go_back_to(dev: Account, smoke: Smoke) -> None:
+    dev.run(OLD.digest)
+
+    with pytest.raises(OperationError, match="'dev' has no release to go back to") as caught:
+        rollback(dev.deployment, agree)
+
+    assert "make rollback ENV=dev RELEASE=<digest>" in caught.value.mend
+    assert dev.terraform.applied == []
+
+
+def test_two_rollbacks_go_back_twice(qa: Account, smoke: Smoke) -> None:
+    qa.keep((OLDEST, b"oldest"), (OLD, b"old"), (NEW, b"new"))
+    for release in (OLDEST, OLD, NEW):
+        qa.run(release.digest)
+        qa.tried(release, passed=True)
+
+    rollback(qa.deployment, agree)
+    rollback(qa.deployment, agree)
+
+    assert qa.terraform.applied == [OLD.digest, OLDEST.digest]
+    with pytest.raises(OperationError, match="no release to go back to"):
+        rollback(qa.deployment, agree)
+
+
+def test_a_release_that_came_again_has_the_one_before_it_again(dev: Account, smoke: Smoke) -> None:
+    dev.run(OLD.digest)
+    dev.run(NEW.digest)
+
+    assert dev.deployment.previous() == OLD.digest
+
+
+def test_a_release_that_failed_is_passed_over(qa: Account) -> None:
+    qa.keep((OLDEST, b"oldest"), (OLD, b"old"), (NEW, b"new"))
+    for release in (OLDEST, OLD, NEW):
+        qa.run(release.digest)
+    qa.tried(OLDEST, passed=True)
+    qa.tried(OLD, passed=False)
+
+    assert qa.deployment.previous() == OLDEST.digest
+
+
+def test_a_release_that_nobody_tried_is_gone_back_to_by_name_only(
+    qa: Account, smoke: Smoke
+) -> None:
+    qa.keep((OLDEST, b"oldest"), (OLD, b"old"), (NEW, b"new"))
+    qa.run(OLDEST.digest)
+    qa.run(NEW.digest)
+
+    with pytest.raises(OperationError, match="no smoke test of it is on record") as caught:
+        rollback(qa.deployment, agree)
+
+    assert qa.terraform.applied == []
+    assert f"RELEASE={OLDEST.digest}" in caught.value.mend
+    rollback(qa.deployment, agree, OLDEST.digest)
+    assert qa.deployment.release() == OLDEST.digest
 
 
 def test_differences_are_named_by_resource_and_attribute() -> None:
