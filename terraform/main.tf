@@ -55,7 +55,8 @@ resource "aws_ssm_parameter" "release" {
   type        = "String"
   value       = local.manifest.release
 
-  depends_on = [module.crm_registration, module.lead_form, module.user_onboarding, module.article_publishing]
+  # Whatever flow is merged into these is waited for, whole.
+  depends_on = [local.flows]
 }
 
 # --- the platform: what an environment has once ----------------------------------------------

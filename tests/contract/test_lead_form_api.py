@@ -8,10 +8,10 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from lead_form import put_lead
 from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 
 from crm_registration.lead import load_schema
+from lead_form import put_lead
 from ops.templates import FLOWS, OPENAPI, render
 from tests.support.functions import LEAD, LambdaContext, proxy_event
 

@@ -14,7 +14,6 @@ import pymysql
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lead_form import put_lead
 
 from crm_api import (
     count_rows,
@@ -33,6 +32,7 @@ from flowbridge.failures import MAX_MESSAGE_BYTES, UNSENDABLE
 from flowbridge.request_body import MAX_BODY_BYTES
 from flowbridge.schema import subset
 from flowbridge.secret import Secret
+from lead_form import put_lead
 from ops.dead_letters import FAILED, UNDELIVERED, parse
 from tests.support.crm_database import TABLES, CrmDatabase
 from tests.support.functions import FIELDS, LEAD, LambdaContext, proxy_event

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hcl2
 import pytest
 
 from build.package import CACHE, build
@@ -53,6 +54,36 @@ def test_its_package_is_built(repository: Path, tmp_path: Path) -> None:
     results = build(repository / "lambda_src", tmp_path, CACHE)
 
     assert results[NAME][1]
+
+
+def test_the_linter_finds_nothing(repository: Path) -> None:
+    ruff = str(Path(sys.executable).with_name("ruff"))
+    written = [f"lambda_src/{NAME}", f"tests/unit/{NAME}"]
+    for command in (("check", "--no-cache"), ("format", "--check", "--no-cache")):
+        result = subprocess.run(
+            [ruff, *command, *written],
+            cwd=repository,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_release_is_recorded_once_it_runs_too(repository: Path) -> None:
+    options = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False)
+    with (repository / "terraform" / "main.tf").open() as stream:
+        main = hcl2.load(stream, serialization_options=options)
+    [release] = [
+        resource["aws_ssm_parameter"]["release"]
+        for resource in main["resource"]
+        if "aws_ssm_parameter" in resource
+    ]
+    [flows] = [values["flows"] for values in main["locals"] if "flows" in values]
+
+    # Terraform waits for the whole of a module that a local value is made of.
+    assert release["depends_on"] == ["${local.flows}"]
+    assert f"module.{NAME}" in flows
 
 
 def test_terraform_finds_it_valid_and_well_formatted(repository: Path, tmp_path: Path) -> None:
