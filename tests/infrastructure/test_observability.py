@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import tftest
 
+from ops.settings import REPOSITORY
 from ops.terraform import ROOT
 from tests.support.platform import Platform
 from tests.support.resources import JsonObject, Resource, of_type, statements
@@ -32,7 +34,7 @@ WATCHED = {
     "aws_sfn_state_machine": (
         "StateMachineArn",
         "name",
-        {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"},
+        {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionThrottled"},
     ),
     "aws_cloudwatch_event_rule": (
         "RuleName",
@@ -42,6 +44,8 @@ WATCHED = {
     "aws_api_gateway_rest_api": ("ApiName", "name", {"5XXError", "4XXError", "Latency"}),
     "aws_sns_topic": ("TopicName", "name", {"NumberOfNotificationsFailed"}),
 }
+#: What has an alarm and no line: the quota that it tells of is the account's, not the rule's.
+NOT_DRAWN = {"ThrottledRules"}
 RDS_METRICS = {"DatabaseConnections", "CPUUtilization", "FreeStorageSpace"}
 
 #: What the API's access log may tell. The address, the agent, the path with its values and the
@@ -92,6 +96,24 @@ def test_every_alarm_tells_the_topic_when_it_begins_and_when_it_ends(
         assert alarm.values["alarm_description"]
 
 
+def test_the_runbook_has_a_row_for_every_alarm_and_no_other(
+    plan_of: Callable[[str], list[Resource]],
+) -> None:
+    text = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+    _, _, table = text.partition("| alarm ends in |")
+    rows = table.partition("\n\n")[0].splitlines()[2:]
+    endings = [ending for row in rows for ending in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    told: dict[str, set[str]] = {}
+    # Dev has every flow.
+    for alarm in of_type(plan_of("dev"), "aws_cloudwatch_metric_alarm"):
+        name, metric = alarm.values["alarm_name"], alarm.values["metric_name"]
+        ending = max((e for e in endings if name.endswith(e)), key=len, default=name)
+        told.setdefault(ending, set()).add(metric)
+
+    assert set(told) == set(endings)
+    assert {ending: found for ending, found in told.items() if len(found) > 1} == {}
+
+
 def test_the_topic_is_encrypted_with_a_key_that_alarms_can_use(
     found: list[Resource], made: list[Resource]
 ) -> None:
@@ -123,16 +145,18 @@ def test_the_topic_on_aws_refuses_connections_without_tls(planned: list[Resource
 
 @pytest.mark.parametrize("kind", [kind for kind in WATCHED if kind != "aws_sns_topic"])
 def test_the_dashboard_shows_everything(found: list[Resource], kind: str) -> None:
-    dimension, attribute, _ = WATCHED[kind]
+    dimension, attribute, metrics = WATCHED[kind]
     shown = {
-        metric[index + 1].rpartition(":")[2]
+        (metric[index + 1].rpartition(":")[2], metric[1])
         for widget in dashboard(found)["widgets"]
         for metric in widget["properties"].get("metrics", [])
         for index, part in enumerate(metric)
         if part == dimension
     }
 
-    assert shown == {resource.values[attribute] for resource in of_type(found, kind)}
+    assert {name for name, _ in shown} == {r.values[attribute] for r in of_type(found, kind)}
+    for name in {name for name, _ in shown}:
+        assert metrics - NOT_DRAWN <= {metric for shown_name, metric in shown if shown_name == name}
 
 
 def test_the_dashboard_shows_every_alarm(found: list[Resource]) -> None:

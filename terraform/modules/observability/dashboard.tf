@@ -16,6 +16,7 @@ locals {
   orange      = "#ff7f0e"
   red         = "#d62728"
   purple      = "#9467bd"
+  brown       = "#8c564b"
 
   alarm_names = concat(
     flatten([for flow in var.flows : [flow.alarm_names, [for function in flow.functions : function.alarm_names]]]),
@@ -61,6 +62,7 @@ locals {
                   ["AWS/States", "ExecutionsSucceeded", "StateMachineArn", machine.arn, { label = "Succeeded", color = local.green }],
                   ["AWS/States", "ExecutionsFailed", "StateMachineArn", machine.arn, { label = "Failed", color = local.red }],
                   ["AWS/States", "ExecutionsTimedOut", "StateMachineArn", machine.arn, { label = "Timed out", color = local.purple }],
+                  ["AWS/States", "ExecutionsAborted", "StateMachineArn", machine.arn, { label = "Stopped", color = local.brown }],
                   ["AWS/States", "ExecutionThrottled", "StateMachineArn", machine.arn, { label = "Throttled", color = local.orange }],
                 ]
               })

@@ -210,6 +210,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = {
     failed    = { metric = "ExecutionsFailed", text = "failed" }
     timed-out = { metric = "ExecutionsTimedOut", text = "timed out" }
+    stopped   = { metric = "ExecutionsAborted", text = "were stopped" }
     throttled = { metric = "ExecutionThrottled", text = "were throttled" }
   }
 
