@@ -215,7 +215,7 @@ variable "backend_concurrency" {
 }
 
 variable "event_archive_days" {
-  description = "How many days the bus's archive keeps every event; 0 keeps them for ever."
+  description = "How many days the bus's archive keeps every event, and the audit log at least; 1 to 3653."
   type        = number
 }
 

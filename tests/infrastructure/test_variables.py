@@ -25,17 +25,24 @@ GROUPS: list[dict[str, tuple[Any, str]]] = [
         "region": ("here", "region is the name of an AWS region"),
         "emulator_endpoint": ("http://example.com", "emulator_endpoint is http://127.0.0.1"),
         "logs": ({**LOGS, "retention_days": 2}, "CloudWatch keeps logs for"),
+        "canary": ({"percent": 60, "minutes": 5}, "canary takes 1 to 50 percent"),
+        "release": ("1.0", "release is the digest in a release's manifest"),
     },
     {
         "environment": ("test", "environment is local, dev, qa or prd"),
+        "user_onboarding": (None, "The flow user_onboarding needs its tenants and a sender"),
+        "article_publishing": (None, "article_publishing needs to know where to publish"),
+        "stable_versions": ({"function": "1"}, "stable_versions needs canary"),
         "emulator_database_ca": ("pem", "emulator_database_ca goes with emulator_endpoint"),
     },
     {
-        "environment": ("prd", ""),
+        "environment": ("prd", "set logs.execution_data = false"),
+        "logs": ({**LOGS, "execution_data": True, "level": "DEBUG"}, "functions log it at DEBUG"),
         "database": (
             {"mode": "rds", "rds": {"name": "crm", "slow_query_log": True}},
             "The slow-query log quotes personal data",
         ),
+        "release": (None, "qa and prd run releases that were promoted"),
     },
     {
         "region": ("ca-west-1", "certificates has no file ca-west-1.pem"),
@@ -50,24 +57,33 @@ GROUPS: list[dict[str, tuple[Any, str]]] = [
     },
     {
         "database": ({"mode": "rds", "rds": {"name": "crm", "backup_days": 0}}, "is 1 to 35"),
+        "event_archive_days": (0, "archive_days is a whole number of days, 1 or more"),
+        "backend_concurrency": (0, "reserved_concurrency is 1 or more, or null"),
         "network": ({"own": {"cidr": "8.8.0.0/20"}}, "cidr is a range of private addresses"),
     },
     {
         "network": ({"own": {"cidr": "10.1.0.0/20", "zones": 1}}, "A network has 2 or 3 zones"),
+        "database": ({"mode": "rds", "rds": {"name": "crm", "storage_gb": 19}}, "is 20 to 16384"),
+        "event_archive_days": (3654, "archive_days is 3653 (ten years) at most"),
+        "user_onboarding": (
+            {"tenants": ["ACME"], "sender": "x@example.com"},
+            "tenants has at least",
+        ),
+        "article_publishing": (
+            {
+                "site_url": "http://blog.example.com",
+                "medium": {"feed_url": "https://medium.example.com"},
+                "hashnode": {"host": "blog.example.com"},
+                "opensearch": {"url": "https://search.example.com"},
+            },
+            "Every address begins with https://",
+        ),
     },
     {
         "network": (
             {"existing": {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"]}},
             "Name two subnets in different availability zones",
         ),
-    },
-    {
-        "environment": ("prd", ""),
-        "logs": ({**LOGS, "execution_data": True}, "set logs.execution_data = false"),
-    },
-    {
-        "environment": ("prd", ""),
-        "logs": ({**LOGS, "level": "DEBUG"}, "Personal data stays out of prd's logs"),
     },
     {
         "logs": ({**LOGS, "level": "LOUD"}, "log level is DEBUG, INFO, WARN, ERROR"),

@@ -91,6 +91,12 @@ variable "settings" {
     condition     = try(var.settings.rds.backup_days >= 1 && var.settings.rds.backup_days <= 35 || var.settings.rds == null, true)
     error_message = "rds.backup_days is 1 to 35."
   }
+
+  validation {
+    # gp3 has 20 to 65536 GB, and grows to four times what it begins with.
+    condition     = try(var.settings.rds.storage_gb >= 20 && var.settings.rds.storage_gb <= 16384 || var.settings.rds == null, true)
+    error_message = "rds.storage_gb is 20 to 16384."
+  }
 }
 
 variable "network" {
