@@ -13,8 +13,9 @@ from flowbridge.schema import SchemaError, Validator, read_schema
 
 Article = dict[str, Any]
 
-#: Sanity keeps what is not published yet under ids that begin so.
-DRAFT = "drafts."
+#: Sanity keeps what is not published yet under ids that begin so: drafts, and what a release holds
+#: (https://www.sanity.io/docs/content-lake/drafts-and-versions).
+UNPUBLISHED = ("drafts.", "versions.")
 
 
 validator = Validator(read_schema(__file__, "article.schema.json"))
@@ -28,7 +29,7 @@ def transform(document: dict[str, Any], site_url: str) -> Article:
     InvalidArticle
         When it is none; the message names the field and the rule.
     """
-    identity = _first(document, "_id", "id")
+    identity = document_id(document)
     article = {
         "id": identity,
         "revision": _first(document, "_rev", "revision") or _first(document, "_updatedAt"),
@@ -48,6 +49,11 @@ def transform(document: dict[str, Any], site_url: str) -> Article:
     except SchemaError as error:
         raise InvalidArticle(f"the document is no article: {error}") from None
     return article
+
+
+def document_id(document: dict[str, Any]) -> Any:
+    """Return a document's id, under whichever name the webhook's projection gives it."""
+    return _first(document, "_id", "id")
 
 
 def execution_name(article: Article) -> str:

@@ -7,7 +7,7 @@ import time
 from functools import cache
 from typing import Any
 
-from article_publishing.article import DRAFT, Article, execution_name, transform
+from article_publishing.article import UNPUBLISHED, Article, document_id, execution_name, transform
 from article_publishing.errors import InvalidArticle, SignatureRefused
 from article_publishing.signature import HEADER, verify
 from flowbridge import config
@@ -44,7 +44,7 @@ def handler(request: dict[str, Any], context: object) -> Response:
     try:
         check_signature(request, read_bytes(request, MAX_BODY_BYTES))
         document = read_object(request, MAX_BODY_BYTES)
-        if str(document.get("_id", "")).startswith(DRAFT):
+        if str(document_id(document)).startswith(UNPUBLISHED):
             return answer(200, {"message": "Drafts are not published"})
         article = transform(document, config.required("SITE_URL"))
         name, is_new = start(article)

@@ -131,8 +131,12 @@ class TestStart:
 
         assert len(states.started) == 2
 
-    def test_a_draft_is_not_published(self, states: States) -> None:
-        status, body = call(signed(DOCUMENT | {"_id": "drafts.b1946ac9"}))
+    @pytest.mark.parametrize("name", ["_id", "id"])
+    @pytest.mark.parametrize("identity", ["drafts.b1946ac9", "versions.rKJw1.b1946ac9"])
+    def test_a_draft_is_not_published(self, states: States, name: str, identity: str) -> None:
+        document = {key: value for key, value in DOCUMENT.items() if key != "_id"}
+
+        status, body = call(signed(document | {name: identity}))
 
         assert (status, body) == (200, {"message": "Drafts are not published"})
         assert states.started == {}
