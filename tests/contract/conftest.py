@@ -40,6 +40,8 @@ def handler(event, context):
         calls.write(json.dumps(event) + "\\n")
     if errors:
         file.write_text(json.dumps(errors[1:]))
+        if errors[0] == "Runtime.ExitError":
+            os._exit(1)
         if errors[0]:
             raise type(errors[0], (Exception,), {})("scripted")
     if state == "CatchErrors":

@@ -146,6 +146,22 @@ def test_every_step_repeats_with_backoff_jitter_and_a_cap(text: str) -> None:
         assert [c["ErrorEquals"] for c in task["Catch"]] == [["TargetBusy"], ["States.ALL"]]
 
 
+def test_medium_is_not_asked_again_after_it_may_have_taken_the_post(
+    machine: StateMachine, text: str
+) -> None:
+    ended = run(machine, {"PublishToMedium": ["Runtime.ExitError", None]})
+
+    assert (ended.execution.status, ended.execution.error) == ("FAILED", "Runtime.ExitError")
+    assert len(ended.calls["PublishToMedium"]) == 1
+    assert ended.calls["CatchErrors"][0]["event"]["detail"]["targets"] == ["medium"]
+    branches = json.loads(text)["States"]["Publish"]["Branches"]
+    [medium, *others] = [branch["States"][branch["StartAt"]]["Retry"][0] for branch in branches]
+    # Whoever is looked up or overwritten may be asked again by whatever ended the function.
+    unsure = set(others[0]["ErrorEquals"]) - set(medium["ErrorEquals"])
+    assert {"Sandbox.Timedout", "States.Timeout", "Runtime.ExitError", "Lambda.Unknown"} <= unsure
+    assert {"TargetUnavailable", "SecretUnavailable"} <= set(medium["ErrorEquals"])
+
+
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     text = render(FLOWS / FLOW / OPENAPI, {"title": "api", "invoke_uri": "arn:aws:any"})
