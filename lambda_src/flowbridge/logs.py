@@ -5,7 +5,8 @@ given as ``extra`` and the request's id (the function's log format is JSON,
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html). Elsewhere nobody does, so a
 small formatter steps in. A logging library would cost each cold start 0.1 s for the same lines.
 
-Personal data is logged at DEBUG at most.
+Personal data is logged at DEBUG at most. Secrets are not logged at all, so what libraries write at
+DEBUG is not either.
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ def get_logger(name: str) -> logging.Logger:
         root.addHandler(handler)
         root.propagate = False
     root.setLevel(_level(os.environ.get("LOG_LEVEL") or "INFO"))
+    # Lambda gives the root logger the function's level. Libraries take theirs from it, and at DEBUG
+    # they write what they send and receive, secrets included.
+    everybody = logging.getLogger()
+    everybody.setLevel(max(everybody.level, logging.INFO))
     return root.getChild(name)
 
 

@@ -7,12 +7,18 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+import requests
+from pytest_httpserver import HTTPServer
 
 from flowbridge.errors import ConfigurationError
-from flowbridge.logs import JsonFormatter, describe
+from flowbridge.logs import JsonFormatter, describe, get_logger
+from flowbridge.secret import read_secret
 from ops.settings import REPOSITORY
+from tests.support.functions import logged
 
 SCRIPT = """
 from flowbridge.logs import get_logger
@@ -63,6 +69,31 @@ def test_a_wrong_level_is_named() -> None:
 def test_lambdas_own_json_log_is_not_doubled() -> None:
     """There the runtime's handler of the root logger writes the line; here there is none."""
     assert run(AWS_LAMBDA_LOG_FORMAT="JSON") == ""
+
+
+def test_libraries_do_not_write_secrets_whatever_the_level(
+    aws: Callable[[str], Any],
+    httpserver: HTTPServer,
+    logs: list[logging.LogRecord],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At DEBUG botocore writes what Secrets Manager answered, and urllib3 a webhook's address."""
+    # As Lambda's runtime does before it loads a function.
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    log = get_logger("any")
+    aws("secretsmanager").create_secret(Name="x", SecretString="hunter2")
+    httpserver.expect_request("/services/hunter2").respond_with_data("ok")
+
+    assert read_secret("x") == "hunter2"
+    assert requests.post(httpserver.url_for("/services/hunter2"), timeout=5).ok
+
+    the_tests_own = ("werkzeug", "responses")
+    written = [record for record in caplog.records if record.name not in the_tests_own]
+    assert "hunter2" not in logged(written, above=0)
+    log.debug("ours")
+    assert "ours" in logged(logs, above=0)
 
 
 def test_an_exception_is_part_of_the_line() -> None:
