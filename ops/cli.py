@@ -89,7 +89,7 @@ def status() -> None:
 
 @app.command()
 def bootstrap(environment: EnvironmentOption = LOCAL) -> None:
-    """Make the account's state and artifact buckets, once."""
+    """Make what an account has before the platform, or change it: buckets, boundary, roles."""
     deploying.bootstrap(Context.reachable(environment).deployment)
 
 

@@ -29,10 +29,10 @@ Confirm = Callable[[str], None]
 
 
 def bootstrap(deployment: Deployment) -> None:
-    """Make what an account has once, unless it is there."""
-    with step("Make the state bucket") as current:
+    """Make what an account has before the platform, or change it."""
+    with step("Make what the account has before the platform") as current:
         made = deployment.terraform.bootstrap(lambda text: setattr(current, "detail", text))
-        current.detail = "" if made else "it exists"
+        current.detail = "" if made else "nothing changed"
 
 
 def release(deployment: Deployment) -> Release:
