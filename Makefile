@@ -1,11 +1,13 @@
 # The front door: `make` lists what there is. Every target is a thin call of a tool.
 
-ENV  ?= local
-FLOW ?= crm_registration
+ENV ?= local
 
 PYTHON := .venv/bin/python
 OPS    := $(PYTHON) -m ops
 PYTEST := $(PYTHON) -m pytest
+
+# One flow; without it, each command says which.
+OF_FLOW = $(if $(FLOW),--flow "$(FLOW)")
 
 export PYTHONDONTWRITEBYTECODE := 1
 # EMULATED=yes rehearses dev, qa or prd on this computer's emulator instead of on AWS.
@@ -15,7 +17,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-ops package up down status demo send watch dead-letters \
-  redrive reconcile report env bootstrap release plan \
+  redrive discard reconcile report env bootstrap release plan \
   apply smoke promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end test-faults test-hostile bench lint format lock new-flow docs clean
 
 help: ## List the targets
@@ -35,24 +37,27 @@ down: setup-ops ## Stop the local environment
 status: setup-ops ## Tell whether the local environment runs
 	@$(OPS) status
 
-send: setup-ops ## Put events onto the bus: make send FILE=events.jsonl [ENV=dev]
-	@$(OPS) send --env $(ENV) --flow $(FLOW) "$(or $(FILE),$(error FILE is missing: make send FILE=examples/crm_registration/event.json))"
+send: setup-ops ## Put events onto the bus: make send FILE=events.jsonl [ENV=dev] [FLOW=crm_registration]
+	@$(OPS) send --env $(ENV) $(OF_FLOW) "$(or $(FILE),$(error FILE is missing: make send FILE=examples/crm_registration/event.json))"
 
-watch: setup-ops ## Show executions live: make watch [EXECUTION=name [STATE=name]] [ENV=dev]
-	@$(OPS) watch --env $(ENV) --flow $(FLOW) $(if $(EXECUTION),--execution "$(EXECUTION)") $(if $(STATE),--state "$(STATE)")
+watch: setup-ops ## Show executions live: make watch [EXECUTION=name [STATE=name]] [ENV=dev] [FLOW=crm_registration]
+	@$(OPS) watch --env $(ENV) $(OF_FLOW) $(if $(EXECUTION),--execution "$(EXECUTION)") $(if $(STATE),--state "$(STATE)")
 
-dead-letters: setup-ops ## List what could not go on, and why: make dead-letters [MESSAGE=id] [ENV=dev]
-	@$(OPS) dead-letters --env $(ENV) --flow $(FLOW) --message "$(MESSAGE)"
+dead-letters: setup-ops ## List what could not go on, and why: make dead-letters [MESSAGE=id] [ENV=dev] [FLOW=name, else all]
+	@$(OPS) dead-letters --env $(ENV) $(OF_FLOW) --message "$(MESSAGE)"
 
-redrive: setup-ops ## Send it again: make redrive MESSAGE=id|ERROR=name|STATE=state|ALL=yes [RATE=5] [DRY_RUN=yes]
-	@$(OPS) redrive --env $(ENV) --flow $(FLOW) --message "$(MESSAGE)" --error "$(ERROR)" --state "$(STATE)" \
+redrive: setup-ops ## Send it again: make redrive MESSAGE=id|ERROR=name|STATE=state|ALL=yes [ENV=dev] [FLOW=name, else all] [RATE=5] [DRY_RUN=yes]
+	@$(OPS) redrive --env $(ENV) $(OF_FLOW) --message "$(MESSAGE)" --error "$(ERROR)" --state "$(STATE)" \
 	  --all "$(ALL)" --rate $(or $(RATE),5) --dry-run "$(DRY_RUN)"
 
-report: setup-ops ## Write an HTML file about what ran: make report [ENV=dev] [SINCE=24h] [PERSONAL=yes] [OUT=file]
-	@$(OPS) report --env $(ENV) --since "$(or $(SINCE),24h)" --personal "$(PERSONAL)" --out "$(OUT)"
+discard: setup-ops ## Take one message out for good: make discard MESSAGE=id [ENV=dev] [FLOW=name, else all] [CONFIRM=yes]
+	@$(OPS) discard --env $(ENV) $(OF_FLOW) --message "$(or $(MESSAGE),$(error MESSAGE is missing: 'make dead-letters' lists the messages))" --confirm "$(CONFIRM)"
 
-reconcile: setup-ops ## Tell what became of every event: make reconcile [ENV=prd] [SINCE=24h|2026-11-21T10:00Z] [ALL=yes] [JSON=yes]
-	@$(OPS) reconcile --env $(ENV) --flow $(FLOW) --since "$(or $(SINCE),24h)" --all "$(ALL)" --json "$(JSON)"
+report: setup-ops ## Write an HTML file about what ran: make report [ENV=dev] [SINCE=24h] [MOST=500] [PERSONAL=yes] [OUT=file]
+	@$(OPS) report --env $(ENV) --since "$(or $(SINCE),24h)" --most $(or $(MOST),500) --personal "$(PERSONAL)" --out "$(OUT)"
+
+reconcile: setup-ops ## Tell what became of every event: make reconcile [ENV=prd] [FLOW=name, else all] [SINCE=24h|2026-11-21T10:00Z] [ALL=yes] [JSON=yes]
+	@$(OPS) reconcile --env $(ENV) $(OF_FLOW) --since "$(or $(SINCE),24h)" --all "$(ALL)" --json "$(JSON)"
 
 env: setup-ops ## Print the variables that let other tools reach the environment: eval "$(make -s env)"
 	@$(OPS) env --env $(ENV)

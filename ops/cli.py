@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,7 @@ from ops import dead_letters as letters
 from ops import demo as demonstration
 from ops import deploy as deploying
 from ops import github as on_github
-from ops import places, screens, settings, stuck, terminal
+from ops import places, screens, settings, terminal, waiting
 from ops import reconcile as reconciling
 from ops import redrive as redriving
 from ops import send as sending
@@ -30,12 +31,14 @@ from ops.docs import draw
 from ops.environments import Environment
 from ops.errors import OperationError
 from ops.events import Publisher
+from ops.executions import Executions
 from ops.flow import Flow
 from ops.new_flow import make as make_flow
 from ops.releases import STAGES
 from ops.report.gather import gather
 from ops.report.page import render
 from ops.settings import LOCAL
+from ops.stuck import STUCK
 from ops.terminal import console, step
 from ops.terraform import ROOT
 from ops.text import moment, write_privately
@@ -52,11 +55,14 @@ EnvironmentOption = Annotated[
     str, typer.Option("--env", help="The environment: local, dev, qa or prd.")
 ]
 FlowOption = Annotated[str, typer.Option("--flow", help="The flow.")]
+FlowsOption = Annotated[str, typer.Option("--flow", help="One flow, instead of all.")]
 ReleaseOption = Annotated[
     str, typer.Option(help="A release's digest, instead of the one that was built or runs.")
 ]
 ConfirmOption = Annotated[str, typer.Option(help="'yes' agrees without being asked.")]
 DEFAULT_FLOW = "crm_registration"
+#: Beside the flows: events that its own rule could not write to it.
+AUDIT_LOG = "audit log"
 
 
 @app.command()
@@ -218,24 +224,27 @@ def watch(
 def dead_letters(
     message: Annotated[str, typer.Option(help="A message's id, to see all of it.")] = "",
     environment: EnvironmentOption = LOCAL,
-    flow: FlowOption = DEFAULT_FLOW,
+    flow: FlowsOption = "",
 ) -> None:
     """List what could not go on, with its error; or show one message whole."""
-    context = Context.reachable(environment)
-    waiting = _waiting(context, flow)
-    waiting += stuck.find(
-        context.executions(flow), datetime.now(UTC), {letter.execution for letter in waiting}
-    )
-    found = [letter for letter in waiting if letter.message_id.startswith(message)]
-    if not message:
-        console.print(screens.dead_letters_table(found, datetime.now(UTC)))
-    elif len(found) == 1:
-        console.print(escape(screens.indented_json(found[0].raw["Body"])), soft_wrap=True)
-    else:
-        raise OperationError(
-            f"{len(found) or 'No'} messages have an id that begins with '{message}'.",
-            "Type 'make dead-letters' to see them.",
+    context, now = Context.reachable(environment), datetime.now(UTC)
+    outputs = context.terraform.outputs()
+    found = {
+        chosen.name: waiting.of_flow(context.aws, chosen, now)
+        for chosen in Flow.chosen(outputs, flow)
+    }
+    if not flow:
+        found[AUDIT_LOG] = letters.look(
+            context.aws.client("sqs"), letters.UNAUDITED, outputs["event_audit"]["queue_url"]
         )
+    if message:
+        letter = letters.one(itertools.chain(*found.values()), message, environment)
+        console.print(escape(screens.indented_json(letter.raw["Body"])), soft_wrap=True)
+        return
+    for name, some in found.items():
+        if not flow:
+            terminal.heading(name)
+        console.print(screens.dead_letters_table(some, now))
 
 
 @app.command()
@@ -247,40 +256,74 @@ def redrive(
     rate: Annotated[float, typer.Option(help="The most events a second.", min=0.1)] = 5,
     dry_run: Annotated[str, typer.Option(help="'yes': only say what would be sent.")] = "",
     environment: EnvironmentOption = LOCAL,
-    flow: FlowOption = DEFAULT_FLOW,
+    flow: FlowsOption = "",
 ) -> None:
     """Send the events of dead letters again; let what is stuck go on from where it ended."""
     selection = redriving.Selection(message, error, state, everything == "yes")
     selection.check()
-    context = Context.reachable(environment)
-    parts = context.flow(flow)
-    executions = context.executions(flow)
-    # Looked for first: what is sent again may fail again meanwhile.
-    known = {letter.execution for letter in _waiting(context, flow)}
-    halted = list(stuck.find(executions, datetime.now(UTC), known))
-    outcomes = redriving.redrive(
-        context.aws.client("sqs"),
-        Publisher(context.aws.client("events"), parts.event_bus_name),
-        parts.queues,
-        executions.event,
-        selection,
-        rate,
-        dry_run == "yes",
-    )
-    resumed = redriving.go_on(executions, halted, selection, rate, dry_run == "yes")
+    context, is_dry = Context.reachable(environment), dry_run == "yes"
+    outputs = context.terraform.outputs()
+    sqs = context.aws.client("sqs")
+    begun: dict[str, Iterator[redriving.Outcome]] = {}
+    for chosen in Flow.chosen(outputs, flow):
+        executions = Executions(context.aws.client("stepfunctions"), chosen.state_machine_arn)
+        # Looked for first: what is sent again may fail again meanwhile.
+        found = waiting.of_flow(context.aws, chosen, datetime.now(UTC))
+        begun[chosen.name] = itertools.chain(
+            redriving.redrive(
+                sqs,
+                Publisher(context.aws.client("events"), chosen.event_bus_name),
+                chosen.queues,
+                executions.event,
+                selection,
+                rate,
+                is_dry,
+            ),
+            redriving.go_on(
+                executions, [x for x in found if x.queue == STUCK], selection, rate, is_dry
+            ),
+        )
+    if not flow:
+        logs, audit = context.aws.client("logs"), outputs["event_audit"]
+        begun[AUDIT_LOG] = redriving.write_down(sqs, logs, audit, selection, is_dry)
     sent = kept = 0
-    for outcome in itertools.chain(outcomes, resumed):
-        name = outcome.letter.message_id[: screens.NAME_LENGTH]
-        if outcome.goes_on:
-            sent += 1
-            console.print(f"[green]✓[/green] {name} goes on from {outcome.letter.state}")
-        elif outcome.event_id:
-            sent += 1
-            console.print(f"[green]✓[/green] {name} is on the bus as event {outcome.event_id}")
-        else:
-            kept += 1
-            console.print(f"[yellow]·[/yellow] {name} {escape(outcome.reason)}")
+    for name, outcomes in begun.items():
+        for number, outcome in enumerate(outcomes):
+            if not flow and number == 0:
+                terminal.heading(name)
+            sent += outcome.goes_on
+            kept += not outcome.goes_on
+            mark = "[green]✓[/green]" if outcome.goes_on else "[yellow]·[/yellow]"
+            beginning = outcome.letter.message_id[: screens.NAME_LENGTH]
+            console.print(f"{mark} {beginning} {escape(outcome.text)}")
     console.print(f"{sent} sent again, {kept} left where they are")
+
+
+@app.command()
+def discard(
+    message: Annotated[str, typer.Option(help="The message's id.")],
+    environment: EnvironmentOption = LOCAL,
+    flow: FlowsOption = "",
+    confirm: ConfirmOption = "",
+) -> None:
+    """Take one message out of its queue for good: it is not sent again."""
+    context = Context.reachable(environment)
+    outputs = context.terraform.outputs()
+    sqs = context.aws.client("sqs")
+    queues = [queue for chosen in Flow.chosen(outputs, flow) for queue in chosen.queues]
+    if not flow:
+        queues.append((letters.UNAUDITED, outputs["event_audit"]["queue_url"]))
+    found = [(x, queue, url) for queue, url in queues for x in letters.look(sqs, queue, url)]
+    meant = letters.one((x for x, _, _ in found), message, environment)
+    [(queue, url)] = [(queue, url) for x, queue, url in found if x is meant]
+    console.print(screens.dead_letters_table([meant], datetime.now(UTC)))
+    _ask_unless(confirm)(environment)
+    if not letters.remove(sqs, queue, url, lambda x: x.message_id == meant.message_id):
+        raise OperationError(
+            f"Message {meant.message_id} is not in its queue now: somebody has it in his hands.",
+            f"Type 'make dead-letters ENV={environment}' in two minutes.",
+        )
+    console.print(f"[green]✓[/green] {meant.message_id} is taken out")
 
 
 @app.command()
@@ -289,25 +332,29 @@ def reconcile(
     everything: Annotated[str, typer.Option("--all", help="'yes': what arrived too.")] = "",
     as_json: Annotated[str, typer.Option("--json", help="'yes': for machines.")] = "",
     environment: EnvironmentOption = LOCAL,
-    flow: FlowOption = DEFAULT_FLOW,
+    flow: FlowsOption = "",
 ) -> None:
     """Tell what became of every event that the bus accepted; exit code 1 if any is lost."""
     begin = moment(since, datetime.now(UTC))
     context = Context.reachable(environment)
     outputs = context.terraform.outputs()
-    reconciliation = reconciling.Reconciliation(
-        context.aws.client,
-        Flow.from_outputs(outputs, flow),
-        outputs["event_audit"],
-        places.of(flow, context.aws.client, outputs),
-    )
-    report = reconciliation.report(begin, time.sleep)
+    reports: dict[str, reconciling.Report] = {}
+    for chosen in Flow.chosen(outputs, flow):
+        if not flow and as_json != "yes":
+            terminal.heading(chosen.name)
+        report = reports[chosen.name] = reconciling.Reconciliation(
+            context.aws.client,
+            chosen,
+            outputs["event_audit"],
+            places.of(chosen.name, context.aws.client, outputs),
+        ).report(begin, time.sleep)
+        if as_json != "yes":
+            console.print(screens.reconciliation(report, everything == "yes"))
     if as_json == "yes":
+        told = {name: report.as_json() for name, report in reports.items()}
         # Plain print: a machine reads it.
-        print(json.dumps(report.as_json(), indent=2))
-    else:
-        console.print(screens.reconciliation(report, everything == "yes"))
-    raise typer.Exit(0 if report.is_whole else 1)
+        print(json.dumps(told[flow] if flow else told, indent=2))
+    raise typer.Exit(0 if all(report.is_whole for report in reports.values()) else 1)
 
 
 @app.command()
@@ -324,7 +371,7 @@ def report(
     context = Context.reachable(environment)
     file = Path(out) if out else settings.load().folder / f"report-{environment}.html"
     with step("Write the report") as current:
-        flows = gather(context.aws, context.terraform.outputs(), begin, most)
+        flows = gather(context.aws, context.terraform.outputs(), begin, most, now)
         page = render(environment, flows, now, personal=personal == "yes")
         file.parent.mkdir(parents=True, exist_ok=True)
         write_privately(file, page)
@@ -378,15 +425,6 @@ def docs() -> None:
     with step("Draw the flows' pictures") as current:
         changed = [str(file.relative_to(settings.REPOSITORY)) for file in draw()]
         current.detail = ", ".join(changed) or "nothing changed"
-
-
-def _waiting(context: Context, flow: str) -> list[letters.DeadLetter]:
-    sqs, event_of = context.aws.client("sqs"), context.executions(flow).event
-    return [
-        letters.whole(letter, event_of)
-        for queue, url in context.flow(flow).queues
-        for letter in letters.look(sqs, queue, url)
-    ]
 
 
 @app.command("new-flow")

@@ -1,9 +1,12 @@
-"""Events that could not go on: what waits in a flow's two queues, and why.
+"""Events that could not go on: what waits in the queues, and why.
 
 - *failed*: leads whose execution ended in CatchErrors, as it queued them (a large one by its
   execution's ARN alone, in whose input it is);
 - *undelivered*: events that EventBridge could not give to the state machine, as EventBridge queued
-  them (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
+  them (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html);
+- *unaudited*: events that it could not write to the bus's audit log, queued the same way.
+
+A flow has a queue of the first two kinds, the bus has the third.
 
 Looking takes nothing out of a queue; meanwhile nobody else sees the message.
 """
@@ -11,17 +14,19 @@ Looking takes nothing out of a queue; meanwhile nobody else sees the message.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ops.errors import OperationError
 from ops.events import Event
 
 Message = dict[str, Any]
 
 FAILED = "failed"
 UNDELIVERED = "undelivered"
+UNAUDITED = "unaudited"
 #: Begins the one entry of a redriven event's `resources` that names the event it was at first.
 ORIGIN = "flowbridge:event/"
 #: How long a message that was looked at stays out of others' sight.
@@ -109,7 +114,7 @@ def parse(queue: str, raw: Message) -> DeadLetter:
             event=event,
             history=_history(event),
         )
-    if queue == UNDELIVERED and _is_event(body):
+    if queue in (UNDELIVERED, UNAUDITED) and _is_event(body):
         return DeadLetter(
             **known,
             state="EventBridge",
@@ -123,10 +128,15 @@ def parse(queue: str, raw: Message) -> DeadLetter:
         **known,
         state="",
         error="Unreadable",
-        cause="this message is no event of ours; see 'show'",
+        cause=f"this message is no event of ours; {how_to_read(raw['MessageId'])}",
         execution=None,
         event=None,
     )
+
+
+def how_to_read(message_id: str) -> str:
+    """Return what tells an operator how to see a message whole."""
+    return f"read it with 'make dead-letters ENV=… MESSAGE={message_id}'"
 
 
 def read(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> Iterator[DeadLetter]:
@@ -180,15 +190,25 @@ def look(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> list
     try:
         letters.extend(read(client, queue, url, seconds))
     finally:
-        for start in range(0, len(letters), MOST_AT_ONCE):
-            client.change_message_visibility_batch(
-                QueueUrl=url,
-                Entries=[
-                    {"Id": str(number), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0}
-                    for number, letter in enumerate(letters[start : start + MOST_AT_ONCE])
-                ],
-            )
+        _show(client, url, letters)
     return letters
+
+
+def one(letters: Iterable[DeadLetter], message_id: str, environment: str) -> DeadLetter:
+    """Return the one dead letter whose id, or the beginning of it, is `message_id`.
+
+    Raises
+    ------
+    OperationError
+        When none or several fit.
+    """
+    found = [letter for letter in letters if letter.message_id.startswith(message_id)]
+    if len(found) != 1:
+        raise OperationError(
+            f"{len(found) or 'No'} messages have an id that begins with '{message_id}'.",
+            f"Type 'make dead-letters ENV={environment}' to see them.",
+        )
+    return found[0]
 
 
 def give_back(client: Any, url: str, letter: DeadLetter) -> None:
@@ -198,12 +218,26 @@ def give_back(client: Any, url: str, letter: DeadLetter) -> None:
     )
 
 
-def remove(client: Any, url: str, is_meant: Callable[[DeadLetter], bool]) -> int:
-    """Delete the messages of the failed queue that are meant; return how many."""
-    meant = [letter for letter in read(client, FAILED, url) if is_meant(letter)]
+def remove(client: Any, queue: str, url: str, is_meant: Callable[[DeadLetter], bool]) -> int:
+    """Delete the messages of a queue that are meant; return how many. Others see the rest again."""
+    letters = list(read(client, queue, url))
+    meant = [letter for letter in letters if is_meant(letter)]
     for letter in meant:
         client.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt)
+    _show(client, url, [letter for letter in letters if letter not in meant])
     return len(meant)
+
+
+def _show(client: Any, url: str, letters: Sequence[DeadLetter]) -> None:
+    """Let others see messages again that were looked at."""
+    for start in range(0, len(letters), MOST_AT_ONCE):
+        client.change_message_visibility_batch(
+            QueueUrl=url,
+            Entries=[
+                {"Id": str(number), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0}
+                for number, letter in enumerate(letters[start : start + MOST_AT_ONCE])
+            ],
+        )
 
 
 def _is_event(value: Any) -> bool:

@@ -44,6 +44,18 @@ class Flow:
             undelivered_queue_url=outputs["undelivered_queue_urls"][name],
         )
 
+    @classmethod
+    def chosen(cls, outputs: Mapping[str, Any], name: str) -> list[Flow]:
+        """Return the flow of a name, or without one all that an event starts.
+
+        Raises
+        ------
+        OperationError
+            When the environment does not have the flow.
+        """
+        names = [name] if name else sorted(outputs["state_machine_arns"])
+        return [cls.from_outputs(outputs, each) for each in names]
+
     @property
     def queues(self) -> tuple[tuple[str, str], ...]:
         """Kind and URL of the queues of what could not go on."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
-from ops.dead_letters import ORIGIN, WORK_SECONDS, DeadLetter, look, whole
+from ops.audit import Accepted, audited, unaudited
+from ops.dead_letters import UNAUDITED, WORK_SECONDS, DeadLetter, look, whole
 from ops.errors import OperationError
-from ops.events import SYNTHETIC
 from ops.executions import Execution, Executions
 from ops.flow import Flow
 from ops.places import Contents, Look
@@ -42,28 +42,6 @@ class Fate(Enum):
     IN_FLIGHT = "in flight"
     SENT_AGAIN = "sent again"
     LOST = "LOST"
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """An event that the bus accepted, as the audit log tells of it."""
-
-    id: str
-    at: datetime
-    source: str
-    detail_type: str
-    resources: tuple[str, ...] = ()
-
-    @property
-    def origin(self) -> str:
-        """The id that the event had when it was sent first."""
-        named = [r for r in self.resources if r.startswith(ORIGIN)]
-        return named[0].removeprefix(ORIGIN) if named else self.id
-
-    @property
-    def is_synthetic(self) -> bool:
-        """Whether it is of a smoke test, which removes what it did."""
-        return SYNTHETIC in self.resources
 
 
 @dataclass(frozen=True)
@@ -94,7 +72,7 @@ class Found:
 
     `executions` and `letters` are by the event's id; `contents` is what the flow left, or nothing
     where that is not looked at; `busy` are the messages that somebody else had in his hands, and
-    `unreadable` the lines of the log that told of no event.
+    `unreadable` the lines of the log, and the messages that wait for it, that told of no event.
     """
 
     accepted: Sequence[Accepted]
@@ -295,7 +273,10 @@ class Reconciliation:
         return pattern
 
     def _accepted(self, since: datetime) -> tuple[list[Accepted], int]:
-        """Return the events of the audit log, and how many of its lines are none."""
+        """Return the events of the audit log, and how many of its lines are none.
+
+        Those that CloudWatch did not take wait in a queue.
+        """
         # The log's times are whole seconds.
         begin = int(since.timestamp()) * 1000
         pages = (
@@ -305,25 +286,11 @@ class Reconciliation:
         )
         lines = [line for page in pages for line in page["events"]]
         read = [audited(line["message"], line["timestamp"]) for line in lines]
-        known = {event.id: event for event in reversed(read) if event and not event.is_synthetic}
-        for event in self._unaudited():
-            if event.at >= since and not event.is_synthetic:
-                known.setdefault(event.id, event)
+        letters = look(self._client("sqs"), UNAUDITED, self._audit["queue_url"], WORK_SECONDS)
+        late = [unaudited(letter) for letter in letters if letter.since >= since]
+        known = {e.id: e for e in reversed([*read, *late]) if e and not e.is_synthetic}
         events = sorted(known.values(), key=lambda event: event.at)
-        return events, sum(event is None for event in read)
-
-    def _unaudited(self) -> Iterator[Accepted]:
-        """Yield the events that CloudWatch did not take."""
-        queue = self._audit["queue_url"]
-        for letter in look(self._client("sqs"), "unaudited", queue, WORK_SECONDS):
-            event = json.loads(letter.raw["Body"])
-            yield Accepted(
-                event["id"],
-                letter.since,
-                event["source"],
-                event["detail-type"],
-                tuple(event.get("resources") or ()),
-            )
+        return events, sum(event is None for event in [*read, *late])
 
     def _by_event(
         self, since: datetime, wanted: set[str]
@@ -380,22 +347,6 @@ class Reconciliation:
         }
         answers = _at_once(lambda e: stuck(self._executions, e), list(ended.values()))
         letters.update({e: x for e, x in zip(ended, answers, strict=True) if x})
-
-
-def audited(message: str, timestamp: int) -> Accepted | None:
-    """Return the event that a line of the audit log tells of; nothing if it tells of none."""
-    try:
-        line = json.loads(message)
-        return Accepted(
-            line["id"],
-            datetime.fromtimestamp(timestamp / 1000, UTC),
-            line["source"],
-            line["detail_type"],
-            # EventBridge writes a list within a text without its quotes.
-            tuple(part.strip() for part in line["resources"].strip("[]").split(",") if part),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
 
 
 def _at_once(call: Callable[[T], R], items: Iterable[T]) -> list[R]:

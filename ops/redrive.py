@@ -1,14 +1,24 @@
-"""Send the events of dead letters again."""
+"""Let dead letters go on: send their events again, or what else each of them lacks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.dead_letters import WORK_SECONDS, DeadLetter, give_back, read, whole
+from ops.audit import unaudited, write
+from ops.dead_letters import (
+    UNAUDITED,
+    WORK_SECONDS,
+    DeadLetter,
+    give_back,
+    how_to_read,
+    look,
+    read,
+    whole,
+)
 from ops.errors import OperationError
 from ops.events import Publisher
 from ops.executions import Executions
@@ -52,15 +62,11 @@ class Selection:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one dead letter: the id of its new event, or why it stays.
-
-    A stuck execution has no new event: it goes on.
-    """
+    """What became of one dead letter: whether it goes on, and how, or why it stays."""
 
     letter: DeadLetter
-    event_id: str | None = None
-    reason: str = ""
-    goes_on: bool = False
+    goes_on: bool
+    text: str
 
 
 def redrive(
@@ -114,7 +120,7 @@ def redrive(
                 if sent:
                     sleep(1 / per_second)
                 outcome = _one(client, publisher, url, whole(letter, event_of), dry_run)
-                if outcome.event_id is not None:
+                if outcome.goes_on:
                     kept.remove(letter)
                     sent += 1
                 yield outcome
@@ -127,14 +133,18 @@ def redrive(
 def _one(client: Any, publisher: Publisher, url: str, letter: DeadLetter, dry_run: bool) -> Outcome:
     event = letter.again()
     if event is None:
-        return Outcome(letter, reason="holds no event; look at it with 'show'")
+        return _without_event(letter)
     if dry_run:
-        return Outcome(letter, reason="would be sent again")
+        return Outcome(letter, False, "would be sent again")
     [published] = publisher.publish([event])
     if published.event_id is None:
-        return Outcome(letter, reason=f"was refused by the bus: {published.reason}")
+        return Outcome(letter, False, f"was refused by the bus: {published.reason}")
     client.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt)
-    return Outcome(letter, published.event_id)
+    return Outcome(letter, True, f"is on the bus as event {published.event_id}")
+
+
+def _without_event(letter: DeadLetter) -> Outcome:
+    return Outcome(letter, False, f"holds no event; {how_to_read(letter.message_id)}")
 
 
 def go_on(
@@ -155,10 +165,51 @@ def go_on(
         if letter not in selection:
             continue
         if dry_run:
-            yield Outcome(letter, reason=f"would go on from {letter.state}")
+            yield Outcome(letter, False, f"would go on from {letter.state}")
             continue
         if begun:
             sleep(1 / per_second)
         reason = resume(executions, letter)
         begun += reason is None
-        yield Outcome(letter, reason=reason or "", goes_on=reason is None)
+        yield Outcome(letter, reason is None, reason or f"goes on from {letter.state}")
+
+
+def write_down(
+    client: Any,
+    logs: Any,
+    audit: Mapping[str, str],
+    selection: Selection,
+    dry_run: bool = False,
+) -> Iterator[Outcome]:
+    """Write the selected events to the audit log that it did not take.
+
+    They are not published again: their flows had them. Each message goes only after the log took
+    its event. Cut off between the two, an event is in the log and in the queue, and counts once.
+
+    Parameters
+    ----------
+    client, logs
+        Boto3 clients ``sqs`` and ``logs``.
+    audit
+        The root module's output ``event_audit``: the log group, and the queue.
+    selection
+        Which messages.
+    dry_run
+        Say what would be written, and write nothing.
+    """
+    selection.check()
+    url = audit["queue_url"]
+    for letter in look(client, UNAUDITED, url, WORK_SECONDS):
+        if letter not in selection:
+            continue
+        event = unaudited(letter)
+        if event is None:
+            yield _without_event(letter)
+        elif dry_run:
+            yield Outcome(letter, False, "would be written to the audit log")
+        elif write(logs, audit["log_group"], event):
+            client.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt)
+            yield Outcome(letter, True, "is written to the audit log")
+        else:
+            reason = "is older than what the audit log takes; 'make discard' takes it out"
+            yield Outcome(letter, False, reason)

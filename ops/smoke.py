@@ -103,6 +103,7 @@ def _forget(aws: Aws, flow: Flow, execution: Execution) -> None:
     """Take the failed lead out of its queue: nobody is to send it again."""
     dead_letters.remove(
         aws.client("sqs"),
+        dead_letters.FAILED,
         flow.failed_queue_url,
         lambda letter: letter.execution == execution.arn,
     )

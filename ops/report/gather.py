@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from ops import dead_letters
+from ops import waiting
 from ops.aws import Aws
 from ops.executions import Execution, Executions
 from ops.flow import Flow
@@ -18,7 +19,9 @@ from ops.report.model import FlowReport, Visit
 WORKERS = 8
 
 
-def gather(aws: Aws, outputs: Mapping[str, Any], since: datetime, most: int) -> list[FlowReport]:
+def gather(
+    aws: Aws, outputs: Mapping[str, Any], since: datetime, most: int, now: datetime
+) -> list[FlowReport]:
     """Return the report of each flow.
 
     Parameters
@@ -31,22 +34,23 @@ def gather(aws: Aws, outputs: Mapping[str, Any], since: datetime, most: int) -> 
         Executions that began before are left out.
     most
         The most executions of a flow; the newest are shown.
+    now
+        The time.
     """
-    return [
-        _flow(aws, Flow.from_outputs(outputs, name), since, most)
-        for name in sorted(outputs["state_machine_arns"])
-    ]
+    return [_flow(aws, flow, since, most, now) for flow in Flow.chosen(outputs, "")]
 
 
-def _flow(aws: Aws, flow: Flow, since: datetime, most: int) -> FlowReport:
+def _flow(aws: Aws, flow: Flow, since: datetime, most: int, now: datetime) -> FlowReport:
     executions = Executions(aws.client("stepfunctions"), flow.state_machine_arn)
-    found = [e for e in executions.newest(most) if e.started >= since]
+    wanted = (e for e in executions.since(since) if e.started >= since)
+    # One more than is shown tells whether there are more.
+    found = list(islice(wanted, most + 1))
 
     def visit(execution: Execution) -> Visit:
         return Visit(execution, executions.history(execution.arn))
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        visits = list(pool.map(visit, found))
-    sqs = aws.client("sqs")
-    letters = [x for queue, url in flow.queues for x in dead_letters.look(sqs, queue, url)]
-    return FlowReport(flow.name, Graph.of(executions.definition()), visits, letters)
+        visits = list(pool.map(visit, found[:most]))
+    graph = Graph.of(executions.definition())
+    letters = waiting.of_flow(aws, flow, now)
+    return FlowReport(flow.name, graph, visits, letters, is_cut=len(found) > most)

@@ -64,12 +64,17 @@ class Durations:
 
 @dataclass(frozen=True)
 class FlowReport:
-    """One flow in the time of the report."""
+    """One flow in the time of the report.
+
+    `is_cut` tells that there were more executions than these visits, which are the newest;
+    `dead_letters` are what waits, stuck executions among them.
+    """
 
     name: str
     graph: Graph
     visits: Sequence[Visit]
     dead_letters: Sequence[DeadLetter]
+    is_cut: bool = False
 
     @property
     def counts(self) -> dict[str, int]:

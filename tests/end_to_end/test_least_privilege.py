@@ -110,9 +110,8 @@ def wrong_rights(platform: Platform, rights: list[Right], tries: dict[Right, Try
 def forget_failures(platform: Platform) -> None:
     """Take what CatchErrors kept out of the queue again: other tests count what is in it."""
     url = platform.flow.failed_queue_url
-    dead_letters.remove(
-        platform.aws.client("sqs"), url, lambda letter: letter.execution == EXECUTION
-    )
+    sqs = platform.aws.client("sqs")
+    dead_letters.remove(sqs, dead_letters.FAILED, url, lambda x: x.execution == EXECUTION)
 
 
 def test_no_role_of_the_platform_has_a_right_to_spare(platform: Platform) -> None:

@@ -11,7 +11,7 @@ from ops import dead_letters
 from ops.events import MAX_BYTES
 from ops.executions import Executions
 from tests.end_to_end.test_registration import new_lead
-from tests.support.platform import Platform, Run
+from tests.support.platform import FLOW, Platform, Run
 
 
 def now() -> str:
@@ -22,7 +22,7 @@ def now() -> str:
 
 def reconciled(platform: Platform, since: str) -> tuple[Run, dict[str, Any]]:
     """Return what ``make reconcile`` says, and the fate of each event by its id."""
-    run = platform.make("-s", "reconcile", f"SINCE={since}", "JSON=yes")
+    run = platform.make("-s", "reconcile", f"FLOW={FLOW}", f"SINCE={since}", "JSON=yes")
     # When it fails, make adds a line of its own.
     report, _ = json.JSONDecoder().raw_decode(run.text[run.text.index("{") :])
     return run, {event["event"]: event for event in report["events"]}
@@ -114,6 +114,7 @@ def test_nothing_is_lost_until_somebody_takes_it_away(platform: Platform) -> Non
 
     removed = dead_letters.remove(
         platform.aws.client("sqs"),
+        dead_letters.FAILED,
         platform.flow.failed_queue_url,
         lambda letter: letter.execution == execution.arn,
     )

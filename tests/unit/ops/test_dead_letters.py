@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crm_registration.catch_errors import handler as catch_errors
-from ops.dead_letters import FAILED, ORIGIN, UNDELIVERED, DeadLetter, look, read, remove
+from ops.dead_letters import FAILED, ORIGIN, UNDELIVERED, DeadLetter, look, remove
 from ops.errors import OperationError
 from ops.events import Publisher
 from ops.redrive import Outcome, Selection, redrive
@@ -141,9 +141,22 @@ def test_a_message_that_nobody_can_read_stays_and_stops_nobody(
 
     outcomes = list(account.redrive(EVERYTHING))
 
-    assert sorted(o.event_id or "" for o in outcomes) == ["", "again-1"]
     [left] = account.look()
     assert left.raw["Body"] == body
+    how = f"'make dead-letters ENV=… MESSAGE={left.message_id}'"
+    assert {(o.goes_on, o.text) for o in outcomes} == {
+        (True, "is on the bus as event again-1"),
+        (False, f"holds no event; read it with {how}"),
+    }
+
+
+def test_what_nobody_can_read_says_how_to_see_it(account: Account) -> None:
+    account.put("poison")
+
+    [letter] = account.look()
+
+    assert letter.error == "Unreadable"
+    assert f"'make dead-letters ENV=… MESSAGE={letter.message_id}'" in letter.cause
 
 
 def test_an_event_that_its_message_has_no_room_for_is_read_from_its_execution(
@@ -156,10 +169,10 @@ def test_an_event_that_its_message_has_no_room_for_is_read_from_its_execution(
 
     outcomes = list(account.redrive(EVERYTHING))
 
-    assert sorted(o.event_id or o.reason for o in outcomes) == [
-        "again-2",
-        "holds no event; look at it with 'show'",
-    ]
+    assert {o.goes_on: o.letter.execution for o in outcomes} == {
+        True: EXECUTION.format(2),
+        False: EXECUTION.format(3),
+    }
     [entry] = account.published
     resources = [f"{ORIGIN}event-1", EXECUTION.format(1), EXECUTION.format(2)]
     assert entry["Resources"] == resources
@@ -208,7 +221,7 @@ def test_a_dry_run_sends_nothing(account: Account) -> None:
 
     [outcome] = account.redrive(EVERYTHING, dry_run=True)
 
-    assert outcome.reason == "would be sent again"
+    assert (outcome.goes_on, outcome.text) == (False, "would be sent again")
     assert account.published == []
     assert len(account.look()) == 1
 
@@ -219,8 +232,8 @@ def test_what_the_bus_refuses_stays(account: Account) -> None:
 
     [outcome] = account.redrive(EVERYTHING)
 
-    assert outcome.event_id is None
-    assert "NotAuthorized" in outcome.reason
+    assert not outcome.goes_on
+    assert "NotAuthorized" in outcome.text
     assert len(account.look()) == 1
 
 
@@ -256,17 +269,14 @@ def test_one_that_comes_while_others_are_sent_is_left_alone(account: Account) ->
     assert len(account.look()) == 1
 
 
-def test_what_is_meant_is_removed(account: Account) -> None:
+def test_what_is_meant_is_removed_and_the_rest_is_in_sight(account: Account) -> None:
     account.put(failed(1))
     account.put(failed(2))
     url = account.urls[FAILED]
 
-    assert remove(account.sqs, url, lambda letter: letter.execution == EXECUTION.format(1)) == 1
+    assert remove(account.sqs, FAILED, url, lambda x: x.execution == EXECUTION.format(1)) == 1
 
-    assert [letter.execution for letter in read(account.sqs, FAILED, url, 0)] in (
-        [EXECUTION.format(2)],
-        [],
-    )
+    assert [letter.execution for letter in account.look()] == [EXECUTION.format(2)]
 
 
 @pytest.mark.parametrize(

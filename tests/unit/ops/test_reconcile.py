@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ops.audit import Accepted, audited
 from ops.dead_letters import FAILED, ORIGIN, DeadLetter
 from ops.errors import OperationError
 from ops.events import SYNTHETIC
@@ -18,12 +19,10 @@ from ops.flow import Flow
 from ops.places import Contents, posts
 from ops.reconcile import (
     SETTLE_SECONDS,
-    Accepted,
     Fate,
     Found,
     Reconciliation,
     Report,
-    audited,
     judge,
     matches,
 )
@@ -405,3 +404,15 @@ def test_what_the_log_did_not_take_was_accepted_all_the_same(
     found = reconciliation.gather(datetime.now(UTC) - timedelta(minutes=1))
 
     assert {event.id for event in found.accepted} == {"a", "d"}
+
+
+def test_a_message_for_the_log_that_nobody_can_read_is_told(
+    environment: Callable[..., Reconciliation], aws: Callable[[str], Any]
+) -> None:
+    url = aws("sqs").get_queue_url(QueueName="audit")["QueueUrl"]
+    reconciliation = environment(StepFunctions(), "a")
+    aws("sqs").send_message(QueueUrl=url, MessageBody="poison")
+
+    found = reconciliation.gather(datetime.now(UTC) - timedelta(minutes=1))
+
+    assert ({event.id for event in found.accepted}, found.unreadable) == ({"a"}, 1)

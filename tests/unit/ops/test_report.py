@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from ops.dead_letters import FAILED, DeadLetter
 from ops.executions import Execution, StateRun, Status
+from ops.report.gather import gather
 from ops.report.graph import Edge, Graph
 from ops.report.masking import MASK, masked
 from ops.report.model import MOST_BARS, FlowReport, Visit, percentile
 from ops.report.page import render
+from ops.stuck import STUCK
 from ops.text import write_privately
+
+if TYPE_CHECKING:
+    from ops.aws import Aws
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DEFINITION: dict[str, Any] = {
@@ -194,6 +202,88 @@ def test_a_dead_letter_comes_with_the_command_that_sends_it_again() -> None:
 
     assert "make redrive ENV=dev FLOW=crm_registration MESSAGE=0123456789abc" in text
     assert "3 h" in text
+
+
+def test_a_page_that_lacks_executions_says_so() -> None:
+    flow = report(visit(1), visit(2))
+
+    assert "more than 2 executions" in page(replace(flow, is_cut=True))
+    assert "more than" not in page(flow)
+
+
+def test_the_cause_of_a_stuck_execution_is_as_personal_as_its_input() -> None:
+    flow = report(letters=(replace(letter("Camila's lead"), queue=STUCK),))
+
+    assert "Camila" not in page(flow)
+    assert "CrmUnavailable" in page(flow)
+    assert "Camila" in page(flow, personal=True)
+
+
+class StepFunctions:
+    """Executions that began a second apart, the newest first; one is stuck."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.operation = ""
+
+    def get_paginator(self, operation: str) -> StepFunctions:
+        self.operation = operation
+        return self
+
+    def paginate(self, statusFilter: str = "", **_: Any) -> list[dict[str, Any]]:  # noqa: N803  boto3's
+        if self.operation == "get_execution_history":
+            entered = {
+                "id": 1,
+                "type": "TaskStateEntered",
+                "timestamp": NOW,
+                "stateEnteredEventDetails": {"name": "CatchErrors", "input": "{}"},
+            }
+            return [{"events": [entered]}]
+        numbers = {"": range(self.count), "ABORTED": [0]}.get(statusFilter, [])
+        return [{"executions": [self.execution(number) for number in numbers]}]
+
+    def execution(self, number: int) -> dict[str, Any]:
+        began = NOW - timedelta(seconds=number)
+        return {
+            "executionArn": f"arn:{number}",
+            "name": f"execution-{number}",
+            "status": "SUCCEEDED" if number else "ABORTED",
+            "startDate": began,
+            "stopDate": began,
+        }
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803  boto3's
+        number = int(executionArn.partition(":")[2])
+        return {**self.execution(number), "input": json.dumps(EVENT)}
+
+    def describe_state_machine(self, **_: Any) -> dict[str, Any]:
+        return {"definition": json.dumps(DEFINITION)}
+
+
+@pytest.mark.parametrize(("most", "is_cut"), [(2, True), (3, False)])
+def test_the_newest_are_gathered_and_what_is_stuck_beside_the_dead_letters(
+    aws: Callable[[str], Any], most: int, is_cut: bool
+) -> None:
+    urls = [aws("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("failed", "other")]
+    machine = StepFunctions(4)
+    outputs = {
+        "event_bus_name": "bus",
+        "event_rule_names": {"flow": "rule"},
+        "state_machine_arns": {"flow": "arn:machine"},
+        "failed_queue_urls": {"flow": urls[0]},
+        "undelivered_queue_urls": {"flow": urls[1]},
+    }
+    environment = SimpleNamespace(
+        client=lambda service: machine if service == "stepfunctions" else aws(service)
+    )
+    # One second too early for the oldest of them.
+    since = NOW - timedelta(seconds=2)
+
+    [flow] = gather(cast("Aws", environment), outputs, since, most, NOW)
+
+    assert [v.execution.name for v in flow.visits] == [f"execution-{n}" for n in range(most)]
+    assert flow.is_cut is is_cut
+    assert [(x.queue, x.message_id) for x in flow.dead_letters] == [(STUCK, "execution-0")]
 
 
 def test_nothing_of_an_event_becomes_markup() -> None:

@@ -124,12 +124,12 @@ def test_it_goes_on_unless_it_cannot_or_is_not_meant(stubber: Stubber) -> None:
 
     def attempt(selection: Selection, dry_run: bool = False) -> list[tuple[bool, str]]:
         outcomes = go_on(executions, [letter], selection, 10, dry_run)
-        return [(outcome.goes_on, outcome.reason) for outcome in outcomes]
+        return [(outcome.goes_on, outcome.text) for outcome in outcomes]
 
     assert attempt(Selection(state="CatchErrors")) == []
     assert attempt(Selection(state="CreateClient"), dry_run=True) == [
         (False, "would go on from CreateClient")
     ]
-    assert attempt(Selection(message="on")) == [(True, "")]
+    assert attempt(Selection(message="on")) == [(True, "goes on from CreateClient")]
     assert attempt(Selection(everything=True)) == [(False, "cannot go on: too long ago")]
     stubber.assert_no_pending_responses()

@@ -1,0 +1,23 @@
+"""What waits of a flow to be sent again, or to go on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ops import stuck
+from ops.aws import Aws
+from ops.dead_letters import DeadLetter, look, whole
+from ops.executions import Executions
+from ops.flow import Flow
+
+
+def of_flow(aws: Aws, flow: Flow, now: datetime) -> list[DeadLetter]:
+    """Return the messages of a flow's queues, and the executions of it that are stuck."""
+    sqs = aws.client("sqs")
+    executions = Executions(aws.client("stepfunctions"), flow.state_machine_arn)
+    letters = [
+        whole(letter, executions.event)
+        for queue, url in flow.queues
+        for letter in look(sqs, queue, url)
+    ]
+    return letters + list(stuck.find(executions, now, {x.execution for x in letters}))

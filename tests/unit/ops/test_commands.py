@@ -1,0 +1,168 @@
+"""The commands of what waits and of what was lost see every flow, or the one that is named."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from ops import cli
+from ops.context import Context
+from ops.errors import OperationError
+
+GROUP = "/aws/events/bus-audit"
+ONE, OTHER = "order_intake", "order_returns"
+ROLE = "arn:aws:iam::123456789012:role/machine"
+
+
+@dataclass
+class Environment:
+    """Two flows of an environment of moto, and the commands that an operator types there."""
+
+    client: Callable[[str], Any]
+    outputs: dict[str, Any]
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(cli.app, list(arguments))
+
+    def accepted(self, flow: str) -> None:
+        """Have the audit log tell of an event of a flow, of which there is nothing else."""
+        line = {"id": f"event-of-{flow}", "source": flow, "detail_type": "d", "resources": "[]"}
+        at = datetime.now(UTC) - timedelta(minutes=10)
+        self.client("logs").put_log_events(
+            logGroupName=GROUP,
+            logStreamName="one",
+            logEvents=[{"timestamp": int(at.timestamp() * 1000), "message": json.dumps(line)}],
+        )
+
+    def queued(self, url: str, body: str | None = None) -> str:
+        """Put an undelivered event, or something else, into a queue; return its message's id."""
+        event = {"id": "event", "source": ONE, "detail-type": "d", "detail": {}}
+        answer = self.client("sqs").send_message(
+            QueueUrl=url, MessageBody=body or json.dumps(event)
+        )
+        identifier: str = answer["MessageId"]
+        return identifier
+
+    def count(self, url: str) -> int:
+        """Return how many messages a queue holds."""
+        name = "ApproximateNumberOfMessages"
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
+
+@pytest.fixture
+def environment(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Environment:
+    def queue(name: str) -> str:
+        url: str = aws("sqs").create_queue(QueueName=name)["QueueUrl"]
+        return url
+
+    def machine(flow: str) -> str:
+        answer = aws("stepfunctions").create_state_machine(name=flow, definition="{}", roleArn=ROLE)
+        arn: str = answer["stateMachineArn"]
+        return arn
+
+    aws("events").create_event_bus(Name="bus")
+    for flow in (ONE, OTHER):
+        pattern = json.dumps({"source": [flow]})
+        aws("events").put_rule(Name=flow, EventBusName="bus", EventPattern=pattern)
+    aws("logs").create_log_group(logGroupName=GROUP)
+    aws("logs").create_log_stream(logGroupName=GROUP, logStreamName="one")
+    outputs = {
+        "event_bus_name": "bus",
+        "event_rule_names": {flow: flow for flow in (ONE, OTHER)},
+        "state_machine_arns": {flow: machine(flow) for flow in (ONE, OTHER)},
+        "failed_queue_urls": {flow: queue(f"{flow}-failed") for flow in (ONE, OTHER)},
+        "undelivered_queue_urls": {flow: queue(f"{flow}-undelivered") for flow in (ONE, OTHER)},
+        "event_audit": {"log_group": GROUP, "queue_url": queue("audit")},
+    }
+    context = SimpleNamespace(
+        aws=SimpleNamespace(client=aws), terraform=SimpleNamespace(outputs=lambda: outputs)
+    )
+    monkeypatch.setattr(Context, "reachable", lambda _: context)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    return Environment(aws, outputs)
+
+
+def test_what_any_flow_lost_is_told(environment: Environment) -> None:
+    environment.accepted(OTHER)
+
+    every, one = environment.run("reconcile"), environment.run("reconcile", "--flow", ONE)
+    other = environment.run("reconcile", "--flow", OTHER)
+
+    assert (every.exit_code, one.exit_code, other.exit_code) == (1, 0, 1)
+    first, second = every.output.split(OTHER, maxsplit=1)
+    assert ONE in first
+    assert "0 accepted" in first
+    assert "1 lost" in second
+
+
+def test_a_machine_reads_the_reports_by_flow_or_that_of_one(environment: Environment) -> None:
+    environment.accepted(OTHER)
+
+    every = json.loads(environment.run("reconcile", "--json", "yes").output)
+    one = json.loads(environment.run("reconcile", "--json", "yes", "--flow", OTHER).output)
+
+    assert {name: report["lost"] for name, report in every.items()} == {ONE: 0, OTHER: 1}
+    assert one == every[OTHER]
+
+
+def test_each_queue_is_listed_below_its_flow_and_that_of_the_audit_log(
+    environment: Environment,
+) -> None:
+    ids = [
+        environment.queued(environment.outputs["failed_queue_urls"][ONE], "poison"),
+        environment.queued(environment.outputs["undelivered_queue_urls"][OTHER]),
+        environment.queued(environment.outputs["event_audit"]["queue_url"]),
+    ]
+
+    every = environment.run("dead-letters").output
+    other = environment.run("dead-letters", "--flow", OTHER).output
+    last = environment.run("dead-letters", "--message", ids[2]).output
+
+    seen = [every.index(text) for text in (ONE, ids[0][:13], OTHER, ids[1][:13])]
+    seen += [every.index(text) for text in ("audit log", ids[2][:13])]
+    assert seen == sorted(seen)
+    assert [x[:13] in other for x in ids] == [False, True, False]
+    assert json.loads(last)["id"] == "event"
+
+
+def test_what_is_selected_goes_on_in_every_flow_or_in_one(environment: Environment) -> None:
+    undelivered = environment.outputs["undelivered_queue_urls"]
+    audit = environment.outputs["event_audit"]["queue_url"]
+    for url in (*undelivered.values(), audit):
+        environment.queued(url)
+
+    one = environment.run("redrive", "--state", "EventBridge", "--flow", ONE)
+    assert [environment.count(url) for url in (*undelivered.values(), audit)] == [0, 1, 1]
+    every = environment.run("redrive", "--state", "EventBridge")
+
+    assert "1 sent again, 0 left" in one.output
+    assert "2 sent again, 0 left" in every.output
+    assert [environment.count(url) for url in (*undelivered.values(), audit)] == [0, 0, 0]
+    assert isinstance(environment.run("redrive").exception, OperationError)
+
+
+def test_a_message_is_taken_out_when_its_operator_agrees(environment: Environment) -> None:
+    url = environment.outputs["failed_queue_urls"][OTHER]
+    message, kept = environment.queued(url, "poison"), environment.queued(url)
+
+    asked = environment.run("discard", "--message", message)
+    assert isinstance(asked.exception, OperationError)
+    assert "CONFIRM=yes" in asked.exception.mend
+    assert environment.count(url) == 2
+    unknown = environment.run("discard", "--message", "unknown", "--confirm", "yes")
+    assert isinstance(unknown.exception, OperationError)
+    taken = environment.run("discard", "--message", message[:13], "--confirm", "yes")
+
+    assert taken.exit_code == 0
+    assert f"{message} is taken out" in taken.output
+    left = environment.run("dead-letters", "--flow", OTHER).output
+    assert (message[:13] in left, kept[:13] in left) == (False, True)
