@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -461,6 +462,8 @@ def _ask_unless(confirm: str) -> deploying.Confirm:
 
 def main() -> None:
     """Run the command line; every problem is one sentence and its mend, never a traceback."""
+    # Whoever ends this process wants it to clear up after itself, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except (OperationError, *AWS_ERRORS) as error:

@@ -16,6 +16,7 @@ from typing import Any
 from ops.aws import Aws
 from ops.environments import Environment
 from ops.errors import OperationError
+from ops.interrupts import started
 from ops.local.certificates import AUTHORITY
 from ops.prepare import terraform_cli_config
 from ops.settings import (
@@ -155,10 +156,11 @@ class Terraform:
             command.append(f"-out={file}")
         if not console.is_terminal:
             command.append("-no-color")
-        result = subprocess.run(command, cwd=ROOT, env=self.process_environment(), check=False)
-        if result.returncode not in (0, 2):
+        with started(command, cwd=ROOT, env=self.process_environment()) as process:
+            code = process.wait()
+        if code not in (0, 2):
             raise OperationError("Terraform could not plan.", "Mend what it says above.")
-        return result.returncode == 2
+        return code == 2
 
     def apply_plan(self, file: Path, progress: Progress) -> str:
         """Apply a plan that was kept in a file, and return the summary of what changed."""
@@ -289,48 +291,35 @@ class Terraform:
 
     def _run(self, folder: Path, *arguments: str) -> str:
         self._data_folder.mkdir(parents=True, exist_ok=True)
-        result = subprocess.run(
-            ["terraform", *arguments],  # noqa: S607  wherever the user has it
+        with started(
+            ["terraform", *arguments],
             cwd=folder,
             env=self._environment_for(folder),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode != 0:
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            output, words = process.communicate()
+        if process.returncode != 0:
             raise OperationError(
-                f"'terraform {arguments[0]}' failed in {folder}:\n{result.stderr.strip()}",
+                f"'terraform {arguments[0]}' failed in {folder}:\n{words.strip()}",
                 "Mend what Terraform says above and type the command again.",
             )
-        return result.stdout
+        return output
 
     def _run_json(self, folder: Path, progress: Progress, *arguments: str) -> str:
         """Run a command that reports its progress as JSON lines; return its closing summary."""
-        process = subprocess.Popen(
-            [  # noqa: S607
-                "terraform",
-                arguments[0],
-                "-json",
-                "-input=false",
-                f"-parallelism={PARALLELISM}",
-                *arguments[1:],
-            ],
+        command = ["terraform", arguments[0], "-json", "-input=false"]
+        reader = TerraformReader(progress)
+        with started(
+            [*command, f"-parallelism={PARALLELISM}", *arguments[1:]],
             cwd=folder,
             env=self._environment_for(folder),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-        )
-        reader = TerraformReader(progress)
-        try:
+        ) as process:
             for line in process.stdout or ():
                 reader.read(line)
-        except BaseException:
-            # Terraform finishes what is under way and gives the lock back.
-            process.terminate()
-            process.wait()
-            raise
-        if process.wait() != 0:
+        if process.returncode != 0:
             raise OperationError(
                 f"'terraform {arguments[0]}' failed in {folder}:\n{reader.problems()}",
                 "Mend what Terraform says above and type the command again.",

@@ -1,0 +1,83 @@
+"""Run a program that must not be cut off: an interruption reaches it once, then it has time."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from ops.terminal import console
+
+#: Ctrl-C, the end that another program asks for, and a terminal that was closed.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start a program and wait for its end; the first signal to this process goes on to it, once.
+
+    The program is in a session of its own, since a terminal sends Ctrl-C to all that is in its
+    own. Terraform takes a second signal for the wish to exit at once, and leaves its lock behind.
+
+    Parameters
+    ----------
+    command
+        The program and its arguments.
+    options
+        What else `subprocess.Popen` takes.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After a signal, when the program has ended.
+    """
+    process: subprocess.Popen[str] | None = None
+    asked = passed_on = False
+
+    def pass_on() -> None:
+        nonlocal passed_on
+        if process is not None and not passed_on:
+            passed_on = True
+            process.send_signal(signal.SIGINT)
+
+    def interrupt(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        pass_on()
+        # The terminal may be what has gone.
+        with suppress(OSError):
+            console.print(f"  {command[0]} finishes what is under way; wait for its end.")
+
+    with _handled_by(interrupt):
+        process = subprocess.Popen(command, start_new_session=True, text=True, **options)
+        if asked:
+            pass_on()
+        try:
+            yield process
+        except BaseException:
+            pass_on()
+            # Not wait(): it could not end while nobody reads what it writes.
+            process.communicate()
+            raise
+        process.wait()
+    if asked:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _handled_by(handler: Any) -> Iterator[None]:
+    """Handle the signals, but those that this process is to ignore, as under nohup."""
+    # Python lets the main thread alone have handlers, and no other is interrupted.
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in (SIGNALS if is_main else ())}
+    taken = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
+    for number in taken:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, old in taken.items():
+            signal.signal(number, old)

@@ -1,0 +1,105 @@
+"""What reaches Terraform when its operator interrupts: one signal, and the time to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops.interrupts import started
+from ops.settings import REPOSITORY
+from tests.support.platform import wait_for
+
+#: Notes its signals; as Terraform does, it exits at once on the second.
+PROGRAM = f"""#!{sys.executable}
+import os, signal, sys, time
+from pathlib import Path
+if sys.argv[1] == "init":
+    sys.exit()
+log = Path(__file__).with_name("log")
+signals = []
+def take(number, _):
+    signals.append(number)
+    if len(signals) == 2:
+        os._exit(1)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, take)
+log.write_text("started")
+while not signals:
+    time.sleep(0.01)
+time.sleep(0.5)
+# More than fits into a pipe that nobody reads.
+print("x" * 1_000_000)
+log.write_text(f"ended after {{len(signals)}} of {{signal.Signals(signals[0]).name}}")
+"""
+OPERATOR = """
+import sys
+from pathlib import Path
+from ops import cli
+from ops.aws import Aws
+from ops.settings import LocalSettings, Ports
+from ops.terraform import Terraform
+settings = LocalSettings(Path(sys.argv[1]), Ports(4566, 33306))
+terraform = Terraform("local", settings, Aws("local", settings))
+calls = {"apply": lambda: terraform.apply(print), "plan": terraform.plan, "show": terraform.outputs}
+cli.app = calls[sys.argv[2]]
+cli.main()
+"""
+
+
+def twice_to_the_terminal(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def to_the_command(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+
+
+@pytest.mark.parametrize(
+    ("command", "interrupt"),
+    [
+        ("apply", twice_to_the_terminal),
+        ("plan", twice_to_the_terminal),
+        ("show", to_the_command),
+        ("plan", to_the_command),
+    ],
+)
+def test_terraform_gets_one_signal_and_is_waited_for(
+    tmp_path: Path, command: str, interrupt: Callable[[subprocess.Popen[str]], None]
+) -> None:
+    program, log = tmp_path / "bin" / "terraform", tmp_path / "bin" / "log"
+    program.parent.mkdir()
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    operator = subprocess.Popen(
+        [sys.executable, "-c", OPERATOR, str(tmp_path), command],
+        cwd=REPOSITORY,
+        env={**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(log.exists, "Terraform's start", 20)
+
+    interrupt(operator)
+
+    output, _ = operator.communicate(timeout=30)
+    assert log.read_text() == "ended after 1 of SIGINT"
+    assert operator.returncode == 130
+    assert "terraform finishes what is under way" in output
+
+
+def test_an_error_while_a_program_runs_does_not_leave_it_behind(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="unforeseen"),
+        started(["sleep", "60"], cwd=tmp_path) as process,
+    ):
+        raise ValueError("unforeseen")
+
+    assert process.returncode == -signal.SIGINT
