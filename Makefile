@@ -79,7 +79,7 @@ bootstrap: setup-ops ## Make what an account has before the platform, or change 
 release: setup-ops package ## Put the packages into an environment's artifact bucket: make release ENV=dev
 	@$(OPS) release --env $(ENV)
 
-plan: setup-ops package ## Show what Terraform would change (exit code 2 when anything)
+plan: setup-ops package ## Show what Terraform would change (fails when anything)
 	@$(OPS) plan --env $(ENV) --release "$(RELEASE)"
 
 apply: setup-ops package ## Apply Terraform: make apply ENV=dev
@@ -94,7 +94,7 @@ promote: setup-ops ## Bring a release to the next environment: make promote FROM
 rollback: setup-ops ## Return to the release before: make rollback ENV=prd [RELEASE=digest] [CONFIRM=yes]
 	@$(OPS) rollback --env $(ENV) --release "$(RELEASE)" --confirm "$(CONFIRM)"
 
-drift: setup-ops ## Name what differs between code and cloud (exit code 2 when anything)
+drift: setup-ops ## Name what differs between code and cloud (fails when anything)
 	@$(OPS) drift --env $(ENV)
 
 sign-in: setup-ops ## In a job of GitHub, take on a role: make sign-in ENV=dev ROLE=deploy
@@ -103,8 +103,8 @@ sign-in: setup-ops ## In a job of GitHub, take on a role: make sign-in ENV=dev R
 plan-comment: setup-ops package ## Put the plan beneath a pull request: make plan-comment ENV=dev PULL_REQUEST=7
 	@$(OPS) plan-comment --env $(ENV) --pull-request "$(PULL_REQUEST)"
 
-destroy: setup-ops package ## Destroy everything that Terraform made, but the bootstrap's buckets
-	@$(OPS) destroy --env $(ENV)
+destroy: setup-ops package ## Destroy everything that Terraform made, but the bootstrap's buckets: make destroy ENV=dev [CONFIRM=yes]
+	@$(OPS) destroy --env $(ENV) --confirm "$(CONFIRM)"
 
 ## --- check ----------------------------------------------------------------
 

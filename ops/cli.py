@@ -60,7 +60,9 @@ FlowsOption = Annotated[str, typer.Option("--flow", help="One flow, instead of a
 ReleaseOption = Annotated[
     str, typer.Option(help="A release's digest, instead of the one that was built or runs.")
 ]
-ConfirmOption = Annotated[str, typer.Option(help="'yes' agrees without being asked.")]
+ConfirmOption = Annotated[
+    str, typer.Option(help="'yes', or the environment's name, agrees without being asked.")
+]
 DEFAULT_FLOW = "crm_registration"
 #: Beside the flows: events that its own rule could not write to it.
 AUDIT_LOG = "audit log"
@@ -120,9 +122,12 @@ def apply(environment: EnvironmentOption = LOCAL, release: ReleaseOption = "") -
 
 
 @app.command()
-def destroy(environment: EnvironmentOption = LOCAL) -> None:
+def destroy(environment: EnvironmentOption = LOCAL, confirm: ConfirmOption = "") -> None:
     """Destroy everything that Terraform made, but what the bootstrap made."""
-    deploying.destroy(Context.reachable(environment).deployment)
+    deployment = Context.reachable(environment).deployment
+    if environment != LOCAL:
+        _ask_unless(confirm, "destroy")(environment)
+    deploying.destroy(deployment)
 
 
 @app.command()
@@ -440,22 +445,24 @@ def new_flow(name: Annotated[str, typer.Argument(help="Its name, such as order_i
     )
 
 
-def _ask_unless(confirm: str) -> deploying.Confirm:
+def _ask_unless(confirm: str, verb: str = "change") -> deploying.Confirm:
     """Return what asks an operator, or takes the answer that was given beforehand."""
 
     def ask(environment: str) -> None:
-        if confirm == "yes":
+        if confirm in ("yes", environment):
             return
         # What runs in production is changed by nobody's mere habit of typing 'yes'.
         wanted = environment if environment == STAGES[-1] else "yes"
         if not sys.stdin.isatty():
             raise OperationError(
-                f"Nobody can be asked whether '{environment}' is to be changed; it was not.",
+                f"Nobody can be asked whether to {verb} '{environment}'; nothing was done.",
                 "Type CONFIRM=yes beside the command.",
             )
-        given = console.input(f"\nChange '{environment}'? Type [bold]{wanted}[/bold]: ")
+        given = console.input(
+            f"\n{verb.capitalize()} '{environment}'? Type [bold]{wanted}[/bold]: "
+        )
         if given.strip() != wanted:
-            raise OperationError(f"'{environment}' was not changed.", f"It takes '{wanted}'.")
+            raise OperationError(f"'{environment}' was left as it is.", f"It takes '{wanted}'.")
 
     return ask
 

@@ -245,7 +245,7 @@ def test_code_that_somebody_changed_by_hand_is_found(accounts: Accounts) -> None
     promote = accounts.make("promote", "FROM=dev", "TO=qa", "CONFIRM=yes")
     client.update_alias(FunctionName=name, Name="live", FunctionVersion=before)
 
-    assert drift.code == 2
+    assert drift.code != 0
     assert f"{name} runs code with SHA-256" in drift.text
     assert promote.code != 0
     assert "does not run the bytes of release" in promote.text
@@ -290,8 +290,15 @@ def test_what_is_destroyed_leaves_nothing(accounts: Accounts) -> None:
         ApplyImmediately=True,
     )
 
+    unasked = accounts.make("destroy", "ENV=prd")
+    assert unasked.code != 0
+    assert "Type CONFIRM=yes" in unasked.text
+
+    def destroy(name: str) -> Run:
+        return accounts.make("destroy", f"ENV={name}", "CONFIRM=yes")
+
     with ThreadPoolExecutor() as pool:
-        for run in pool.map(lambda name: accounts.make("destroy", f"ENV={name}"), STAGES):
+        for run in pool.map(destroy, STAGES):
             assert run.code == 0, run.text
 
     for name in STAGES:

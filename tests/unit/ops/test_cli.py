@@ -1,0 +1,82 @@
+"""What the commands ask, and how they end."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from ops import cli, deploy
+from ops.context import Context
+from ops.errors import OperationError
+from ops.settings import REPOSITORY
+from ops.terminal import console
+
+
+@pytest.fixture
+def destroyed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the environments that are destroyed; none is there to be reached."""
+    found: list[str] = []
+    monkeypatch.setattr(Context, "reachable", lambda name: SimpleNamespace(deployment=name))
+    monkeypatch.setattr(deploy, "destroy", found.append)
+    return found
+
+
+@pytest.mark.parametrize("name", ["dev", "qa", "prd"])
+def test_nothing_is_destroyed_when_nobody_can_be_asked(destroyed: list[str], name: str) -> None:
+    result = CliRunner().invoke(cli.app, ["destroy", "--env", name])
+
+    assert isinstance(result.exception, OperationError)
+    assert f"whether to destroy '{name}'" in result.exception.problem
+    assert destroyed == []
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "is_destroyed"),
+    [("dev", "yes", True), ("dev", "", False), ("prd", "yes", False), ("prd", "prd", True)],
+)
+def test_prd_is_destroyed_when_its_name_is_typed(
+    destroyed: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    answer: str,
+    is_destroyed: bool,
+) -> None:
+    monkeypatch.setattr(cli, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr(console, "input", lambda _: answer)
+
+    CliRunner().invoke(cli.app, ["destroy", "--env", name])
+
+    assert destroyed == ([name] if is_destroyed else [])
+
+
+@pytest.mark.parametrize("confirm", ["yes", "prd"])
+def test_a_pipeline_agrees_beforehand(destroyed: list[str], confirm: str) -> None:
+    CliRunner().invoke(cli.app, ["destroy", "--env", "prd", "--confirm", confirm])
+
+    assert destroyed == ["prd"]
+
+
+def test_the_local_environment_is_destroyed_unasked(destroyed: list[str]) -> None:
+    CliRunner().invoke(cli.app, ["destroy"])
+
+    assert destroyed == ["local"]
+
+
+@pytest.mark.parametrize(("found", "code"), [([], 0), (["a queue would be changed"], 2)])
+def test_drift_tells_a_difference_from_a_failure(
+    monkeypatch: pytest.MonkeyPatch, found: list[str], code: int
+) -> None:
+    monkeypatch.setattr(Context, "reachable", lambda _: SimpleNamespace(deployment=None))
+    monkeypatch.setattr(deploy, "drift", lambda _: found)
+
+    assert CliRunner().invoke(cli.app, ["drift", "--env", "dev"]).exit_code == code
+
+
+def test_no_target_promises_an_exit_code_that_make_does_not_pass_on() -> None:
+    targets = re.findall(r"^[a-z-]+:.*## (.*)", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+
+    assert len(targets) > 30
+    assert [target for target in targets if "exit code" in target] == []
