@@ -495,7 +495,7 @@ def run_all(todo: dict[str, Callable[[], bool]]) -> None:
             if error is not None:
                 failures.append(error)
             elif future.result():
-                print(f"✓ {title} ({time.monotonic() - started:.1f} s)", flush=True)
+                _say(f"✓ {title} ({time.monotonic() - started:.1f} s)")
     if failures:
         raise SetupError("\n".join(map(str, failures))) from failures[0]
 
@@ -523,7 +523,12 @@ class _heartbeat:  # noqa: N801  used as a function is
             wait = HEARTBEAT_SECONDS
             if waiting := ", ".join(self._running):
                 seconds = time.monotonic() - self._started
-                print(f"  … set up {waiting} ({seconds:.0f} s)", flush=True)
+                _say(f"  … set up {waiting} ({seconds:.0f} s)")
+
+
+def _say(line: str) -> None:
+    """Tell how it goes, apart from what the command that follows prints for other programs."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _run(command: list[str], mend: str) -> str:
