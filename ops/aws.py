@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: The emulator's root user: an account is chosen by its number as the key.
 EMULATOR_SECRET = "test"  # noqa: S105  well known, good on loopback only
 
+#: What would go before a profile that is named in the environment, too.
+KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
 #: Calls are repeated by boto3 itself; no call of an operator's command may hang.
 CLIENT_CONFIG = Config(
     connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 4}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shlex
 import signal
 import sys
@@ -25,7 +26,7 @@ from ops import reconcile as reconciling
 from ops import redrive as redriving
 from ops import send as sending
 from ops import watch as watching
-from ops.aws import AWS_ERRORS, as_operation_error
+from ops.aws import AWS_ERRORS, KEY_VARIABLES, as_operation_error
 from ops.checks import check_terraform, scan_terraform
 from ops.context import Context
 from ops.docs import draw
@@ -405,6 +406,11 @@ def env(environment: EnvironmentOption = LOCAL) -> None:
     """Print shell lines that let terraform, aws and other tools reach the environment."""
     context = Context(environment)
     variables = context.aws.variables()
+    if context.aws.emulated:
+        around = (name for name in settings.NO_PROXY_VARIABLES if name in os.environ)
+        variables |= {name: os.environ[name] for name in around}
+    elif variables:
+        print(f"unset {' '.join(KEY_VARIABLES)}")
     configuration = context.terraform.process_environment().get("TF_CLI_CONFIG_FILE")
     if configuration:
         variables["TF_CLI_CONFIG_FILE"] = configuration
@@ -471,6 +477,7 @@ def main() -> None:
     """Run the command line; every problem is one sentence and its mend, never a traceback."""
     # Whoever ends this process wants it to clear up after itself, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings.go_around_proxies(os.environ)
     try:
         app()
     except (OperationError, *AWS_ERRORS) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +28,9 @@ EMULATOR_PORT_VARIABLE = "FLOWBRIDGE_EMULATOR_PORT"
 DATABASE_PORT_VARIABLE = "FLOWBRIDGE_DATABASE_PORT"
 EMULATED_VARIABLE = "FLOWBRIDGE_EMULATED"
 PORTS_FILE = "ports.json"
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
+#: Some programs read one of the two, some the other.
+NO_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,22 @@ def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
             f"Set {EMULATOR_PORT_VARIABLE} or {DATABASE_PORT_VARIABLE} to another port.",
         )
     return LocalSettings(folder, ports, emulated=_yes(environment, EMULATED_VARIABLE))
+
+
+def go_around_proxies(environment: MutableMapping[str, str]) -> None:
+    """Have calls of this computer go around a proxy, if there is one; other calls are left to it.
+
+    boto3, urllib and the local functions would ask the proxy for the emulator.
+    """
+    names = [name for variable in PROXY_VARIABLES for name in (variable, variable.upper())]
+    if not any(environment.get(name) for name in names):
+        return
+    known = next(filter(None, map(environment.get, NO_PROXY_VARIABLES)), "")
+    for name in NO_PROXY_VARIABLES:
+        hosts = [host.strip() for host in (environment.get(name) or known).split(",")]
+        if "*" not in hosts:
+            missing = [host for host in (LOOPBACK, "localhost") if host not in hosts]
+            environment[name] = ",".join([*filter(None, hosts), *missing])
 
 
 def _recorded_ports(file: Path) -> Ports:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.aws import Aws
+from ops.aws import KEY_VARIABLES, Aws
 from ops.environments import Environment
 from ops.errors import OperationError
 from ops.interrupts import started
@@ -224,6 +224,10 @@ class Terraform:
             if not (self._aws.emulated and name.startswith("AWS_"))
         }
         variables |= self._aws.variables()
+        if "AWS_PROFILE" in self._aws.variables():
+            # Keys go before a profile: Terraform would work in another account than ops looks at.
+            for name in KEY_VARIABLES:
+                variables.pop(name, None)
         variables |= {
             "TF_IN_AUTOMATION": "1",
             "TF_DATA_DIR": str(self._data_folder),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
+from ops import cli
 from ops.errors import OperationError
-from ops.settings import LocalSettings, Ports, load
+from ops.local.environment import LocalEnvironment
+from ops.settings import LocalSettings, Ports, go_around_proxies, load
 
 
 def test_defaults() -> None:
@@ -46,3 +50,48 @@ def test_a_broken_record_says_what_to_do(tmp_path: Path) -> None:
         load({"FLOWBRIDGE_FOLDER": str(tmp_path)})
 
     assert caught.value.mend == "Delete it."
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, "127.0.0.1,localhost"),
+        ({"NO_PROXY": ".corp, localhost"}, ".corp,localhost,127.0.0.1"),
+        ({"no_proxy": ".corp"}, ".corp,127.0.0.1,localhost"),
+        ({"NO_PROXY": "*"}, "*"),
+    ],
+)
+def test_a_proxy_is_not_asked_for_this_computer(before: dict[str, str], after: str) -> None:
+    environment = {"HTTP_PROXY": "http://proxy:3128", **before}
+
+    go_around_proxies(environment)
+
+    for name in ("no_proxy", "NO_PROXY"):
+        assert environment.get(name) == (None if after == "*" and name not in before else after)
+
+
+def test_without_a_proxy_nothing_changes() -> None:
+    environment = {"NO_PROXY": ".corp"}
+
+    go_around_proxies(environment)
+
+    assert environment == {"NO_PROXY": ".corp"}
+
+
+def test_the_emulator_is_reached_behind_a_proxy(
+    httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        # Set first, so that it is taken back.
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    httpserver.expect_request("/_ministack/health").respond_with_data("")
+    local = LocalEnvironment(LocalSettings(tmp_path, Ports(httpserver.port, 1)))
+    found: list[bool] = []
+    monkeypatch.setattr(cli, "app", lambda: found.append(local.status()["emulator"]))
+
+    assert not local.status()["emulator"]
+    cli.main()
+
+    assert found == [True]

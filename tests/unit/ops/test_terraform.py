@@ -106,5 +106,27 @@ def test_an_operators_own_credentials_do_not_reach_the_emulator(
     assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5001"
 
 
+def test_terraform_works_in_the_account_that_was_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+    keys = {"AWS_ACCESS_KEY_ID": "other", "AWS_SECRET_ACCESS_KEY": "x", "AWS_SESSION_TOKEN": "y"}
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    settings = LocalSettings(tmp_path, Ports(5001, 5002))
+
+    def variables() -> dict[str, str]:
+        return Terraform("dev", settings, Aws("dev", settings)).process_environment()
+
+    credentials.write_text("")
+    assert keys.items() <= variables().items()
+    credentials.write_text("[flowbridge-dev]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    found = variables()
+
+    assert found["AWS_PROFILE"] == "flowbridge-dev"
+    assert keys.keys() & found.keys() == set()
+
+
 def test_the_environments_are_those_that_have_files() -> None:
     assert {"local", "dev"} <= set(names())
