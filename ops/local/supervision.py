@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from configparser import RawConfigParser
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -168,12 +169,13 @@ def _quoted(word: str) -> str:
 def _running(pid_file: Path, word: str) -> psutil.Process | None:
     """Return the process that a file names, if it runs and its command line holds `word`.
 
-    The word guards against a number that another program got since.
+    The word guards against a number that another program got since, another user's too, of which
+    some systems tell nothing.
     """
     try:
         process = psutil.Process(int(pid_file.read_text()))
         running = process.status() != psutil.STATUS_ZOMBIE and word in " ".join(process.cmdline())
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+    except (FileNotFoundError, ValueError, psutil.Error):
         return None
     return process if running else None
 
@@ -193,7 +195,8 @@ def end(pid_file: Path, word: str) -> bool:
     """
     process = _running(pid_file, word)
     if process is not None:
-        process.terminate()
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
         # Not process.wait(): that also waits until the system has cleared the ended process away.
         while _running(pid_file, word) is not None:
