@@ -68,7 +68,7 @@ class CRMService:
         CrmRejected
             When the API refuses for good: 4xx, or a redirect (the key goes nowhere else).
         CrmUnavailable
-            When it may work later: 408, 425, 429, 5xx, no connection, no answer in time, an
+            When it may work later: 403, 408, 425, 429, 5xx, no connection, no answer in time, an
             answer that is not the API's, no API key to be had at the moment.
         InvalidLead
             When the lead lacks a field of the endpoint.
@@ -89,7 +89,8 @@ class CRMService:
         status = response.status_code
         # The API's messages hold no personal data.
         message = f"{endpoint} answered {status}: {told(_json(response).get('message'))}"
-        if may_work_later(status):
+        # API Gateway takes a new key some time after it was made.
+        if status == FORBIDDEN or may_work_later(status):
             raise CrmUnavailable(message)
         if status >= 300:
             raise CrmRejected(message)

@@ -7,6 +7,7 @@
   ``DescribeStateMachine`` does not know of tracing: every plan would find differences.
 - Policies are enforced, but some of the keys that their conditions read are missing in a request:
   the header of a conditional write, and the permissions boundary of the role that a call is about.
+  Who starts an alias of a state machine is asked for the right on that, not on the machine.
 - A VPC endpoint forgets its policy, its security groups and whether its service's own name leads to
   it, and a flow log its role, its interval and its tags: every plan would find differences.
 - There are three availability zones. In us-east-1 one of these is use1-az3, which has little room
@@ -43,6 +44,8 @@ DIED = ("Worker process ", "Worker returned no response", "[Errno 32] Broken pip
 BAD_CODE = "Worker init failed"
 LOG_PAGE = 10000
 NETWORK_ID = re.compile(rb"\b(?:vpce|fl)-[0-9a-f]{17}\b")
+#: The ARN of a state machine, which has seven parts, and an alias or a version of it.
+QUALIFIED = re.compile(r"^(arn:[^:]+:states:[^:]+:[^:]+:stateMachine:[^:]+):[^:]+$")
 NAMED_NETWORK_ID = re.compile(rb"<(?:vpcEndpointId|flowLogId)>([^<]+)</[^>]+>")
 
 
@@ -91,11 +94,30 @@ def make_whole() -> None:
     )
     for name in ("DescribeVpcEndpoints", "DescribeFlowLogs"):
         ec2._ACTION_MAP[name] = network.given(ec2._ACTION_MAP[name])
+    iam_actions.extract_resource_arn = of_state_machines(iam_actions.extract_resource_arn)
     iam_actions.s3_service_context = with_conditional_writes(iam_actions.s3_service_context)
     iam_actions.request_tag_context = with_boundaries(
         iam_actions.request_tag_context,
         lambda role: iam._roles.get_scoped(get_account_id(), None, role),
     )
+
+
+def of_state_machines(resource: Callable[..., str]) -> Callable[..., str]:
+    """Return the emulator's look-up of what a call is about: of an alias, its state machine.
+
+    Step Functions asks for the right on that
+    (https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html).
+
+    Parameters
+    ----------
+    resource
+        The emulator's own.
+    """
+
+    def arn(service: str, *request: Any) -> str:
+        return QUALIFIED.sub(r"\1", resource(service, *request))
+
+    return arn
 
 
 def with_outputs(apply: Callable[..., Any], fill: Callable[..., Any]) -> Callable[..., Any]:

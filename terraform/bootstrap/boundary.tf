@@ -177,7 +177,7 @@ data "aws_iam_policy_document" "boundary" {
 
   statement {
     sid       = "SendMail"
-    actions   = ["ses:SendEmail"]
+    actions   = ["ses:SendEmail", "ses:SendTemplatedEmail"]
     resources = local.mail
   }
 

@@ -29,7 +29,7 @@ def onboarding(platform: Platform) -> Onboarding:
 
 def test_who_signs_up_is_onboarded(onboarding: Onboarding) -> None:
     email = f"{uuid.uuid4().hex}@example.com"
-    body = {"tenantId": "globex", "email": email, "name": "Ada"}
+    body = {"tenantId": "globex", "email": email, "name": 'Ada <a href="x">&'}
 
     url = f"{onboarding.outputs['api_urls'][FLOW]}/signup"
     answer = requests.post(url, json=body, timeout=30)
@@ -42,7 +42,10 @@ def test_who_signs_up_is_onboarded(onboarding: Onboarding) -> None:
     assert {k: v["S"] for k, v in record.items()}.items() >= signup.items()
     assert record["execution"]["S"] == execution.arn
     assert onboarding.has_space(signup)
-    assert onboarding.mails(signup) == ["Welcome, Ada"]
+    [mail] = onboarding.mails(signup)
+    assert mail["Subject"] == 'Welcome, Ada <a href="x">&'
+    assert "Hello Ada &lt;a href=&quot;x&quot;&gt;&amp;," in mail["BodyHtml"]
+    assert 'Hello Ada <a href="x">&,' in mail["BodyText"]
     assert onboarding.told(signup) == [f"New user {signup['userId']} of tenant globex."]
 
 

@@ -29,7 +29,7 @@ WATCHED = {
     "aws_sqs_queue": (
         "QueueName",
         "name",
-        {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
+        {"ApproximateNumberOfMessagesVisible"},
     ),
     "aws_sfn_state_machine": (
         "StateMachineArn",
@@ -72,6 +72,42 @@ def test_whatever_can_fail_raises_an_alarm(found: list[Resource], kind: str) -> 
 
     for resource in of_type(found, kind):
         assert alarmed(found, dimension, resource.values[attribute]) == metrics, resource.address
+
+
+def test_a_queue_raises_another_alarm_before_a_message_is_lost(found: list[Resource]) -> None:
+    for queue in of_type(found, "aws_sqs_queue"):
+        seconds = [
+            alarm.values["period"] * alarm.values["evaluation_periods"]
+            for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
+            if (alarm.values["dimensions"] or {}).get("QueueName") == queue.values["name"]
+        ]
+
+        assert len(seconds) == 2, queue.address
+        # CloudWatch looks back a week at most.
+        assert (
+            24 * 3600
+            <= max(seconds)
+            <= min(7 * 24 * 3600, queue.values["message_retention_seconds"])
+        )
+
+
+def test_a_table_raises_alarms_by_the_dimensions_that_its_metrics_have(
+    found: list[Resource],
+) -> None:
+    for table in of_type(found, "aws_dynamodb_table"):
+        watched = {
+            (metric["metric_name"], tuple(sorted(set(metric["dimensions"]) - {"TableName"})))
+            for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
+            for query in alarm.values["metric_query"]
+            for metric in query["metric"]
+            if metric["dimensions"].get("TableName") == table.values["name"]
+        }
+
+        assert watched == {
+            ("ReadThrottleEvents", ()),
+            ("WriteThrottleEvents", ()),
+            ("SystemErrors", ("Operation",)),
+        }
 
 
 def test_a_database_on_rds_raises_alarms_and_is_on_the_dashboard(found: list[Resource]) -> None:

@@ -56,11 +56,11 @@ class Onboarding(Platform):
         found = self.aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
         return bool(found["KeyCount"])
 
-    def mails(self, signup: dict[str, str]) -> list[str]:
-        """Return the subjects of the mails that went to the user."""
+    def mails(self, signup: dict[str, str]) -> list[dict[str, Any]]:
+        """Return the mails that went to the user, with Subject, BodyText and BodyHtml."""
         answer = requests.get(f"{self.settings.endpoint}/_ministack/ses/messages", timeout=10)
         messages = [m for account in answer.json()["messages"].values() for m in account]
-        return [m["Subject"] for m in messages if m["To"] == [signup["email"]]]
+        return [m for m in messages if m["To"] == [signup["email"]]]
 
     def told(self, signup: dict[str, str]) -> list[str]:
         """Return what the team was told of the user."""

@@ -122,7 +122,8 @@ module "api" {
     }
     statements = {
       ReadWebhookSecret = { actions = ["secretsmanager:GetSecretValue"], resources = [local.secret_patterns["webhook"]] }
-      StartPublication  = { actions = ["states:StartExecution"], resources = [module.flow.alias_arn] }
+      # Whoever starts the alias needs the right on the state machine.
+      StartPublication = { actions = ["states:StartExecution"], resources = [module.flow.state_machine_arn] }
     }
   }
 }

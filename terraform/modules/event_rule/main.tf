@@ -10,8 +10,10 @@ locals {
 
   # The third part of an ARN is the service: states, sqs, lambda or logs.
   target_service = split(":", var.target_arn)[2]
-  # EventBridge takes a role for a state machine; anything else allows the rule itself.
-  starts_execution  = local.target_service == "states" ? { this = var.target_arn } : {}
+  # EventBridge takes a role for a state machine; anything else allows the rule itself. Who starts an
+  # alias needs the right on the state machine, whose ARN has seven parts
+  # (https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html).
+  starts_execution  = local.target_service == "states" ? { this = join(":", slice(split(":", var.target_arn), 0, 7)) } : {}
   invokes_function  = local.target_service == "lambda" ? { this = split(":", var.target_arn) } : {}
   role_name_is_long = length(var.name) > 57
   role_name         = local.role_name_is_long ? "${substr(var.name, 0, 48)}-${substr(sha256(var.name), 0, 8)}-events" : "${var.name}-events"

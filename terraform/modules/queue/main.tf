@@ -73,27 +73,31 @@ resource "aws_sqs_queue" "this" {
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = {
     depth = {
-      metric    = "ApproximateNumberOfMessagesVisible"
-      threshold = var.alarm.more_than
-      text      = var.alarm.description
+      period  = 60
+      periods = 1
+      more    = var.alarm.more_than
+      text    = var.alarm.description
     }
+    # Not by ApproximateAgeOfOldestMessage: SQS leaves out what was received three times, and to look
+    # at a message is to receive it.
     age = {
-      metric    = "ApproximateAgeOfOldestMessage"
-      threshold = var.alarm.older_than_hours * 60 * 60
-      text      = "A message has waited in ${var.name} for more than ${var.alarm.older_than_hours} hours; after ${var.retention_days} days it is lost. ${var.alarm.description}"
+      period  = 3600
+      periods = var.alarm.older_than_hours
+      more    = 0
+      text    = "A message has waited in ${var.name} for more than ${var.alarm.older_than_hours} hours; after ${var.retention_days} days it is lost. ${var.alarm.description}"
     }
   }
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.text
   namespace           = "AWS/SQS"
-  metric_name         = each.value.metric
+  metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = var.name }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = each.value.threshold
-  period              = 60
-  evaluation_periods  = 1
+  threshold           = each.value.more
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions

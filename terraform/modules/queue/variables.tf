@@ -53,7 +53,7 @@ variable "redrive" {
 }
 
 variable "alarm" {
-  description = "Raise an alarm when more than this many messages wait, and when one waits longer than this; the description tells the operator what to do."
+  description = "Raise an alarm when more than this many messages wait, and when it was not empty for so many hours; the description tells the operator what to do."
   type = object({
     more_than        = optional(number, 0)
     older_than_hours = optional(number, 72)
@@ -66,8 +66,8 @@ variable "alarm" {
   }
 
   validation {
-    condition     = var.alarm.older_than_hours > 0 && var.alarm.older_than_hours < var.retention_days * 24
-    error_message = "alarm.older_than_hours is above 0 and shorter than retention_days, after which the message is gone."
+    condition     = var.alarm.older_than_hours >= 1 && floor(var.alarm.older_than_hours) == var.alarm.older_than_hours && var.alarm.older_than_hours < min(var.retention_days * 24, 168)
+    error_message = "alarm.older_than_hours is a whole number, below 168 (an alarm looks back at most a week) and shorter than retention_days, after which the message is gone."
   }
 }
 

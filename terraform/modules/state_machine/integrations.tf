@@ -63,7 +63,8 @@ locals {
         { argument = "ConfigurationSetName", arn_prefix = "arn:${local.partition}:ses:${local.place}:configuration-set/" },
         { argument = "TemplateName", arn_prefix = "arn:${local.partition}:ses:${local.place}:template/" },
       ]
-      actions = ["ses:SendEmail"]
+      # With a template, SES asks for the right of the older action that sends one.
+      actions = ["ses:SendEmail", "ses:SendTemplatedEmail"]
     }
   }
 }

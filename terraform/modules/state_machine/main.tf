@@ -36,10 +36,13 @@ locals {
           ? [for entry in try(task.arguments.Entries, []) : try(entry.EventBusName, "")]
           : [try(task.arguments[target.argument], task.arguments.Content.Template[target.argument], "")]
         ) :
-        startswith(value, "arn:") || value == "" ? value : "${target.arn_prefix}${basename(regex("[^@]*$", trimsuffix(value, ">")))}${try(target.arn_suffix, "")}"
+        startswith(value, "arn:") || value == "" ? replace(value, local.qualifier, "$1") : "${target.arn_prefix}${basename(regex("[^@]*$", trimsuffix(value, ">")))}${try(target.arn_suffix, "")}"
       ]
     ])
   ]
+  # A state machine is started by an alias or a version with the right on the state machine itself
+  # (https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html).
+  qualifier            = "/^(arn:[^:]+:states:[^:]+:[^:]+:stateMachine:[^:]+):[^:]+$/"
   unknown_integrations = distinct([for task in local.tasks : task.integration if !contains(keys(local.integrations), task.integration)])
   task_count           = length(regexall("\"Type\"\\s*:\\s*\"Task\"", var.definition))
 

@@ -32,30 +32,52 @@ resource "aws_dynamodb_table" "this" {
   point_in_time_recovery {
     enabled = true
   }
-
-  server_side_encryption {
-    enabled = true
-  }
 }
 
+# Throttling is told of the table, other errors of each operation on it
+# (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html).
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = {
-    throttled = { metric = "ThrottledRequests", text = "refused requests: more came at once than a table that is paid by request, or a single partition key, takes. Callers try again." }
-    failed    = { metric = "SystemErrors", text = "failed inside of DynamoDB. Callers try again; see the AWS Health Dashboard if it lasts." }
+    throttled = {
+      metrics = [for metric in ["ReadThrottleEvents", "WriteThrottleEvents"] : { name = metric, dimensions = {} }]
+      text    = "refused requests: more came at once than a table that is paid by request, or a single partition key, takes. Callers try again."
+    }
+    failed = {
+      metrics = [for operation in ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "BatchGetItem"] : { name = "SystemErrors", dimensions = { Operation = operation } }]
+      text    = "failed inside of DynamoDB. Callers try again; see the AWS Health Dashboard if it lasts."
+    }
   }
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = "The table ${var.name} ${each.value.text}"
-  namespace           = "AWS/DynamoDB"
-  metric_name         = each.value.metric
-  dimensions          = { TableName = var.name }
-  statistic           = "Sum"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  period              = 300
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
   tags                = var.tags
+
+  metric_query {
+    id          = "sum"
+    label       = each.key
+    expression  = join(" + ", [for index, _ in each.value.metrics : "FILL(m${index}, 0)"])
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = each.value.metrics
+
+    content {
+      id = "m${metric_query.key}"
+
+      metric {
+        namespace   = "AWS/DynamoDB"
+        metric_name = metric_query.value.name
+        dimensions  = merge({ TableName = var.name }, metric_query.value.dimensions)
+        stat        = "Sum"
+        period      = 300
+      }
+    }
+  }
 }

@@ -1,4 +1,4 @@
-"""The emulator's functions: their errors have AWS's names, their versions AWS's limit."""
+"""The emulator's functions: errors have AWS's names, versions AWS's limit and rights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ops.local.emulator_answers import name_errors, of_all_versions
+from ops.local.emulator_answers import name_errors, of_all_versions, of_state_machines
 
 TRACEBACK = (
     'Traceback (most recent call last):\n  File "x.py", line 1\nour.errors.InvalidLead: no\n'
@@ -72,3 +72,18 @@ def test_a_version_shares_what_is_reserved_for_its_function(
 
     assert look_up(called, {"FunctionName": "f"}) == limit
     assert look_up({}, {"FunctionName": "another"}) is None
+
+
+@pytest.mark.parametrize(
+    ("service", "arn", "asked"),
+    [
+        ("states", "arn:aws:states:r:1:stateMachine:m:live", "arn:aws:states:r:1:stateMachine:m"),
+        ("states", "arn:aws:states:r:1:stateMachine:m:3", "arn:aws:states:r:1:stateMachine:m"),
+        ("states", "arn:aws:states:r:1:stateMachine:m", "arn:aws:states:r:1:stateMachine:m"),
+        ("states", "arn:aws:states:r:1:execution:m:e", "arn:aws:states:r:1:execution:m:e"),
+        ("states", "*", "*"),
+        ("lambda", "arn:aws:lambda:r:1:function:f:live", "arn:aws:lambda:r:1:function:f:live"),
+    ],
+)
+def test_a_right_is_asked_for_on_the_state_machine(service: str, arn: str, asked: str) -> None:
+    assert of_state_machines(lambda service, *_: arn)(service, "POST", "/") == asked
