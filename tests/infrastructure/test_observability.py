@@ -79,7 +79,7 @@ def test_a_queue_raises_another_alarm_before_a_message_is_lost(found: list[Resou
         seconds = [
             alarm.values["period"] * alarm.values["evaluation_periods"]
             for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
-            if (alarm.values["dimensions"] or {}).get("QueueName") == queue.values["name"]
+            if (alarm.values.get("dimensions") or {}).get("QueueName") == queue.values["name"]
         ]
 
         assert len(seconds) == 2, queue.address
@@ -94,11 +94,11 @@ def test_a_queue_raises_another_alarm_before_a_message_is_lost(found: list[Resou
 def test_a_table_raises_alarms_by_the_dimensions_that_its_metrics_have(
     found: list[Resource],
 ) -> None:
-    for table in of_type(found, "aws_dynamodb_table"):
+    for table in [resource for resource in found if resource.type == "aws_dynamodb_table"]:
         watched = {
             (metric["metric_name"], tuple(sorted(set(metric["dimensions"]) - {"TableName"})))
             for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
-            for query in alarm.values["metric_query"]
+            for query in alarm.values.get("metric_query", [])
             for metric in query["metric"]
             if metric["dimensions"].get("TableName") == table.values["name"]
         }
