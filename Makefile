@@ -18,7 +18,7 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-ops package up down status demo send watch dead-letters \
   redrive discard reconcile report env bootstrap release plan \
-  apply smoke promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end test-faults test-hostile bench lint format lock new-flow docs clean
+  apply smoke release-commit promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end test-faults test-hostile bench lint format lock new-flow docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  \033[1m%-20s\033[0m %s\n' "$$t" "$$d"; done
@@ -88,8 +88,11 @@ apply: setup-ops package ## Apply Terraform: make apply ENV=dev
 smoke: setup-ops ## Send a synthetic lead the whole way and take it out again: make smoke ENV=dev
 	@$(OPS) smoke --env $(ENV)
 
-promote: setup-ops ## Bring a release to the next environment: make promote FROM=dev TO=qa [CONFIRM=yes]
-	@$(OPS) promote --from "$(FROM)" --to "$(TO)" --confirm "$(CONFIRM)"
+release-commit: setup-ops ## Print the commit of the release that runs: make -s release-commit ENV=dev
+	@$(OPS) release-commit --env $(ENV)
+
+promote: setup-ops ## Bring a release to the next environment: make promote FROM=dev TO=qa [CONFIRM=yes] [COMMIT=commit]
+	@$(OPS) promote --from "$(FROM)" --to "$(TO)" --confirm "$(CONFIRM)" --commit "$(COMMIT)"
 
 rollback: setup-ops ## Return to the release before: make rollback ENV=prd [RELEASE=digest] [CONFIRM=yes]
 	@$(OPS) rollback --env $(ENV) --release "$(RELEASE)" --confirm "$(CONFIRM)"

@@ -3,6 +3,7 @@
 - ``packages/<name>/<sha256>.zip``: a package
 - ``releases/<release>.json``: a release's manifest, as ``make package`` wrote it
 - ``smoke-tests/<release>.json``: the last smoke test of the release in this environment
+- ``origins/<release>.json``: what the release was made from, the last time
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from build.package import release_digest
 from ops.errors import OperationError
+from ops.origin import Origin
 
 Read = Callable[["Package"], bytes]
 
@@ -166,12 +168,7 @@ class Artifacts:
             "detail": detail,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        self._client.put_object(
-            Bucket=self.bucket,
-            Key=f"smoke-tests/{release}.json",
-            Body=json.dumps(record).encode(),
-            ContentType="application/json",
-        )
+        self._replace(f"smoke-tests/{release}.json", json.dumps(record).encode())
 
     def smoke_test(self, release: str) -> dict[str, Any] | None:
         """Return how the last smoke test of a release ended: release, passed, detail, at."""
@@ -180,6 +177,14 @@ class Artifacts:
             return None
         result: dict[str, Any] = json.loads(record)
         return result
+
+    def record_origin(self, release: str, origin: Origin) -> None:
+        """Keep what a release was made from; of two origins of the same bytes, the later counts."""
+        self._replace(f"origins/{release}.json", origin.record())
+
+    def origin(self, release: str) -> Origin:
+        """Return what a release was made from, the last time."""
+        return Origin.parse(self._get(f"origins/{release}.json"))
 
     def _checked(self, package: Package, data: bytes) -> bytes:
         found = hashlib.sha256(data).hexdigest()
@@ -206,6 +211,11 @@ class Artifacts:
                 raise
             return False
         return True
+
+    def _replace(self, key: str, data: bytes) -> None:
+        self._client.put_object(
+            Bucket=self.bucket, Key=key, Body=data, ContentType="application/json"
+        )
 
     def _get(self, key: str) -> bytes | None:
         try:

@@ -138,16 +138,27 @@ def smoke(environment: EnvironmentOption = LOCAL) -> None:
 
 
 @app.command()
+def release_commit(environment: EnvironmentOption) -> None:
+    """Print the commit that the release that runs was built from."""
+    commit = Context.reachable(environment).deployment.commit()
+    on_github.hand_on_commit(commit)
+    # Plain print: git reads it.
+    print(commit)
+
+
+@app.command()
 def promote(
     source: Annotated[str, typer.Option("--from", help="The environment that runs it.")],
     target: Annotated[str, typer.Option("--to", help="The environment that comes next.")],
     confirm: ConfirmOption = "",
+    commit: Annotated[str, typer.Option(help="Only a release built from this commit.")] = "",
 ) -> None:
     """Bring the release of one environment to the next; take it back if it fails there."""
     deploying.promote(
         Context.reachable(source).deployment,
         Context.reachable(target).deployment,
         _ask_unless(confirm),
+        commit or None,
     )
 
 

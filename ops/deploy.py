@@ -11,9 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from ops.artifacts import Release, built
 from ops.aws import AWS_ERRORS, as_operation_error
 from ops.errors import OperationError
+from ops.origin import Origin, here
 from ops.releases import FOLLOW_THE_BUILD, Deployment, check_stages, promotable
 from ops.settings import REPOSITORY
 from ops.smoke import smoke_test
@@ -23,6 +26,8 @@ DIST = REPOSITORY / "build" / "dist"
 #: Environment variable that shortens or lengthens a canary once.
 CANARY_MINUTES = "CANARY_MINUTES"
 ALARM_SECONDS = 15
+#: So many files are named; that there are more is told.
+NAMED_FILES = 5
 
 #: Called with an environment's name; raises unless its operator agrees to what was shown.
 Confirm = Callable[[str], None]
@@ -36,10 +41,11 @@ def bootstrap(deployment: Deployment) -> None:
 
 
 def release(deployment: Deployment) -> Release:
-    """Put what was built here into the environment's artifact bucket."""
+    """Put what was built here into the environment's artifact bucket, and what it was made from."""
     with step(f"Release to '{deployment.name}'") as current:
         packages, read = built(DIST)
         new = deployment.artifacts.put(packages, read)
+        deployment.artifacts.record_origin(packages.digest, here())
         current.detail = f"{packages.short}, {new} new of {len(packages.packages)} packages"
     return packages
 
@@ -93,8 +99,12 @@ def smoke(deployment: Deployment) -> None:
     console.print(f"[green]✓[/green] Smoke test passed: {detail}")
 
 
-def promote(source: Deployment, target: Deployment, confirm: Confirm) -> None:
+def promote(
+    source: Deployment, target: Deployment, confirm: Confirm, commit: str | None = None
+) -> None:
     """Bring the release that runs in one environment to the next; take it back if it fails there.
+
+    Given a commit, a release that was built from another does not go on.
 
     Raises
     ------
@@ -104,16 +114,25 @@ def promote(source: Deployment, target: Deployment, confirm: Confirm) -> None:
     check_stages(source.name, target.name)
     with step(f"Check the release of '{source.name}'") as current:
         packages = promotable(source)
+        origin = source.artifacts.origin(packages.digest)
+        if commit not in (None, origin.commit):
+            raise OperationError(
+                f"'{source.name}' runs release {packages.short} by now, which was built from "
+                f"{origin}, not from commit {commit}.",
+                "Begin the promotion anew, if this one is to go on.",
+            )
         current.detail = f"{packages.short}, its bytes run there, its smoke test passed"
     before = target.release()
     with step(f"Copy the release from '{source.name}' to '{target.name}'") as current:
         new = target.artifacts.put(packages, source.artifacts.read)
+        target.artifacts.record_origin(packages.digest, origin)
         current.detail = f"{packages.short}, {new} new of {len(packages.packages)} packages"
     canary = _canary(target, before, packages)
     with tempfile.TemporaryDirectory(prefix="flowbridge-") as folder:
         file = Path(folder) / "plan"
         heading(f"What changes in '{target.name}'")
         target.terraform.plan(packages.digest, file, **canary.variables)
+        _tell_origin(packages, origin)
         confirm(target.name)
         try:
             with step(f"Apply Terraform to '{target.name}'{canary}") as current:
@@ -197,6 +216,7 @@ def rollback(deployment: Deployment, confirm: Confirm, digest: str | None = None
     back_to = deployment.artifacts.release(digest or deployment.previous())
     running = deployment.release() or ""
     console.print(f"'{deployment.name}' goes back from {running[:12]} to {back_to.short}")
+    _tell_origin(back_to, deployment.artifacts.origin(back_to.digest))
     confirm(deployment.name)
     _apply(deployment, back_to.digest)
     _check_code(deployment, back_to)
@@ -226,6 +246,23 @@ def _kept(deployment: Deployment) -> str | None:
     if deployment.name in FOLLOW_THE_BUILD:
         return None
     return deployment.running().digest
+
+
+def _tell_origin(packages: Release, origin: Origin) -> None:
+    """Say what a release was made from, and what of it is not what Terraform has here."""
+    console.print(f"Release {packages.short} was built from {origin}")
+    differing = origin.differing(here())
+    if not origin.files:
+        what = "It is not known whether Terraform's files here are those of this release."
+    elif differing:
+        named = differing[:NAMED_FILES]
+        if len(differing) > NAMED_FILES:
+            named.append(f"{len(differing) - NAMED_FILES} more")
+        what = f"Terraform's files here are not those of this release: {', '.join(named)}."
+    else:
+        return
+    mend = f" To have them: git checkout {origin.commit}" if origin.commit else ""
+    console.print(f"[yellow]![/yellow] {escape(what + mend)}", soft_wrap=True)
 
 
 def _apply(deployment: Deployment, digest: str | None) -> None:

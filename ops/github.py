@@ -23,6 +23,8 @@ from ops.settings import REPOSITORY
 
 AUDIENCE = "sts.amazonaws.com"
 CREDENTIALS_VARIABLE = "AWS_SHARED_CREDENTIALS_FILE"
+#: Names the file of what a job gives to those after it.
+OUTPUT_VARIABLE = "GITHUB_OUTPUT"
 SESSION_SECONDS = 3600
 #: GitHub takes comments of 65,536 characters.
 COMMENT_CHARACTERS = 60_000
@@ -85,6 +87,32 @@ def sign_in(
         },
     )
     return environment.prefix
+
+
+def hand_on_commit(commit: str, variables: Mapping[str, str] = os.environ) -> None:
+    """Give a commit to the jobs that come after this one; outside of a job, do nothing.
+
+    They run what it holds, with a role that changes things. Whoever releases to the environment
+    before can name any commit, so it must be one that this job's branch took in.
+
+    Raises
+    ------
+    OperationError
+        When it is not.
+    """
+    file = variables.get(OUTPUT_VARIABLE)
+    if file is None:
+        return
+    command = ["git", "merge-base", "--is-ancestor", commit, "HEAD"]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise OperationError(
+            f"Commit {commit} is not of the branch that this job runs on. {result.stderr.strip()}",
+            "Promote what was released from this branch, with the job's clone whole: "
+            "'fetch-depth: 0'.",
+        )
+    with Path(file).open("a", encoding="utf-8") as stream:
+        stream.write(f"commit={commit}\n")
 
 
 def comment_plan(environment: str, release: str | None, pull_request: str) -> None:

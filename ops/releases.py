@@ -72,6 +72,23 @@ class Deployment:
             )
         return self.artifacts.release(digest)
 
+    def commit(self) -> str:
+        """Return the commit that the release that runs was built from.
+
+        Raises
+        ------
+        OperationError
+            When that is not known, or it was built from more than a commit.
+        """
+        running = self.running()
+        origin = self.artifacts.origin(running.digest)
+        if origin.commit is None or origin.is_changed:
+            raise OperationError(
+                f"Release {running.short}, which runs in '{self.name}', was built from {origin}.",
+                "Release again what is committed, from a clone of the repository.",
+            )
+        return origin.commit
+
     def previous(self) -> str:
         """Return the newest release before the one that runs whose last smoke test here passed.
 

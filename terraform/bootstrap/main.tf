@@ -90,8 +90,8 @@ resource "aws_s3_bucket_policy" "this" {
 locals {
   bucket_arns = { for name, bucket in local.buckets : name => "arn:${local.partition}:s3:::${bucket}" }
 
-  # What is named by its digest keeps its content for ever. The results of smoke tests, beside it,
-  # are written again by each test.
+  # What is named by its digest keeps its content for ever. The results of smoke tests and the
+  # origins of releases, beside it, are written again.
   immutable = {
     artifacts = [for folder in ["packages", "releases"] : "${local.bucket_arns.artifacts}/${folder}/*"]
   }

@@ -244,7 +244,8 @@ def test_packages_and_manifests_are_written_once(account: Account, deploy: Any) 
         assert is_refused(s3.delete_object, Bucket=bucket, Key=key)
         assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"first"
     for body in (b"failed", b"passed"):
-        s3.put_object(Bucket=bucket, Key="smoke-tests/0a1b.json", Body=body)
+        for folder in ("smoke-tests", "origins"):
+            s3.put_object(Bucket=bucket, Key=f"{folder}/0a1b.json", Body=body)
 
 
 def test_everybody_is_bound_by_the_policy_of_the_artifacts(account: Account) -> None:

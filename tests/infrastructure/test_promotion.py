@@ -21,6 +21,7 @@ from build.package import CACHE, SOURCES, build
 from ops.artifacts import Release, built
 from ops.aws import Aws
 from ops.environments import Environment
+from ops.origin import here
 from ops.releases import STAGES, Deployment
 from ops.settings import REPOSITORY
 from ops.terraform import ROOT, Terraform
@@ -175,6 +176,7 @@ def test_the_same_bytes_go_on(accounts: Accounts, source: str, target: str) -> N
 
     assert run.code == 0, run.text
     assert "Smoke test passed" in run.text
+    assert f"was built from {here()}" in run.text
     assert accounts.runs(target) == accounts.releases["first"].digest
     # The next environment may have fewer flows, but no other bytes.
     assert {("crm_api", accounts.releases["first"].packages["crm_api"].sha256_base64)} <= (

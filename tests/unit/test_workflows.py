@@ -76,7 +76,7 @@ def test_there_is_no_secret_and_no_token_is_left_in_the_folder(file: Path) -> No
     assert "secrets." not in file.read_text()
     for step in steps(file):
         if step.get("uses", "").startswith("actions/checkout@"):
-            assert step["with"] == {"persist-credentials": False}
+            assert step["with"]["persist-credentials"] is False
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda f: f.stem)
@@ -88,6 +88,24 @@ def test_who_deploys_belongs_to_an_environment_one_at_a_time(file: Path) -> None
             # The same name, so that a job never changes what its environment did not approve.
             assert job["environment"] == target
             assert job["concurrency"] == {"group": target, "cancel-in-progress": False}
+
+
+def test_a_promotion_runs_the_commit_of_its_release() -> None:
+    """Packages of one commit with Terraform's files of another were never tried together."""
+    found = jobs(FOLDER / "workflows" / "promote.yml")
+    named, promoted = found["commit"], found["promote"]
+    commit = "${{ needs.commit.outputs.commit }}"
+
+    [naming] = [step for step in named["steps"] if step.get("run") == "make release-commit"]
+    assert named["outputs"] == {"commit": f"${{{{ steps.{naming['id']}.outputs.commit }}}}"}
+    assert "environment" not in named
+    # A commit is handed on when it is of the branch, which a clone of one commit cannot tell.
+    assert named["steps"][0]["with"]["fetch-depth"] == 0
+    assert promoted["needs"] == "commit"
+    assert promoted["steps"][0]["with"]["ref"] == commit
+    [promotion] = [step for step in promoted["steps"] if step.get("run") == "make promote"]
+    assert promotion["env"]["COMMIT"] == commit
+    assert naming["env"]["ENV"] == promotion["env"]["FROM"]
 
 
 def test_a_pull_request_gets_no_role_that_changes_anything() -> None:

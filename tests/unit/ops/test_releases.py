@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +17,7 @@ from ops.aws import Aws
 from ops.deploy import promote, rollback
 from ops.environments import Environment
 from ops.errors import OperationError
+from ops.origin import Origin, here
 from ops.releases import Deployment, check_stages
 from ops.smoke import SmokeTestFailed
 from ops.terraform import Terraform, differences
@@ -204,6 +207,107 @@ def test_the_same_bytes_arrive_in_the_next_environment(
     assert qa.terraform.applied == [NEW.digest]
     assert qa.deployment.artifacts.read(NEW.packages["one"]) == b"new"
     assert smoke.tried == [NEW.digest]
+
+
+HERE = here()
+ELSEWHERE = Origin(40 * "a", is_changed=False, files={**HERE.files, "terraform/main.tf": ""})
+
+
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        (HERE, [f"was built from {HERE}"]),
+        (
+            ELSEWHERE,
+            [
+                "was built from commit aaaaaaaaaaaa\n",
+                "! Terraform's files here are not those of this release: terraform/main.tf. "
+                f"To have them: git checkout {40 * 'a'}",
+            ],
+        ),
+        (
+            replace(HERE, commit=None, files={}),
+            ["was built from an unknown commit", "! It is not known whether Terraform's files"],
+        ),
+    ],
+    ids=["here", "elsewhere", "unknown"],
+)
+def test_promotion_and_rollback_tell_what_the_release_was_made_from(
+    dev: Account,
+    qa: Account,
+    smoke: Smoke,
+    capsys: pytest.CaptureFixture[str],
+    origin: Origin,
+    told: list[str],
+) -> None:
+    dev.deployment.artifacts.record_origin(NEW.digest, origin)
+    asked: list[str] = []
+
+    def read_and_agree(_: str) -> None:
+        asked.append(capsys.readouterr().out)
+
+    promote(dev.deployment, qa.deployment, read_and_agree)
+    rollback(qa.deployment, read_and_agree, NEW.digest)
+
+    assert len(asked) == 2
+    for text in asked:
+        assert [line for line in told if line not in text] == []
+        assert ("\n! " in text) == (len(told) == 2)
+    assert qa.deployment.artifacts.origin(NEW.digest) == origin
+
+
+def test_many_files_of_terraform_that_differ_are_told_in_few_words(
+    dev: Account, qa: Account, smoke: Smoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {**HERE.files, **{f"terraform/more_{number}.tf": "" for number in range(7)}}
+    dev.deployment.artifacts.record_origin(NEW.digest, replace(HERE, files=files))
+
+    promote(dev.deployment, qa.deployment, agree)
+
+    assert "terraform/more_4.tf, 2 more." in capsys.readouterr().out
+
+
+def test_a_release_keeps_the_commit_of_the_last_time(
+    qa: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "manifest.json").write_bytes(NEW.manifest)
+    (tmp_path / "one.zip").write_bytes(b"new")
+    monkeypatch.setattr(deploy, "DIST", tmp_path)
+    for origin in (ELSEWHERE, HERE):
+        monkeypatch.setattr(deploy, "here", lambda origin=origin: origin)
+        deploy.release(qa.deployment)
+
+    assert qa.deployment.artifacts.origin(NEW.digest) == HERE
+
+
+def test_the_commit_of_what_runs_is_told_when_it_is_all_that_it_was_built_from(
+    dev: Account,
+) -> None:
+    for origin, words in (
+        (None, "an unknown commit"),
+        (replace(ELSEWHERE, commit=None), "an unknown commit"),
+        (replace(ELSEWHERE, is_changed=True), "commit aaaaaaaaaaaa with changes"),
+    ):
+        if origin:
+            dev.deployment.artifacts.record_origin(NEW.digest, origin)
+        with pytest.raises(OperationError, match=f"runs in 'dev', was built from {words}"):
+            dev.deployment.commit()
+    dev.deployment.artifacts.record_origin(NEW.digest, ELSEWHERE)
+
+    assert dev.deployment.commit() == 40 * "a"
+
+
+def test_another_release_than_was_approved_does_not_go_on(
+    dev: Account, qa: Account, smoke: Smoke
+) -> None:
+    dev.deployment.artifacts.record_origin(NEW.digest, ELSEWHERE)
+
+    with pytest.raises(OperationError, match=f"'dev' runs release {NEW.short} by now"):
+        promote(dev.deployment, qa.deployment, agree, 40 * "b")
+    assert qa.terraform.applied == []
+
+    promote(dev.deployment, qa.deployment, agree, 40 * "a")
+    assert qa.terraform.applied == [NEW.digest]
 
 
 @pytest.mark.parametrize(
