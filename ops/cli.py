@@ -391,8 +391,13 @@ def report(
     with step("Write the report") as current:
         flows = gather(context.aws, context.terraform.outputs(), begin, most, now)
         page = render(environment, flows, now, personal=personal == "yes")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_privately(file, page)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_privately(file, page)
+        except OSError as error:
+            raise OperationError(
+                f"The report cannot be written: {error}.", "Give a file that can be: OUT=<file>."
+            ) from error
         count = sum(len(flow.visits) for flow in flows)
         current.detail = f"{count} executions, {len(page) / 1000:,.0f} kB"
     console.print(f"  {file}")

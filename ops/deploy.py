@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -173,12 +175,27 @@ def _canary(target: Deployment, before: str | None, packages: Release) -> Canary
     settings = target.environment.variables.get("canary")
     if settings is None or before in (None, packages.digest):
         return Canary()
-    minutes = os.environ.get(CANARY_MINUTES) or settings["minutes"]
     return Canary(
         float(settings["percent"]),
-        60 * float(minutes),
+        60 * _minutes(os.environ.get(CANARY_MINUTES) or settings["minutes"]),
         target.live_versions(target.terraform.outputs()),
         frozenset(target.alarms()),
+    )
+
+
+def _minutes(text: str | float) -> float:
+    """Return a canary's minutes.
+
+    Raises
+    ------
+    OperationError
+        When they are no number that can be waited for.
+    """
+    with suppress(ValueError):
+        if 0 <= (minutes := float(text)) < math.inf:
+            return minutes
+    raise OperationError(
+        f"{CANARY_MINUTES} is '{text}', which is no number of minutes.", "Use one such as 0 or 2.5."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -70,14 +71,12 @@ def read(text: str) -> list[Event | Malformed]:
     members are ignored, because the bus gives them. Lines are numbered from 1.
     """
     try:
-        whole = json.loads(text)
-    except json.JSONDecodeError:
-        return [
-            _read_line(number, line)
-            for number, line in enumerate(text.splitlines(), start=1)
-            if line.strip()
-        ]
-    return [_event(1, whole)]
+        json.loads(text)
+        lines = [text]
+    except (ValueError, RecursionError):
+        # Not splitlines(): a text in an event may hold what else ends a line in Unicode.
+        lines = text.split("\n")
+    return [_read_line(n, line) for n, line in enumerate(lines, start=1) if line.strip()]
 
 
 def _read_line(number: int, line: str) -> Event | Malformed:
@@ -85,6 +84,14 @@ def _read_line(number: int, line: str) -> Event | Malformed:
         return _event(number, json.loads(line))
     except json.JSONDecodeError as error:
         return Malformed(number, f"is no JSON: {error.msg} at column {error.colno}")
+    except UnicodeEncodeError:
+        return Malformed(number, "holds half of a surrogate pair, which is no character")
+    except ValueError:
+        # The one other that Python's JSON raises.
+        digits = sys.get_int_max_str_digits()
+        return Malformed(number, f"holds a number of more than {digits:,} digits")
+    except RecursionError:
+        return Malformed(number, "is nested too deeply")
 
 
 def _event(number: int, value: Any) -> Event | Malformed:

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from ops.environments import Environment
 from ops.errors import OperationError
+from ops.interrupts import started
 from ops.settings import REPOSITORY
 
 AUDIENCE = "sts.amazonaws.com"
@@ -121,28 +122,30 @@ def comment_plan(environment: str, release: str | None, pull_request: str) -> No
     Raises
     ------
     OperationError
-        When Terraform could not plan, which the comment then says, too.
+        When Terraform could not plan, which the comment then says, too; when GitHub does not
+        take the comment.
     """
     command = [sys.executable, "-m", "ops", "plan", "--env", environment]
-    result = subprocess.run(
+    with started(
         [*command, "--release", release or ""],
         cwd=REPOSITORY,
         # Who only reads cannot take the lock of the state, and a plan that is shown needs none.
         env={**os.environ, "TF_CLI_ARGS_plan": "-lock=false", "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    could_plan = result.returncode in (0, 2)
-    comment = plan_comment(environment, result.stdout, could_plan=could_plan)
-    subprocess.run(
-        # One comment, which each push writes anew.
-        ["gh", "pr", "comment", pull_request, "--edit-last", "--create-if-none", "--body-file=-"],  # noqa: S607
-        input=comment,
-        text=True,
-        check=True,
-    )
+    ) as plan:
+        output, _ = plan.communicate()
+    could_plan = plan.returncode in (0, 2)
+    comment = plan_comment(environment, output, could_plan=could_plan)
+    # One comment, which each push writes anew.
+    words = ["comment", pull_request, "--edit-last", "--create-if-none", "--body-file=-"]
+    try:
+        subprocess.run(["gh", "pr", *words], input=comment, text=True, check=True)  # noqa: S607
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise OperationError(
+            f"The comment was not written: {error}.",
+            "See that GitHub's command line 'gh' is installed and signed in.",
+        ) from error
     if not could_plan:
         raise OperationError(
             f"Terraform could not plan for '{environment}'.", "Mend what the comment says."

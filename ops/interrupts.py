@@ -1,4 +1,4 @@
-"""Run a program that must not be cut off: an interruption reaches it once, then it has time."""
+"""Run Terraform, or what runs it: an interruption reaches it once, and then it has time to end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
         pass_on()
         # The terminal may be what has gone.
         with suppress(OSError):
-            console.print(f"  {command[0]} finishes what is under way; wait for its end.")
+            console.print("  Terraform finishes what is under way; wait for its end.")
 
     with _handled_by(interrupt):
         process = subprocess.Popen(command, start_new_session=True, text=True, **options)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from botocore.exceptions import ClientError
 from rich.markup import escape
 
+from ops.aws import AWS_ERRORS, as_operation_error
 from ops.errors import OperationError
-from ops.events import Event, Malformed, Publisher, read
+from ops.events import Event, Malformed, Publisher, batches, read
 from ops.terminal import console, errors
 
 
@@ -42,23 +44,56 @@ def send(publisher: Publisher, items: list[Event | Malformed]) -> tuple[list[str
     -------
     tuple
         The ids of the events on the bus, and the number of lines that are not there.
+
+    Raises
+    ------
+    OperationError
+        When a call fails as a whole, once every line is accounted for.
     """
     refused = 0
     for item in items:
         if isinstance(item, Malformed):
             refused += 1
             errors.print(f"[red]line {item.line}[/red] {escape(item.reason)}")
-    sent = []
-    for outcome in publisher.publish(item for item in items if isinstance(item, Event)):
-        if outcome.event_id is not None:
-            sent.append(outcome.event_id)
-            if len(items) <= 20:
-                console.print(f"line {outcome.event.line}: event {outcome.event_id}")
-        else:
-            refused += 1
-            errors.print(
-                f"[red]line {outcome.event.line}[/red] was refused by the bus: "
-                f"{escape(outcome.reason or '')}"
-            )
+    sent: list[str] = []
+    waiting = {item.line: item for item in items if isinstance(item, Event)}
+    for batch in batches(list(waiting.values())):
+        try:
+            for outcome in publisher.publish(batch):
+                del waiting[outcome.event.line]
+                if outcome.event_id is None:
+                    refused += 1
+                    errors.print(
+                        f"[red]line {outcome.event.line}[/red] was refused by the bus: "
+                        f"{escape(outcome.reason or '')}"
+                    )
+                    continue
+                sent.append(outcome.event_id)
+                if len(items) <= 20:
+                    console.print(f"line {outcome.event.line}: event {outcome.event_id}")
+        except AWS_ERRORS as error:
+            unanswered = [event.line for event in batch if event.line in waiting]
+            raise _broken_off(error, len(sent), refused, unanswered, len(waiting)) from error
     console.print(f"{len(sent)} sent, {refused} not sent")
     return sent, refused
+
+
+def _broken_off(
+    error: Exception, sent: int, refused: int, unanswered: list[int], waiting: int
+) -> OperationError:
+    """Account for the lines of a call that failed as a whole, and for those after it."""
+    # What AWS refuses in so many words is not on the bus. A lost answer tells nothing.
+    fate = "not sent" if isinstance(error, ClientError) else "perhaps sent: no answer came"
+    for line in unanswered:
+        errors.print(f"[red]line {line}[/red] {fate}")
+    after = waiting - len(unanswered)
+    if after:
+        errors.print(f"[red]the {after:,} events after line {unanswered[-1]}[/red] not sent")
+    if isinstance(error, ClientError):
+        console.print(f"{sent} sent, {refused + waiting} not sent")
+    else:
+        console.print(f"{sent} sent, {len(unanswered)} perhaps, {refused + after} not sent")
+    return OperationError(
+        f"Sending broke off at line {unanswered[0]}. {as_operation_error(error).problem}",
+        f"Mend that, and send line {unanswered[0]} and all after it again.",
+    )

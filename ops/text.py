@@ -10,6 +10,8 @@ from pathlib import Path
 from ops.errors import OperationError
 
 AGO = re.compile(r"(\d+)([smhd])")
+#: From where computers count.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -21,15 +23,18 @@ def moment(text: str, now: datetime) -> datetime:
     OperationError
         When it means none.
     """
-    if ago := AGO.fullmatch(text):
-        return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+    give = "Give SINCE=90m, SINCE=2h, SINCE=7d or 2026-11-21T10:00Z."
     try:
-        value = datetime.fromisoformat(text)
-    except ValueError:
-        raise OperationError(
-            f"'{text}' is no moment.", "Give SINCE=90m, SINCE=2h, SINCE=7d or 2026-11-21T10:00Z."
-        ) from None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+        if ago := AGO.fullmatch(text):
+            value = now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        else:
+            value = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise OperationError(f"'{text[:40]}' is no moment.", give) from None
+    value = value if value.tzinfo else value.replace(tzinfo=UTC)
+    if value < EPOCH:
+        raise OperationError(f"'{text}' lies before any event.", give)
+    return value
 
 
 def write_privately(file: Path, text: str) -> None:

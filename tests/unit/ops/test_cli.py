@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -80,3 +81,19 @@ def test_no_target_promises_an_exit_code_that_make_does_not_pass_on() -> None:
 
     assert len(targets) > 30
     assert [target for target in targets if "exit code" in target] == []
+
+
+def test_a_report_that_cannot_be_written_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    context = SimpleNamespace(aws=None, terraform=SimpleNamespace(outputs=dict))
+    monkeypatch.setattr(Context, "reachable", lambda _: context)
+    monkeypatch.setattr(cli, "gather", lambda *_: [])
+    (tmp_path / "file").write_text("")
+
+    result = CliRunner().invoke(
+        cli.app, ["report", "--out", str(tmp_path / "file" / "report.html")]
+    )
+
+    assert isinstance(result.exception, OperationError)
+    assert "OUT=" in result.exception.mend

@@ -62,6 +62,36 @@ def test_malformed_lines_are_named_and_the_others_are_read() -> None:
     assert "no 'detail'" in reasons[6]
 
 
+def test_only_a_new_line_ends_a_line() -> None:
+    text = "one\u2028two\u2029three\x85four"
+    line = json.dumps({**GOOD, "detail": {"text": text}}, ensure_ascii=False)
+
+    items = read(f"{line}\r\n{line}\n")
+
+    assert [json.loads(item.detail) for item in items if isinstance(item, Event)] == [
+        {"text": text},
+        {"text": text},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("detail", "reason"),
+    [
+        ('{"n":' + "1" * 5000 + "}", "holds a number of more than 4,300 digits"),
+        ('{"n":' + "[" * 100_000 + "]" * 100_000 + "}", "is nested too deeply"),
+        (r'{"n":"\ud800"}', "holds half of a surrogate pair"),
+    ],
+)
+def test_what_python_cannot_read_is_named_and_the_others_are_read(detail: str, reason: str) -> None:
+    bad = f'{{"source":"s","detail-type":"t","detail":{detail}}}'
+
+    for text in (bad, f"{json.dumps(GOOD)}\n{bad}\n{json.dumps(GOOD)}"):
+        malformed = [item for item in read(text) if isinstance(item, Malformed)]
+
+        assert [item.line for item in malformed] == [1 if text == bad else 2]
+        assert reason in malformed[0].reason
+
+
 def test_an_event_over_the_limit_is_refused_before_it_is_sent() -> None:
     big = {**GOOD, "detail": {"text": "x" * MAX_BYTES}}
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import shutil
 from pathlib import Path
 
-from ops.github import COMMENT_CHARACTERS, _keep, plan_comment
+import pytest
+
+from ops.errors import OperationError
+from ops.github import COMMENT_CHARACTERS, _keep, comment_plan, plan_comment
 
 PLAN = """data.aws_region.current: Reading...
 aws_sqs_queue.this: Refreshing state... [id=x]
@@ -60,3 +64,16 @@ def test_profiles_are_kept_beside_each_other_for_their_owner_alone(tmp_path: Pat
         "flowbridge-qa": "2",
     }
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_job_without_githubs_command_line_is_told_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Plans in no time.
+    monkeypatch.setattr("sys.executable", shutil.which("true"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(OperationError, match="comment was not written") as caught:
+        comment_plan("dev", None, "7")
+
+    assert "'gh'" in caught.value.mend

@@ -92,7 +92,7 @@ def test_terraform_gets_one_signal_and_is_waited_for(
     output, _ = operator.communicate(timeout=30)
     assert log.read_text() == "ended after 1 of SIGINT"
     assert operator.returncode == 130
-    assert "terraform finishes what is under way" in output
+    assert "Terraform finishes what is under way" in output
 
 
 def test_an_error_while_a_program_runs_does_not_leave_it_behind(tmp_path: Path) -> None:

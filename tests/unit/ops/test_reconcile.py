@@ -230,10 +230,17 @@ def test_a_moment_is_a_time_or_so_long_ago(text: str, value: datetime) -> None:
     assert moment(text, NOW) == value
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2x", "-1h"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2x", "-1h", "9999999d", "99999999999d", f"{'9' * 5000}d"]
+)
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(OperationError, match="no moment"):
         moment(text, NOW)
+
+
+def test_a_moment_from_which_nothing_can_be_reckoned_is_refused() -> None:
+    with pytest.raises(OperationError, match="before any event"):
+        moment("0001-01-01", NOW)
 
 
 @pytest.mark.parametrize(

@@ -573,3 +573,15 @@ def test_differences_are_named_by_resource_and_attribute() -> None:
         "table would be replaced",
         "output url would be changed",
     ]
+
+
+@pytest.mark.parametrize("minutes", ["abc", "nan", "inf", "-1"])
+def test_a_canary_of_no_minutes_is_refused_before_anything_changes(
+    dev: Account, prd: Account, smoke: Smoke, monkeypatch: pytest.MonkeyPatch, minutes: str
+) -> None:
+    monkeypatch.setenv(deploy.CANARY_MINUTES, minutes)
+
+    with pytest.raises(OperationError, match=f"CANARY_MINUTES is '{minutes}'"):
+        promote(dev.deployment, prd.deployment, agree)
+
+    assert prd.terraform.applied == []
