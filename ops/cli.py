@@ -315,6 +315,13 @@ def redrive(
             beginning = outcome.letter.message_id[: screens.NAME_LENGTH]
             console.print(f"{mark} {beginning} {escape(outcome.text)}")
     console.print(f"{sent} sent again, {kept} left where they are")
+    if not sent and not kept and not selection.everything:
+        raise OperationError(
+            "No dead letter fits what was given.",
+            f"Type 'make dead-letters ENV={environment}' to see them.",
+        )
+    if kept and not is_dry:
+        raise typer.Exit(1)
 
 
 @app.command()

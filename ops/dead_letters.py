@@ -29,8 +29,8 @@ UNDELIVERED = "undelivered"
 UNAUDITED = "unaudited"
 #: Begins the one entry of a redriven event's `resources` that names the event it was at first.
 ORIGIN = "flowbridge:event/"
-#: How long a message that was looked at stays out of others' sight.
-LOOK_SECONDS = 5
+#: How long a message that was looked at stays out of others' sight: enough to look at thousands.
+LOOK_SECONDS = 30
 #: How long one that is being sent again does; should the sending be cut off, it comes back then.
 WORK_SECONDS = 120
 #: SQS takes and gives no more messages in one call.
@@ -140,10 +140,14 @@ def how_to_read(message_id: str) -> str:
 
 
 def read(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> Iterator[DeadLetter]:
-    """Yield the messages of a queue, each once; each is out of sight for `seconds`."""
+    """Yield the messages of a queue, each once; each is out of sight for `seconds`.
+
+    Where reading takes longer, those of the beginning come again. The end is where SQS has none, or
+    none that are new in as many answers as all that were read would fill.
+    """
     seen: set[str] = set()
-    empty = 0
-    while empty < EMPTY_ANSWERS:
+    empty = known = 0
+    while empty < EMPTY_ANSWERS and known < EMPTY_ANSWERS + len(seen) // MOST_AT_ONCE:
         answer = client.receive_message(
             QueueUrl=url,
             MaxNumberOfMessages=MOST_AT_ONCE,
@@ -152,8 +156,10 @@ def read(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> Iter
             AttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
-        fresh = [m for m in answer.get("Messages", []) if m["MessageId"] not in seen]
-        empty = 0 if fresh else empty + 1
+        messages = answer.get("Messages", [])
+        fresh = [m for m in messages if m["MessageId"] not in seen]
+        empty = 0 if messages else empty + 1
+        known = known + 1 if messages and not fresh else 0
         letters = [parse(queue, message) for message in fresh]
         seen |= {letter.message_id for letter in letters}
         try:
@@ -212,10 +218,8 @@ def one(letters: Iterable[DeadLetter], message_id: str, environment: str) -> Dea
 
 
 def give_back(client: Any, url: str, letter: DeadLetter) -> None:
-    """Let others see a message again that was read to be worked on."""
-    client.change_message_visibility(
-        QueueUrl=url, ReceiptHandle=letter.receipt, VisibilityTimeout=0
-    )
+    """Let others see a message again that was read to be worked on, unless they do already."""
+    _show(client, url, [letter])
 
 
 def remove(client: Any, queue: str, url: str, is_meant: Callable[[DeadLetter], bool]) -> int:
@@ -229,7 +233,11 @@ def remove(client: Any, queue: str, url: str, is_meant: Callable[[DeadLetter], b
 
 
 def _show(client: Any, url: str, letters: Sequence[DeadLetter]) -> None:
-    """Let others see messages again that were looked at."""
+    """Let others see messages again that were looked at.
+
+    By batches, whose answer says which messages are back in sight already, where a single call
+    would be an error.
+    """
     for start in range(0, len(letters), MOST_AT_ONCE):
         client.change_message_visibility_batch(
             QueueUrl=url,

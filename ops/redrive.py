@@ -114,8 +114,11 @@ def redrive(
         try:
             for letter in read(client, queue, url, WORK_SECONDS):
                 kept.append(letter)
-                # One that came meanwhile may be one that was sent again and failed at once.
-                if letter not in selection or letter.since >= started:
+                if letter not in selection:
+                    continue
+                if letter.since >= started:
+                    # It may be one that was sent again and failed at once.
+                    yield Outcome(letter, False, "came after this began; look at it first")
                     continue
                 if sent:
                     sleep(1 / per_second)

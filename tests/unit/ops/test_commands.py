@@ -150,6 +150,20 @@ def test_what_is_selected_goes_on_in_every_flow_or_in_one(environment: Environme
     assert isinstance(environment.run("redrive").exception, OperationError)
 
 
+def test_a_redrive_tells_by_its_exit_code_whether_all_went_on(environment: Environment) -> None:
+    url = environment.outputs["failed_queue_urls"][ONE]
+    environment.queued(url, "poison")
+
+    nothing = environment.run("redrive", "--error", "NoSuchError")
+    left = environment.run("redrive", "--all", "yes")
+    dry = environment.run("redrive", "--all", "yes", "--dry-run", "yes")
+
+    assert isinstance(nothing.exception, OperationError)
+    assert "No dead letter fits" in str(nothing.exception)
+    assert "0 sent again, 1 left" in left.output
+    assert (left.exit_code, dry.exit_code) == (1, 0)
+
+
 def test_a_message_is_taken_out_when_its_operator_agrees(environment: Environment) -> None:
     url = environment.outputs["failed_queue_urls"][OTHER]
     message, kept = environment.queued(url, "poison"), environment.queued(url)

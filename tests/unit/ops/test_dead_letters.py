@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crm_registration.catch_errors import handler as catch_errors
-from ops.dead_letters import FAILED, ORIGIN, UNDELIVERED, DeadLetter, look, remove
+from ops.dead_letters import FAILED, ORIGIN, UNDELIVERED, WORK_SECONDS, DeadLetter, look, remove
 from ops.errors import OperationError
 from ops.events import Publisher
 from ops.redrive import Outcome, Selection, redrive
@@ -265,8 +265,86 @@ def test_interrupted_anywhere_every_event_is_in_the_queue_or_on_the_bus(account:
 def test_one_that_comes_while_others_are_sent_is_left_alone(account: Account) -> None:
     account.put(failed(1))
 
-    assert list(account.redrive(EVERYTHING, now=lambda: LATER - timedelta(hours=2))) == []
+    [outcome] = account.redrive(EVERYTHING, now=lambda: LATER - timedelta(hours=2))
+
+    assert (outcome.goes_on, account.published) == (False, [])
+    assert "came after this began" in outcome.text
     assert len(account.look()) == 1
+
+
+class SlowQueue:
+    """A queue of a clock of its own, at which each call takes 50 ms."""
+
+    def __init__(self, bodies: list[str]) -> None:
+        self.time = 0.0
+        self.bodies = dict(enumerate(bodies))
+        self._hidden = dict.fromkeys(self.bodies, 0.0)
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+    def in_sight(self) -> list[int]:
+        return [number for number in self.bodies if self._hidden[number] <= self.time]
+
+    def receive_message(
+        self,
+        MaxNumberOfMessages: int,  # noqa: N803  boto3's
+        VisibilityTimeout: int,  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        self.sleep(0.05)
+        numbers = self.in_sight()[:MaxNumberOfMessages]
+        self._hidden |= dict.fromkeys(numbers, self.time + VisibilityTimeout)
+        return {
+            "Messages": [
+                {"MessageId": str(n), "ReceiptHandle": str(n), "Body": self.bodies[n]}
+                for n in numbers
+            ]
+        }
+
+    def change_message_visibility_batch(
+        self,
+        Entries: list[dict[str, Any]],  # noqa: N803  boto3's
+        **_: Any,
+    ) -> dict[str, Any]:
+        self.sleep(0.05)
+        known = [
+            entry for entry in Entries if self._hidden[int(entry["ReceiptHandle"])] > self.time
+        ]
+        self._hidden |= {int(entry["ReceiptHandle"]): self.time for entry in known}
+        failed = [{"Id": entry["Id"]} for entry in Entries if entry not in known]
+        return {"Failed": failed}
+
+    def delete_message(self, ReceiptHandle: str, **_: Any) -> None:  # noqa: N803  boto3's
+        self.sleep(0.05)
+        del self.bodies[int(ReceiptHandle)]
+
+
+def test_among_many_that_are_not_meant_all_that_are_meant_are_sent(account: Account) -> None:
+    bodies = [failed(n, "CrmUnavailable" if n % 3 else "InvalidLead") for n in range(900)]
+    account.sqs = queue = SlowQueue(bodies)
+    account.urls = {FAILED: "url"}
+
+    selection = Selection(error="CrmUnavailable")
+    outcomes = list(account.redrive(selection, per_second=5, sleep=queue.sleep))
+
+    assert queue.time > WORK_SECONDS
+    assert len(outcomes) == len(account.published) == 600
+    assert sorted(queue.bodies) == list(range(0, 900, 3))
+    assert len(look(queue, FAILED, "url")) == 300
+
+
+def test_a_long_queue_is_seen_whole() -> None:
+    queue = SlowQueue([failed(number) for number in range(3000)])
+
+    assert len(look(queue, FAILED, "url")) == 3000
+    assert len(queue.in_sight()) == 3000
+
+
+def test_looking_ends_though_messages_come_back_in_sight() -> None:
+    queue = SlowQueue([failed(number) for number in range(500)])
+
+    assert len(look(queue, FAILED, "url", seconds=1)) > 190
 
 
 def test_what_is_meant_is_removed_and_the_rest_is_in_sight(account: Account) -> None:
