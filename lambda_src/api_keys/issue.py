@@ -21,6 +21,8 @@ log = get_logger("api_keys")
 ALPHABET = string.ascii_letters + string.digits
 #: API Gateway takes 20 to 128 characters; 40 of these have 238 bits.
 VALUE_LENGTH = 40
+#: Terraform makes the rest of the API meanwhile, so API Gateway is busy; and there is time.
+ATTEMPTS = 4
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """
     terraform = event.get("tf") or {}
     action = terraform.get("action", "create")
-    gateway = client("apigateway")
+    gateway = client("apigateway", attempts=ATTEMPTS)
     if action == "delete":
         _remove(gateway, event["name"], _keys(gateway, event["name"]))
         return {"api_key_id": None}

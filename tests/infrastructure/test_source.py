@@ -9,6 +9,7 @@ from typing import Any
 import hcl2
 import pytest
 
+from flowbridge.clients import ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
 from ops.environments import Environment, names
 from ops.terraform import ROOT
 
@@ -59,6 +60,30 @@ def test_no_module_configures_a_provider_and_nothing_is_counted(file: Path) -> N
     }
     counted = [name for name, body in bodies.items() if "count" in body]
     assert counted == []
+
+
+def test_every_function_outlasts_the_calls_that_it_waits_for() -> None:
+    """A function that is ended can neither answer nor say why."""
+    call = ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + 1  # between two attempts
+    step_seconds = blocks(ROOT / "modules" / "event_flow" / "variables.tf", "variable")
+    default = step_seconds["timeout_seconds"]["default"]
+    seconds = {}  # which it has, and which it needs
+    for file in (ROOT / "flows").glob("*/main.tf"):
+        for name, body in blocks(file, "module").items():
+            module = f"{file.parent.name}.{name}"
+            if body["source"].endswith("public_api"):
+                # One call by each statement: a secret is read, then something is started.
+                function = body["function"]
+                seconds[module] = function["timeout_seconds"], call * len(function["statements"])
+            elif body["source"].endswith("event_flow"):
+                # CatchErrors makes two calls; the others read a secret, and call an API for 13 s.
+                seconds[module] = body.get("timeout_seconds", default), call + max(call, 13)
+            elif body["source"].endswith("lambda_function"):
+                # A secret, and a connection with its statement.
+                seconds[module] = body["timeout_seconds"], call + 11
+
+    assert seconds
+    assert {name: (has, needs) for name, (has, needs) in seconds.items() if has <= needs} == {}
 
 
 def test_environments_differ_by_their_values_only() -> None:

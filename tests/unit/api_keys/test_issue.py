@@ -118,7 +118,7 @@ def test_a_generation_is_made_once(action: str | None, account: Account) -> None
 def test_a_run_that_was_cut_off_is_finished(
     account: Account, aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_secrets(service: str) -> Any:
+    def no_secrets(service: str, **_: int) -> Any:
         if service == "secretsmanager":
             raise TimeoutError
         return aws(service)
