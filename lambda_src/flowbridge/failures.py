@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowbridge import config
 from flowbridge.bus import publish
 from flowbridge.clients import client
-from flowbridge.logs import get_logger
+from flowbridge.logs import describe, get_logger
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,8 +45,8 @@ class CatchErrors:
     def __call__(self, failure: dict[str, Any], _context: object) -> dict[str, Any]:
         """Queue the original event with its error, then publish that it failed.
 
-        The queue comes first: if what follows fails, Step Functions repeats both, and a message
-        that is there twice is better than one that is not there.
+        Once it is queued nothing fails any more. Step Functions would repeat both, queue the event
+        again each time, and hold the execution for one that left no message.
 
         Parameters
         ----------
@@ -60,12 +60,8 @@ class CatchErrors:
         Returns
         -------
         dict
-            ``messageId`` of the queued message, ``failedState``, ``error`` and ``cause``.
-
-        Raises
-        ------
-        BusRejectedEvent
-            When the bus refuses the event.
+            ``messageId`` of the queued message, ``failedState``, ``error``, ``cause``, and whether
+            the bus was ``told``; when it was not, the log says why.
         """
         # The client's library needs it too; a start would wait for it.
         from datetime import UTC, datetime
@@ -80,26 +76,33 @@ class CatchErrors:
                 "failedState": {"DataType": "String", "StringValue": state},
             },
         )
-        publish(
-            f"flowbridge.{self.flow}",
-            self.detail_type,
-            {
-                "execution": message["execution"],
-                "failedState": state,
-                "error": name,
-                "eventId": event_id(failure),
-            },
-        )
         log.warning(
             "execution failed",
             extra={"execution": message["execution"], "error": name, "failed_state": state},
         )
+        detail = {
+            "execution": message["execution"],
+            "failedState": state,
+            "error": name,
+            "eventId": event_id(failure),
+        }
         return {
             "messageId": queued["MessageId"],
             "failedState": state,
             "error": name,
             "cause": message["error"]["cause"],
+            "told": self.tell(detail),
         }
+
+    def tell(self, detail: dict[str, Any]) -> bool:
+        """Publish that an execution failed, and return whether the bus took it."""
+        try:
+            publish(f"flowbridge.{self.flow}", self.detail_type, detail)
+        except Exception as error:  # the event is kept, whatever becomes of the news
+            extra = {"execution": detail["execution"], **describe(error)}
+            log.error("the bus was not told that an execution failed", extra=extra)
+            return False
+        return True
 
     def message(self, failure: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Return the message of the failed queue: all that is needed to send the event again."""

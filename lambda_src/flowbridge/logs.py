@@ -17,7 +17,7 @@ import os
 import traceback
 from typing import Any
 
-from flowbridge.errors import ConfigurationError
+from flowbridge.errors import BusRejectedEvent, ConfigurationError
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 ROOT = "flowbridge"
@@ -77,8 +77,8 @@ def describe(error: BaseException) -> dict[str, Any]:
     }
     if error.args and type(error.args[0]) is int and error.args[0] < 10_000:
         described["code"] = error.args[0]
-    if isinstance(error, ConfigurationError):
-        # Its text is ours, and is what mends it.
+    if isinstance(error, ConfigurationError | BusRejectedEvent):
+        # Its text is ours, and says what to mend.
         described["reason"] = str(error)
     return described
 

@@ -30,6 +30,7 @@ OPEN_FIELDS = frozenset(
         "statusCode",
         "success",
         "time",
+        "told",
         "type",
         "version",
     ]

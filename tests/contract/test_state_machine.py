@@ -89,7 +89,7 @@ def test_a_transient_error_that_stays_is_caught_in_the_end(
     assert ended.calls["CatchErrors"][0]["event"] == ended.calls["ReceiveLead"][0]
 
 
-@pytest.mark.parametrize("error", ["BusRejectedEvent", "ClientError"])
+@pytest.mark.parametrize("error", ["ConfigurationError", "ClientError"])
 def test_catching_is_repeated_whatever_stopped_it(state_machine: StateMachine, error: str) -> None:
     ended = state_machine.run({"CreateClient": ["CrmRejected"], "CatchErrors": [error, None]})
 

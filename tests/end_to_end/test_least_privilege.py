@@ -65,7 +65,10 @@ def rights_of(platform: Platform) -> Iterator[Right]:
 def call(platform: Platform, function: str, payload: Any) -> str | None:
     """Call a function, and return its error if there is one."""
     error, answer = platform.invoke(function, payload, "$LATEST")
-    failed = isinstance(answer, dict) and answer.get("statusCode", 0) >= 500
+    # CatchErrors goes on when it cannot tell the bus.
+    failed = isinstance(answer, dict) and (
+        answer.get("statusCode", 0) >= 500 or answer.get("told") is False
+    )
     return error or (str(answer) if failed else None)
 
 

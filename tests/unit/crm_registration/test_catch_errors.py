@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from crm_registration.catch_errors import handler
 from flowbridge import bus
-from flowbridge.errors import BusRejectedEvent, ConfigurationError
+from flowbridge.errors import ConfigurationError
 from flowbridge.failures import MAX_MESSAGE_BYTES, UNSENDABLE
 from tests.support.functions import LEAD, LambdaContext, logged, personal_data_in
 
@@ -97,6 +98,7 @@ def test_the_event_is_kept_whole_with_its_error(surroundings: Surroundings) -> N
         "failedState": "CreatePartner",
         "error": "CrmRejected",
         "cause": CAUSE,
+        "told": True,
     }
 
 
@@ -219,21 +221,39 @@ def test_an_event_without_room_is_named(event: Any, surroundings: Surroundings) 
     assert told["detail"]["eventId"] == "1-2"
 
 
-def test_the_bus_refuses(surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer of PutEvents is a success even when no event was taken."""
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        # The answer of PutEvents is a success even when no event was taken.
+        {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]},
+        ClientError({"Error": {"Code": "AccessDeniedException"}}, "PutEvents"),
+        ReadTimeoutError(endpoint_url="https://events"),
+    ],
+    ids=["refuses", "denies", "is silent"],
+)
+def test_an_event_is_kept_once_although_the_bus_cannot_be_told(
+    outcome: Any,
+    surroundings: Surroundings,
+    monkeypatch: pytest.MonkeyPatch,
+    logs: list[logging.LogRecord],
+) -> None:
+    """An error would have both repeated: a message for each try, and an execution that is stuck."""
 
     class Bus:
-        def put_events(self, **_: Any) -> dict[str, Any]:
-            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
+        def put_events(self, **_: Any) -> Any:
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
 
     monkeypatch.setattr(bus, "client", lambda _: Bus())
 
-    with pytest.raises(
-        BusRejectedEvent, match="refused 'CRM Registration Failed': ThrottlingException"
-    ):
-        handler(FAILURE, LambdaContext())
+    result = handler(FAILURE, LambdaContext())
 
-    assert len(surroundings.messages()) == 1
+    [message] = surroundings.messages()
+    assert (result["messageId"], result["told"]) == (message["MessageId"], False)
+    assert "the bus was not told that an execution failed" in logged(logs)
+    assert EXECUTION in logged(logs)
+    assert personal_data_in(logged(logs)) == []
 
 
 def test_what_could_not_be_undone_is_told(surroundings: Surroundings) -> None:
@@ -252,11 +272,20 @@ def test_the_queue_is_missing(surroundings: Surroundings, aws: Callable[[str], A
     assert surroundings.events() == []
 
 
-@pytest.mark.parametrize("name", ["FAILED_QUEUE_URL", "EVENT_BUS_NAME"])
-def test_a_variable_is_missing(
-    name: str, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+def test_the_queue_is_not_known(
+    surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(name)
+    monkeypatch.delenv("FAILED_QUEUE_URL")
 
-    with pytest.raises(ConfigurationError, match=re.escape(f"variable {name} is not set")):
+    with pytest.raises(ConfigurationError, match=r"variable FAILED_QUEUE_URL is not set"):
         handler(FAILURE, LambdaContext())
+
+
+def test_the_bus_is_not_known(
+    surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch, logs: list[logging.LogRecord]
+) -> None:
+    monkeypatch.delenv("EVENT_BUS_NAME")
+
+    assert handler(FAILURE, LambdaContext())["told"] is False
+    assert len(surroundings.messages()) == 1
+    assert "variable EVENT_BUS_NAME is not set" in logged(logs)

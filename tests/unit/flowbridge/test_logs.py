@@ -14,7 +14,7 @@ import pytest
 import requests
 from pytest_httpserver import HTTPServer
 
-from flowbridge.errors import ConfigurationError
+from flowbridge.errors import BusRejectedEvent, ConfigurationError
 from flowbridge.logs import JsonFormatter, describe, get_logger
 from flowbridge.secret import read_secret
 from ops.settings import REPOSITORY
@@ -126,5 +126,6 @@ def test_the_number_of_a_database_error_is_kept_and_a_phone_is_not() -> None:
     assert "code" not in describe(KeyError(56983747263))
 
 
-def test_a_wrong_deployment_is_explained() -> None:
-    assert describe(ConfigurationError("set HOST"))["reason"] == "set HOST"
+@pytest.mark.parametrize("error", [ConfigurationError, BusRejectedEvent])
+def test_an_error_of_ours_is_explained(error: type[Exception]) -> None:
+    assert describe(error("set HOST"))["reason"] == "set HOST"
