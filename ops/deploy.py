@@ -148,6 +148,10 @@ def promote(
             smoke(target)
         except (OperationError, *AWS_ERRORS) as error:
             raise _taken_back(target, packages, before, as_operation_error(error)) from error
+        except KeyboardInterrupt:
+            # Left as it is, a part of the calls might stay with a release that nobody watches.
+            interrupted = OperationError("It was interrupted.", "Promote it anew.")
+            raise _taken_back(target, packages, before, interrupted) from None
     console.print(f"\n[green]✓[/green] '{target.name}' runs release {packages.short}")
 
 

@@ -366,20 +366,33 @@ def test_a_release_that_fails_is_taken_back(dev: Account, qa: Account, smoke: Sm
     assert smoke.tried == [NEW.digest, OLD.digest]
 
 
-def test_what_aws_refuses_meanwhile_takes_it_back_too(
-    dev: Account, qa: Account, smoke: Smoke, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutEvents"),
+            r"AWS refused: .*AccessDenied",
+        ),
+        (KeyboardInterrupt(), "It was interrupted"),
+    ],
+)
+def test_what_comes_between_takes_it_back_too(
+    dev: Account,
+    qa: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    text: str,
 ) -> None:
     qa.keep((OLD, b"old"))
     qa.run(OLD.digest)
-    refusal = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutEvents")
 
     def refuse_the_new(deployment: Deployment) -> None:
         if deployment.release() == NEW.digest:
-            raise refusal
+            raise error
 
     monkeypatch.setattr(deploy, "smoke", refuse_the_new)
 
-    with pytest.raises(OperationError, match=r"AWS refused: .*AccessDenied.*It was taken back"):
+    with pytest.raises(OperationError, match=rf"{text}.*It was taken back"):
         promote(dev.deployment, qa.deployment, agree)
 
     assert qa.terraform.applied == [NEW.digest, OLD.digest]
