@@ -1,11 +1,14 @@
-"""Executions of a state machine: find them, read their history as runs of states."""
+"""Executions of a state machine: find them, read their history as runs of states.
+
+Every time is in UTC.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -312,17 +315,19 @@ class Executions:
         pages = self._client.get_paginator("get_execution_history").paginate(
             executionArn=arn, includeExecutionData=True
         )
-        for page in pages:
-            yield from page["events"]
+        for event in (event for page in pages for event in page["events"]):
+            yield {**event, "timestamp": event["timestamp"].astimezone(UTC)}
 
 
 def _execution(item: Mapping[str, Any]) -> Execution:
+    stopped = item.get("stopDate")
+    # boto3 gives times in the zone of this computer.
     return Execution(
         arn=item["executionArn"],
         name=item["name"],
         status=item["status"],
-        started=item["startDate"],
-        stopped=item.get("stopDate"),
+        started=item["startDate"].astimezone(UTC),
+        stopped=stopped.astimezone(UTC) if stopped else None,
         input=item.get("input"),
         error=item.get("error"),
         cause=item.get("cause"),

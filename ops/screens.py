@@ -35,7 +35,7 @@ COLORS = {"RUNNING": "cyan", "SUCCEEDED": "green"}
 def executions_table(rows: Sequence[tuple[Execution, Sequence[StateRun]]]) -> Table:
     """Return a table of executions, each with the state that it is in or ended in."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("execution", "status", "started", "seconds", "state", "error"):
+    for column in ("execution", "status", "started (UTC)", "seconds", "state", "error"):
         table.add_column(column, justify="right" if column == "seconds" else "left", no_wrap=True)
     for execution, runs in rows:
         color = COLORS.get(execution.status, "red")
@@ -174,7 +174,7 @@ def reconciliation(report: Report, everything: bool) -> RenderableType:
     """Return a table of the events, those that arrived only when asked for, and a summary."""
     shown = [v for v in report.verdicts if everything or v.fate is not Fate.ARRIVED]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("event", "accepted", "fate", "since"):
+    for column in ("event", "accepted (UTC)", "fate", "since (UTC)"):
         table.add_column(column, no_wrap=True)
     for column in ("where", "why"):
         table.add_column(column, overflow="fold")

@@ -81,6 +81,7 @@ def test_only_a_new_line_ends_a_line() -> None:
         ('{"n":' + "[" * 100_000 + "]" * 100_000 + "}", "is nested too deeply"),
         (r'{"n":"\ud800"}', "holds half of a surrogate pair"),
     ],
+    ids=["number", "depth", "surrogate"],
 )
 def test_what_python_cannot_read_is_named_and_the_others_are_read(detail: str, reason: str) -> None:
     bad = f'{{"source":"s","detail-type":"t","detail":{detail}}}'

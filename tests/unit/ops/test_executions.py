@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
-from ops.executions import Execution, Status, state_runs
+from ops.executions import Execution, Executions, Status, state_runs
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -120,3 +121,51 @@ def test_the_event_of_an_execution_is_named_by_its_input() -> None:
 
     assert execution('{"id": "e-1"}').event_id == "e-1"
     assert [execution(t).event_id for t in (None, "{}", "[]", '{"id": 3}', "no json")] == [None] * 5
+
+
+class StepFunctions:
+    """Answers as boto3 does: with times in the zone of this computer."""
+
+    def __init__(self, zone: timezone) -> None:
+        self._at = START.astimezone(zone)
+
+    def get_paginator(self, operation: str) -> Any:
+        pages = {
+            "list_executions": {"executions": [self._execution]},
+            "get_execution_history": {
+                "events": [
+                    {
+                        "id": 1,
+                        "type": "TaskStateEntered",
+                        "timestamp": self._at,
+                        "stateEnteredEventDetails": {"name": "Create"},
+                    }
+                ]
+            },
+        }
+        return SimpleNamespace(paginate=lambda **_: [pages[operation]])
+
+    def describe_execution(self, **_: str) -> dict[str, Any]:
+        return self._execution
+
+    @property
+    def _execution(self) -> dict[str, Any]:
+        return {
+            "executionArn": "arn",
+            "name": "one",
+            "status": "SUCCEEDED",
+            "startDate": self._at,
+            "stopDate": self._at,
+        }
+
+
+def test_times_are_in_utc_wherever_they_are_looked_at() -> None:
+    executions = Executions(StepFunctions(timezone(timedelta(hours=-3))), "arn")
+
+    [listed] = executions.newest(1)
+    [run] = executions.history("arn")
+    described = executions.describe("arn")
+
+    for time in (listed.started, listed.stopped, described.started, run.entered):
+        assert time is not None
+        assert time.isoformat() == START.isoformat()

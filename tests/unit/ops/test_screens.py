@@ -10,8 +10,10 @@ import pytest
 from rich.console import Console
 
 from ops import screens
+from ops.audit import Accepted
 from ops.dead_letters import FAILED, parse
 from ops.executions import Execution, StateRun, Status
+from ops.reconcile import Fate, Report, Verdict
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 #: Clears the screen, sets the window's title, goes back over the line, and closes a style.
@@ -84,3 +86,13 @@ def test_json_is_shown_without_its_effects(text: str) -> None:
     found = shown(screens.escape(screens.indented_json(text)))
 
     assert screens.CONTROLS.search(found) is None
+
+
+def test_the_tables_name_the_zone_of_their_times() -> None:
+    found = shown(screens.executions_table([(Execution("arn", "one", "RUNNING", NOW, None), [])]))
+    verdict = Verdict(Accepted("one", NOW, "s", "d"), Fate.LOST, NOW)
+    lost = shown(screens.reconciliation(Report([verdict]), everything=False))
+
+    assert "started (UTC)" in found
+    assert "accepted (UTC)" in lost
+    assert "since (UTC)" in lost
