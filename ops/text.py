@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,7 +39,10 @@ def moment(text: str, now: datetime) -> datetime:
 
 
 def write_privately(file: Path, text: str) -> None:
-    """Write a file that nobody but its owner may read."""
+    """Write a file that nobody but its owner may read, also when it was there."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        # Anything else, such as /dev/null, is everybody's.
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)
         stream.write(text)

@@ -142,9 +142,10 @@ def find_program(name: str) -> str:
 
 
 def write_privately(file: Path, text: str) -> None:
-    """Write a file that its owner alone may read."""
+    """Write a file that its owner alone may read, also when it was there."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as stream:
+        os.fchmod(descriptor, 0o600)
         stream.write(text)
 
 

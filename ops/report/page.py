@@ -14,7 +14,6 @@ from ops.report.graph import Graph, Node
 from ops.report.masking import indented, masked
 from ops.report.model import FlowReport, Visit
 from ops.screens import NAME_LENGTH, age, seconds
-from ops.stuck import STUCK
 
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 190, 40, 40, 34, 12
 WORDS = {
@@ -51,8 +50,6 @@ def render(environment: str, flows: Sequence[FlowReport], now: datetime, *, pers
         "short": NAME_LENGTH,
         "status_of": lambda visit, name: visit.outcomes.get(name, Status.WAITING),
         "words": WORDS,
-        # Nobody masked the cause of what did not reach CatchErrors.
-        "stuck": STUCK,
     }
     template = resources.files("ops.report").joinpath("page.html.j2").read_text("utf-8")
     return jinja.from_string(template).render(

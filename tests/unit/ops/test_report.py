@@ -15,6 +15,7 @@ import pytest
 
 from ops.dead_letters import FAILED, DeadLetter
 from ops.executions import Execution, StateRun, Status
+from ops.local import mariadb_server
 from ops.report.gather import gather
 from ops.report.graph import Edge, Graph
 from ops.report.masking import MASK, masked
@@ -189,6 +190,46 @@ def test_personal_data_are_masked_also_in_fields_that_nobody_knows() -> None:
     assert masked("Camila is no JSON") == MASK
 
 
+def test_no_name_of_a_persons_own_field_lets_its_value_through() -> None:
+    names = ["message", "id", "type", "source", "error", "cause", "version", "resources"]
+    person = dict.fromkeys(names, "Camila")
+    event = {"id": "event-1", "source": "web", "detail-type": "t", "resources": ["arn"]}
+    failure = {
+        "failedState": "First",
+        "error": {"Error": "InvalidLead", "Cause": "Camila is no RUT"},
+        "event": {**event, "detail": person, "more": "Camila"},
+    }
+
+    for value in (person, [person], {"lead": person}, {**event, "id": person, "detail": person}):
+        assert "Camila" not in masked(json.dumps(value))
+    assert json.loads(masked(json.dumps({**failure, "messageId": "m"}))) == {
+        "failedState": "First",
+        "error": {"Error": "InvalidLead", "Cause": MASK},
+        "event": {**event, "detail": dict.fromkeys(names, MASK), "more": MASK},
+        "messageId": "m",
+    }
+
+
+def test_what_cannot_be_gone_through_is_masked_whole() -> None:
+    assert masked("[" * 900 + "]" * 900) == MASK
+
+
+def test_causes_are_shown_only_when_asked() -> None:
+    failed = visit(1, "FAILED")
+    failed.runs[0].cause = "Camila is no RUT"
+    flow = report(failed, letters=(letter("Camila is no RUT"),))
+
+    assert "is no RUT" not in page(flow)
+    assert page(flow, personal=True).count("Camila is no RUT") == 2
+
+
+def test_times_name_their_zone_once_a_table() -> None:
+    text = page(report(visit(1)))
+
+    assert "Executions over time (UTC)" in text
+    assert "Executions (times in UTC)" in text
+
+
 def test_the_page_shows_personal_data_only_when_asked() -> None:
     flow = report(visit(1), letters=(letter(),))
 
@@ -312,8 +353,14 @@ def test_a_flow_without_executions_has_its_picture() -> None:
     assert "CatchErrors" in text
 
 
-def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
-    file = tmp_path / "report.html"
-    write_privately(file, "x")
+@pytest.mark.parametrize("write", [write_privately, mariadb_server.write_privately])
+def test_the_file_is_its_owners_alone(tmp_path: Path, write: Callable[[Path, str], None]) -> None:
+    new, known = tmp_path / "new", tmp_path / "known"
+    known.write_text("of before, and longer")
+    known.chmod(0o644)
 
-    assert file.stat().st_mode & 0o777 == 0o600
+    for file in (new, known):
+        write(file, "x")
+
+        assert file.read_text() == "x"
+        assert file.stat().st_mode & 0o777 == 0o600
