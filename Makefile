@@ -31,7 +31,7 @@ demo: setup-ops package ## Run the main job here: a lead from the bus to the dat
 up: setup-ops ## Start the local environment (MariaDB and the AWS emulator)
 	@$(OPS) up
 
-down: setup-ops ## Stop the local environment
+down: setup-ops ## Stop the local environment; rows stay, the emulator's bus, executions and queues do not
 	@$(OPS) down
 
 status: setup-ops ## Tell whether the local environment runs

@@ -434,9 +434,10 @@ def env(environment: EnvironmentOption = LOCAL) -> None:
         variables |= {name: os.environ[name] for name in around}
     elif variables:
         print(f"unset {' '.join(KEY_VARIABLES)}")
-    configuration = context.terraform.process_environment().get("TF_CLI_CONFIG_FILE")
-    if configuration:
-        variables["TF_CLI_CONFIG_FILE"] = configuration
+    # Where the make commands keep what 'terraform init' makes, each environment apart.
+    own = ("TF_DATA_DIR", "TF_CLI_CONFIG_FILE")
+    given = context.terraform.process_environment()
+    variables |= {name: given[name] for name in own if name in given}
     for name, value in variables.items():
         # Plain print: the lines are for a shell, not for a reader.
         print(f"export {name}={shlex.quote(value)}")

@@ -86,3 +86,12 @@ def test_status_tells_what_runs(platform: Platform) -> None:
 
     assert status.code == 0
     assert status.text.count(" up") == 2
+
+
+def test_env_lets_terraform_itself_reach_the_environment(platform: Platform) -> None:
+    typed = 'eval "$(make -s env)" && cd terraform && terraform output -raw dashboard_name'
+
+    shown = platform.run("sh", "-c", typed)
+
+    assert shown.code == 0, shown.text
+    assert shown.text == platform.outputs["dashboard_name"]
