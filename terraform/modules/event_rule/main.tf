@@ -24,7 +24,9 @@ resource "aws_cloudwatch_event_rule" "this" {
   description    = var.description
   event_bus_name = var.event_bus_name
   event_pattern  = var.pattern
-  tags           = var.tags
+  # Written out, or Terraform takes a rule that somebody switched off for one that is as it should be.
+  state = "ENABLED"
+  tags  = var.tags
 }
 
 resource "aws_cloudwatch_event_target" "this" {
