@@ -102,6 +102,14 @@ module "observability" {
   flows    = merge({ for name, flow in local.flows : name => merge(flow.observed, { functions = flow.functions }) }, { audit = module.event_bus.observed })
 }
 
+# A warning: an environment that nobody has in use yet may do without.
+check "alarms_are_heard" {
+  assert {
+    condition     = var.environment != "prd" || length(var.alarm_receivers) > 0
+    error_message = "Nobody hears the alarms of prd: name mail addresses or https URLs in alarm_receivers of envs/prd.tfvars."
+  }
+}
+
 # --- the flows -------------------------------------------------------------------------------
 
 locals {

@@ -177,6 +177,8 @@ def test_the_same_bytes_go_on(accounts: Accounts, source: str, target: str) -> N
     assert run.code == 0, run.text
     assert "Smoke test passed" in run.text
     assert f"was built from {here()}" in run.text
+    # prd.tfvars names no receiver as it is shipped.
+    assert ("Nobody hears the alarms of prd" in run.text) == (target == "prd")
     assert accounts.runs(target) == accounts.releases["first"].digest
     # The next environment may have fewer flows, but no other bytes.
     assert {("crm_api", accounts.releases["first"].packages["crm_api"].sha256_base64)} <= (
