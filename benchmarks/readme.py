@@ -16,9 +16,9 @@ HEAD = """\
 <!-- Written by `make bench`; change what writes it, not this. -->
 
 What Flowbridge costs in time, bytes and money, beside what it is compared with. Ratios come first:
-they carry over to another machine, absolute times do not. `make bench` runs everything, `make bench
-PART=packaging` one part, and writes this page anew. Each part says on which machine, and when, it
-ran last."""
+they carry over to another machine, absolute times do not. `make bench` runs everything but the long
+form of the load, `make bench PART=load_long` one part, such as that; both write this page anew.
+Each part says on which machine, and when, it ran last."""
 
 
 def write(folder: Path = results.FOLDER, file: Path = FILE) -> None:
