@@ -69,7 +69,7 @@ module "dead_letters" {
   }
 
   alarm = {
-    description = "Events that the rule ${var.name} could not deliver wait in its dead-letter queue. Mend the target, then send them again."
+    description = "Events that the rule ${var.name} could not deliver wait in its undelivered queue. Mend the target, then send them again."
   }
   alarm_actions = var.alarm_actions
 }
@@ -138,11 +138,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = {
     failed = {
       metric = "FailedInvocations"
-      text   = "could not deliver an event to its target, which refused it. Its dead-letter queue has the event: mend the target, then send it again."
+      text   = "could not deliver an event to its target, which refused it. Its undelivered queue has the event: mend the target, then send it again."
     }
     lost = {
       metric = "InvocationsFailedToBeSentToDlq"
-      text   = "could neither deliver an event nor put it into its dead-letter queue. The bus's archive has the event: mend the queue, then replay."
+      text   = "could neither deliver an event nor put it into its undelivered queue. The bus's archive has the event: mend the queue, then replay."
     }
     throttled = {
       metric = "ThrottledRules"

@@ -10,7 +10,7 @@ output "name" {
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of the queue of the events that could not be delivered."
+  description = "URL of the undelivered queue."
   value       = module.dead_letters.url
 }
 
@@ -20,6 +20,6 @@ output "dead_letter_queue_name" {
 }
 
 output "alarm_names" {
-  description = "Names of the alarms of the rule and of its dead-letter queue."
+  description = "Names of the alarms of the rule and of its undelivered queue."
   value       = concat([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name], module.dead_letters.alarm_names)
 }

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the rule, and the beginning of the names of its role and dead-letter queue."
+  description = "Name of the rule, and the beginning of the names of its role and undelivered queue."
   type        = string
 
   validation {
@@ -45,7 +45,7 @@ variable "input" {
 }
 
 variable "retry" {
-  description = "How long and how often EventBridge tries to deliver an event before it goes to the dead-letter queue."
+  description = "How long and how often EventBridge tries to deliver an event before it goes to the undelivered queue."
   type = object({
     maximum_event_age_seconds = optional(number, 86400)
     maximum_attempts          = optional(number, 185)
@@ -70,13 +70,13 @@ variable "role" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that hear of the alarms of the rule and its dead-letter queue, and of their end."
+  description = "ARNs that hear of the alarms of the rule and its undelivered queue, and of their end."
   type        = list(string)
   default     = []
 }
 
 variable "plain_http" {
-  description = "Let callers reach the dead-letter queue without TLS; for the local emulator only."
+  description = "Let callers reach the undelivered queue without TLS; for the local emulator only."
   type        = bool
   default     = false
 }

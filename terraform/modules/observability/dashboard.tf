@@ -182,7 +182,7 @@ locals {
                   for metric, line in {
                     Invocations                    = { label = "delivered", color = local.green }
                     FailedInvocations              = { label = "failed", color = local.red }
-                    InvocationsSentToDlq           = { label = "to the dead-letter queue", color = local.orange }
+                    InvocationsSentToDlq           = { label = "to the undelivered queue", color = local.orange }
                     InvocationsFailedToBeSentToDlq = { label = "lost", color = local.purple }
                   } :
                   ["AWS/Events", metric, "EventBusName", rule.event_bus_name, "RuleName", rule.name, merge(line, { label = "${trimprefix(rule.name, "${var.name}-")} ${line.label}" })]
