@@ -208,6 +208,12 @@ def test_an_event_that_cannot_be_delivered_has_a_place_to_go(found: list[Resourc
         assert retry["maximum_retry_attempts"] > 0
 
 
+def test_a_rule_that_is_switched_off_is_drift(planned: list[Resource]) -> None:
+    for rule in of_type(planned, "aws_cloudwatch_event_rule"):
+        # A rule without a state of its own is planned with none, and takes what it finds.
+        assert rule.values["state"] == "ENABLED"
+
+
 def test_the_audit_log_tells_which_events_there_were_and_nothing_of_what_they_say(
     found: list[Resource],
 ) -> None:
