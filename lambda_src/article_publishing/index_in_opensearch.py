@@ -37,7 +37,7 @@ class OpenSearch:
         )
         if response.status_code == CONFLICT:
             return {"outcome": "newer there", "url": path}
-        written = self._api.json(response)["result"]
+        written = self._api.json(response, lambda answer: answer["result"])
         return {"outcome": "published" if written == "created" else "updated", "url": path}
 
 

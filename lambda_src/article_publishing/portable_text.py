@@ -9,6 +9,9 @@ Block = dict[str, Any]
 PREFIXES = {"blockquote": "> ", **{f"h{level}": "#" * level + " " for level in range(1, 7)}}
 MARKS = {"strong": "**", "em": "*", "code": "`", "strike-through": "~~"}
 
+#: Of a list within lists; no page shows more.
+MOST_LEVELS = 10
+
 
 def markdown(blocks: list[Any]) -> str:
     """Return the Markdown of a list of blocks; what is unknown and holds no text is left out."""
@@ -42,7 +45,7 @@ def _block(block: Block) -> str:
     }
     text = "".join(_span(span, links) for span in block.get("children") or [])
     if block.get("listItem"):
-        indent = "  " * (int(block.get("level") or 1) - 1)
+        indent = "  " * (min(int(block.get("level") or 1), MOST_LEVELS) - 1)
         return f"{indent}{'1.' if block['listItem'] == 'number' else '-'} {text}"
     return PREFIXES.get(str(block.get("style")), "") + text
 

@@ -27,21 +27,22 @@ class Devto:
             response = self._api.call("POST", "/articles", json=body)
         else:
             response = self._api.call("PUT", f"/articles/{found}", json=body)
-        post = self._api.json(response)
-        return {"outcome": "published" if found is None else "updated", "url": post["url"]}
+        url = self._api.json(response, lambda post: post["url"])
+        return {"outcome": "published" if found is None else "updated", "url": url}
 
     def _find(self, url: str) -> int | None:
+        def numbers(posts: list[dict[str, Any]]) -> tuple[int, list[int]]:
+            return len(posts), [p["id"] for p in posts if p.get("canonical_url") == url]
+
         page = 1
         while True:
             response = self._api.call(
                 "GET", "/articles/me/all", params={"page": page, "per_page": PAGE}
             )
-            posts: list[dict[str, Any]] = self._api.json(response)
-            for post in posts:
-                if post.get("canonical_url") == url:
-                    number: int = post["id"]
-                    return number
-            if len(posts) < PAGE:
+            length, found = self._api.json(response, numbers)
+            if found:
+                return found[0]
+            if length < PAGE:
                 return None
             page += 1
 

@@ -5,12 +5,13 @@ GraphQL: most errors come in answers of status 200.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from article_publishing.article import Article, slug, tags
 from article_publishing.errors import TargetRefused, TargetUnavailable
-from article_publishing.target import Outcome, Target, bearer, step
+from article_publishing.target import Found, Outcome, Target, bearer, step
 from flowbridge import config
 from flowbridge.http_answer import told
 
@@ -35,8 +36,10 @@ class Hashnode:
 
     def publish(self, article: Article) -> Outcome:
         """Change the post that has the article's slug, or post it when there is none."""
-        found = self._ask(FIND, {"host": self._host, "slug": slug(article)})["publication"]
-        if found is None:
+        publication, found = self._ask(
+            FIND, {"host": self._host, "slug": slug(article)}, identities
+        )
+        if publication is None:
             raise TargetRefused(f"hashnode has no publication {self._host}")
         post = {
             "title": article["title"],
@@ -47,27 +50,45 @@ class Hashnode:
         }
         if "mainImage" in article:
             post["coverImageOptions"] = {"coverImageURL": article["mainImage"]}
-        if found["post"] is None:
-            new = {**post, "publicationId": found["id"], "slug": slug(article)}
-            made = self._ask(PUBLISH, {"input": new})["publishPost"]["post"]
-            return {"outcome": "published", "url": made["url"]}
-        changed = self._ask(UPDATE, {"input": {**post, "id": found["post"]["id"]}})
-        return {"outcome": "updated", "url": changed["updatePost"]["post"]["url"]}
+        if found is None:
+            new = {**post, "publicationId": publication, "slug": slug(article)}
+            url = self._ask(
+                PUBLISH, {"input": new}, lambda made: made["publishPost"]["post"]["url"]
+            )
+            return {"outcome": "published", "url": url}
+        changes = {"input": {**post, "id": found}}
+        url = self._ask(UPDATE, changes, lambda made: made["updatePost"]["post"]["url"])
+        return {"outcome": "updated", "url": url}
 
-    def _ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+    def _ask(
+        self, query: str, variables: dict[str, Any], read: Callable[[dict[str, Any]], Found]
+    ) -> Found:
         response = self._api.call("POST", "/", json={"query": query, "variables": variables})
-        answer = self._api.json(response)
-        if errors := answer.get("errors"):
-            code = (errors[0].get("extensions") or {}).get("code", "no code")
-            if code == NOT_FOUND and query == FIND:
-                # Of a post that is not there, the answer still has the publication.
-                publication = (answer.get("data") or {}).get("publication")
-                if publication is not None:
-                    return {"publication": {**publication, "post": None}}
-            message = f"hashnode answered {code}: {told(errors[0].get('message'))}"
-            raise (TargetUnavailable if code in TRANSIENT else TargetRefused)(message)
-        data: dict[str, Any] = answer["data"]
-        return data
+        return self._api.json(response, lambda answer: read(data_of(answer, query)))
+
+
+def data_of(answer: dict[str, Any], query: str) -> dict[str, Any]:
+    """Return the data of an answer, or raise its error."""
+    if errors := answer.get("errors"):
+        code = (errors[0].get("extensions") or {}).get("code", "no code")
+        if code == NOT_FOUND and query == FIND:
+            # Of a post that is not there, the answer still has the publication.
+            publication = (answer.get("data") or {}).get("publication")
+            if publication is not None:
+                return {"publication": {**publication, "post": None}}
+        message = f"hashnode answered {told(code)}: {told(errors[0].get('message'))}"
+        raise (TargetUnavailable if code in TRANSIENT else TargetRefused)(message)
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+def identities(data: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return the ids of the publication and of its post, as far as they are there."""
+    publication = data["publication"]
+    if publication is None:
+        return None, None
+    post = publication["post"]
+    return publication["id"], None if post is None else post["id"]
 
 
 @cache

@@ -41,15 +41,16 @@ class Medium:
         """
         if (found := self._find(article["canonicalUrl"])) is not None:
             return {"outcome": "found", "url": found}
-        author = self._api.json(self._api.call("GET", "/v1/me"))["data"]["id"]
+        me = self._api.call("GET", "/v1/me")
+        author = self._api.json(me, lambda answer: answer["data"]["id"])
         try:
             response = self._api.call("POST", f"/v1/users/{author}/posts", json=self._post(article))
-            post = self._api.json(response)["data"]
+            url = self._api.json(response, lambda answer: answer["data"]["url"])
         except TargetUnavailable as error:
             if isinstance(error.__cause__, requests.ConnectTimeout) or not may_be_there(error):
                 raise
             raise OutcomeUnknown(f"{error}; see whether the post is there") from None
-        return {"outcome": "published", "url": post["url"]}
+        return {"outcome": "published", "url": url}
 
     def _find(self, url: str) -> str | None:
         feed = self._feed.call("GET", "").text

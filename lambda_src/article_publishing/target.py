@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
@@ -27,6 +27,7 @@ from flowbridge.secret import Secret
 log = get_logger("target")
 
 Outcome = dict[str, Any]
+Found = TypeVar("Found")
 
 TOO_MANY_REQUESTS = 429
 UNAUTHORIZED = frozenset({401, 403})
@@ -118,20 +119,29 @@ class Target:
             raise TargetUnavailable(message, status)
         raise TargetRefused(message)
 
-    def json(self, response: requests.Response) -> Any:
-        """Return the JSON of an answer.
+    def json(self, response: requests.Response, read: Callable[[Any], Found]) -> Found:
+        """Return what is wanted of the JSON of an answer.
+
+        Parameters
+        ----------
+        response
+            The answer.
+        read
+            Finds it in the JSON of the API.
 
         Raises
         ------
         TargetUnavailable
-            When something between us and the API answered in its place.
+            When something between us and the API answered in its place: no JSON, or another.
         """
         try:
-            return response.json()
+            return read(response.json())
         except (requests.JSONDecodeError, RecursionError):
-            raise TargetUnavailable(
-                f"{self.name} answered {response.status_code} without JSON", response.status_code
-            ) from None
+            what = "without JSON"
+        except (LookupError, TypeError, AttributeError):
+            what = "with JSON that is not its API's"
+        status = response.status_code
+        raise TargetUnavailable(f"{self.name} answered {status} {what}", status)
 
     def _request(self, method: str, path: str, request: dict[str, Any]) -> requests.Response:
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
@@ -190,11 +200,11 @@ def step(name: str, publish: Callable[[Article], Outcome]) -> Callable[[Any, obj
 def retry_after(response: requests.Response, now: datetime) -> int:
     """Return the seconds that an answer asks to wait; its header has a number or a time."""
     text = response.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return max(1, int(text))
     try:
+        if text.isascii() and text.isdigit():
+            return max(1, int(text))
         seconds = (parsedate_to_datetime(text) - now).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return DEFAULT_WAIT_SECONDS
     return max(1, round(seconds))
 

@@ -57,7 +57,10 @@ class Targets:
     made: dict[str, Counter[str]] = field(
         default_factory=lambda: {name: Counter() for name in NAMES}
     )
-    _next: dict[str, list[Response]] = field(default_factory=lambda: {name: [] for name in NAMES})
+    #: What to answer to the next calls; None is the target's own answer.
+    _next: dict[str, list[Response | None]] = field(
+        default_factory=lambda: {name: [] for name in NAMES}
+    )
     _always: dict[str, int] = field(default_factory=dict)
 
     def reset(self) -> None:
@@ -76,6 +79,10 @@ class Targets:
         """Have a target answer an error to its next calls."""
         for _ in range(times):
             self._next[name].append(self._error(name, status, headers))
+
+    def answer_after(self, name: str, good: int, response: Response) -> None:
+        """Have a target answer something to the call after some that it answers itself."""
+        self._next[name] += [*[None] * good, response]
 
     def answer_always(self, name: str, status: int | None) -> None:
         """Have a target answer an error to every call, until it is told None."""
@@ -101,8 +108,8 @@ class Targets:
             self.calls[name] += 1
             if name in self._always:
                 return self._error(name, self._always[name])
-            if self._next[name]:
-                return self._next[name].pop(0)
+            if self._next[name] and (told := self._next[name].pop(0)):
+                return told
             response: Response = handler(request, request.path.removeprefix(f"/{name}"))
             return response
 

@@ -282,6 +282,7 @@ class TestTransform:
         [
             {"_id": None},
             {"_id": "a/b"},
+            {"_id": ".."},
             {"_rev": None, "_updatedAt": None},
             {"title": None},
             {"title": ["a"]},
@@ -369,6 +370,13 @@ def test_portable_text_becomes_markdown() -> None:
         "## Title\n\nSome **strong** *[link](https://example.com)*.\n\n- one\n  - two\n\n"
         "> said\n\n```python\nprint(1)\n```\n\n![A graph](https://images/a.png)"
     )
+
+
+@pytest.mark.parametrize("level", [10**9, 10**400, 1e308])
+def test_a_list_is_no_deeper_than_a_page_shows(level: float) -> None:
+    item = {"_type": "block", "listItem": "bullet", "children": [{"text": "one"}]}
+
+    assert markdown([item, {**item, "level": level}]) == "- one\n" + " " * 18 + "- one"
 
 
 def test_secrets_are_kept(states: States) -> None:

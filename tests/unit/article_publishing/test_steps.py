@@ -27,7 +27,15 @@ from article_publishing.errors import (
 )
 from article_publishing.target import retry_after
 from flowbridge.errors import ConfigurationError
-from tests.support.article_targets import HOST, NAMES, TOKENS, Targets, failed, running_targets
+from tests.support.article_targets import (
+    HOST,
+    NAMES,
+    TOKENS,
+    Targets,
+    answer,
+    failed,
+    running_targets,
+)
 from tests.support.functions import LambdaContext, logged
 from tests.support.platform import free_port
 
@@ -153,6 +161,14 @@ class TestEveryTarget:
         with pytest.raises(TargetUnavailable, match=f"^{name} answered {status}"):
             run(name)
         assert run(name)["outcome"] == "published"
+
+    def test_something_else_answers_in_its_place(
+        self, name: str, run: Any, targets: Targets
+    ) -> None:
+        targets.answer_after(name, 0, answer({"status": "ok"}))
+
+        with pytest.raises(TargetUnavailable, match=r"200 with JSON that is not its API's$"):
+            run(name)
 
     def test_a_busy_target_says_how_long(self, name: str, run: Any, targets: Targets) -> None:
         targets.answer_next(name, 429, {"Retry-After": "17"})
@@ -349,6 +365,7 @@ class TestOpenSearch:
         ("", 30),
         ("soon", 30),
         ("-5", 30),
+        ("9" * 5000, 30),
         ("Sat, 21 Nov 2026 09:30:40 GMT", 40),
         ("Sat, 21 Nov 2026 09:00:00 GMT", 1),
     ],
