@@ -131,7 +131,7 @@ test-faults: setup package ## Break every part while leads flow: nothing may be 
 	@$(PYTEST) -m "long or not long" tests/faults
 
 test-hostile: setup package ## Try thousands of hostile requests, events and messages on every function
-	@HOSTILE_FACTOR=10 $(PYTEST) -n 2 --dist loadgroup tests/hostile
+	@HOSTILE_FACTOR=10 HOSTILE_LEAST=5000 $(PYTEST) -n 2 --dist loadgroup tests/hostile
 
 bench: ## Measure, and write benchmarks/README.md: make bench [PART=packaging]
 	@python3 ops/prepare.py bench

@@ -184,7 +184,7 @@ def test_no_role_of_the_publishing_has_a_right_to_spare(publishing: Publishing) 
     publishing.targets.reset()
     sent = document()
     article = transform(document(), "https://blog.example.com")
-    webhook = proxy_event(sent, headers=signed_headers(json.dumps(sent)))
+    webhook = proxy_event(sent, headers=signed_headers(json.dumps(sent).encode()))
     rights = list(rights_of(publishing))
     steps = ("PublishToMedium", "PublishToDevto", "PublishToHashnode", "IndexInOpenSearch")
     called = calls_of(

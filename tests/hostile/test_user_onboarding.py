@@ -9,12 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import requests
 import schemathesis
 from hypothesis import given
-from requests.adapters import HTTPAdapter
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
-from urllib3.util import Retry
 
 from ops import places
 from ops.reconcile import Fate, Reconciliation
@@ -23,6 +20,7 @@ from tests.hostile.test_bus import LARGEST
 from tests.support.hostile import bodies, cases, leaked
 from tests.support.onboarding import FLOW, Onboarding, event_of, new_signup
 from tests.support.platform import Platform, wait_for
+from tests.support.public_api import PublicApi
 
 FIELDS = ("tenantId", "email", "name")
 #: Good sign-ups with something odd about them, and whether they are taken.
@@ -42,19 +40,13 @@ ODD: dict[str, tuple[dict[str, Any], bool]] = {
 }
 
 
-class Door:
-    """``POST /signup``, its document, and how many sign-ups it took."""
+class Door(PublicApi):
+    """``POST /signup``, and which sign-ups it took."""
 
     def __init__(self, platform: Platform) -> None:
         self.onboarding = Onboarding(platform.settings)
-        self.url: str = self.onboarding.outputs["api_urls"][FLOW]
-        self.operation = schemathesis.openapi.from_dict(self.onboarding.api_document(FLOW))[
-            "/signup"
-        ]["post"]
-        self.session = requests.Session()
-        # The door takes a few sign-ups a second from all people together.
-        patience = Retry(8, status_forcelist=[429], allowed_methods=None, backoff_factor=0.2)
-        self.session.mount("http://", HTTPAdapter(max_retries=patience))
+        url = self.onboarding.outputs["api_urls"][FLOW]
+        super().__init__(url, self.onboarding.api_document(FLOW))
         self.taken: set[str] = set()
         self.began = datetime.now(UTC).replace(microsecond=0)
 
@@ -95,13 +87,8 @@ def test_any_body(door: Door, platform: Platform) -> None:
     @cases(20)
     @given(text=bodies(FIELDS))
     def run(text: str) -> None:
-        response = door.session.post(
-            f"{door.url}/signup",
-            data=text.encode("utf-8", "surrogatepass"),
-            headers={"Content-Type": "application/json"},
-            timeout=60,
-        )
-        door.operation.validate_response(response)
+        body = text.encode("utf-8", "surrogatepass")
+        response = door.post(body, {"Content-Type": "application/json"})
         assert response.status_code in (202, 400, 413)
         assert leaked(response.text, text) == []
         door.check(response)

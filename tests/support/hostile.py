@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -18,6 +19,8 @@ from tests.support.functions import LEAD
 
 #: The long form, `make test-hostile`, tries this many times as much as `make test`.
 FACTOR = int(os.environ.get("HOSTILE_FACTOR", "1"))
+#: How many cases this process has tried.
+TRIED = [0]
 
 SOURCES = {".py", ".json"}
 
@@ -96,7 +99,19 @@ def cases(count: int, **changes: Any) -> Callable[[Any], Any]:
         "phases": (Phase.explicit, Phase.generate, Phase.shrink),
         **changes,
     }
-    return settings(**given)
+
+    def counted(test: Any) -> Any:
+        inner = test.hypothesis.inner_test
+
+        @wraps(inner)
+        def one(*arguments: Any, **named: Any) -> Any:
+            TRIED[0] += 1
+            return inner(*arguments, **named)
+
+        test.hypothesis.inner_test = one
+        return settings(**given)(test)
+
+    return counted
 
 
 texts = st.one_of(st.sampled_from(TEXTS), st.text(st.characters(), max_size=120))
@@ -109,6 +124,25 @@ values = st.recursive(
 json_values = values.filter(lambda value: "Infinity" not in json.dumps(value))
 
 ruts = st.from_regex(r"[0-9]{1,9}-[0-9kK]", fullmatch=True)
+ids = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}", fullmatch=True)
+titles = st.text(min_size=1, max_size=50)
+slugs = st.from_regex(r"[A-Za-z0-9/_.%?#-]{1,40}", fullmatch=True)
+urls = slugs.map(lambda slug: f"https://blog.example.com/{slug}")
+times = st.from_regex(
+    r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|\+00:00)",
+    fullmatch=True,
+)
+#: Portable Text, more or less: its own names with anything below them.
+spans = st.dictionaries(st.sampled_from(["text", "marks", "_key", "href", "_type"]), values | texts)
+blocks = st.lists(
+    st.dictionaries(
+        st.sampled_from(
+            ["_type", "children", "style", "listItem", "level", "markDefs", "code", "asset", "url"]
+        ),
+        st.lists(spans, max_size=3) | values | st.sampled_from(["block", "code", "image", "h2"]),
+    ),
+    max_size=5,
+)
 #: For each field mostly what is good, or nearly so.
 FIELD_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "name": st.text(min_size=1, max_size=100),
@@ -121,8 +155,37 @@ FIELD_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "origin": st.sampled_from(["app", "web"]),
     "tenantId": st.sampled_from(["acme", "globex", "nobody"]),
     "email": st.emails(),
+    **dict.fromkeys(
+        ("_id", "id"), st.from_regex(r"(drafts\.)?[A-Za-z0-9._-]{1,128}", fullmatch=True)
+    ),
+    **dict.fromkeys(("_rev", "revision"), st.text(min_size=1, max_size=128)),
+    "title": st.text(min_size=1, max_size=100),
+    "description": st.text(max_size=500),
+    "slug": slugs | st.builds(dict, current=slugs),
+    "body": st.text(min_size=1) | st.just("**Text**") | blocks,
+    "categories": st.lists(titles | st.builds(dict, title=titles), max_size=5),
+    "mainImage": urls | st.builds(dict, asset=st.builds(dict, url=urls)),
+    "canonicalUrl": urls,
+    **dict.fromkeys(("_createdAt", "_updatedAt", "createdAt", "updatedAt"), times),
+    "targets": st.lists(st.sampled_from(["medium", "devto", "hashnode", "opensearch"])),
 }
-EXAMPLE = {**LEAD, "tenantId": "acme", "email": "ada@example.com"}
+EXAMPLE = {
+    **LEAD,
+    "tenantId": "acme",
+    "email": "ada@example.com",
+    **dict.fromkeys(("_id", "id"), "b1946ac9"),
+    **dict.fromkeys(("_rev", "revision"), "r1"),
+    "title": "Starting workflows from code",
+    "description": "Why.",
+    "slug": "workflows",
+    "body": "Some work begins with **an event**.",
+    "categories": ["AWS", "Step Functions"],
+    "mainImage": "https://images.example.com/a.png",
+    "canonicalUrl": "https://blog.example.com/workflows",
+    **dict.fromkeys(("_createdAt", "createdAt"), "2026-11-20T16:05:11Z"),
+    **dict.fromkeys(("_updatedAt", "updatedAt"), "2026-11-21T09:30:00Z"),
+    "targets": ["medium", "devto", "hashnode", "opensearch"],
+}
 
 
 @st.composite
@@ -235,6 +298,14 @@ def strict_json(text: str) -> Any:
     except RecursionError:
         raise ValueError("too deep") from None
     return value
+
+
+def loose_json(text: str) -> Any:
+    """Return what Python's own reader finds in a text, or nothing."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _refused(name: str) -> Any:

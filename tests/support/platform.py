@@ -150,13 +150,12 @@ class Platform:
 
     def api_document(self, flow: str) -> dict[str, Any]:
         """Return the OpenAPI document that a flow's API was made of."""
-        url = self.outputs["api_urls"][flow]
         [document] = [
             yaml.safe_load(instance["attributes"]["body"])
             for resource in self.state()["resources"]
             if resource["type"] == "aws_api_gateway_rest_api"
+            and resource["module"].startswith(f"module.{flow}[")
             for instance in resource["instances"]
-            if f"/{instance['attributes']['id']}/" in url
         ]
         found: dict[str, Any] = document
         return found

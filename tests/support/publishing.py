@@ -82,7 +82,7 @@ class Publishing(Platform):
 
     def call(self, document: dict[str, Any], secret: str = SECRET) -> requests.Response:
         """Send a document as the CMS does."""
-        body = json.dumps(document)
+        body = json.dumps(document).encode()
         return requests.post(
             f"{self.outputs['api_urls'][FLOW]}/webhook",
             data=body,
@@ -136,12 +136,12 @@ def running_publishing(folder: Path) -> Iterator[Publishing]:
             assert down.code == 0, down.text
 
 
-def signed_headers(body: str, secret: str = SECRET) -> dict[str, str]:
+def signed_headers(body: bytes, secret: str = SECRET) -> dict[str, str]:
     """Return the headers of a request of the CMS's, made just now."""
     now = time.time_ns() // 1_000_000
     return {
         "Content-Type": "application/json",
-        HEADER: f"t={now},v1={sign(now, body.encode(), secret)}",
+        HEADER: f"t={now},v1={sign(now, body, secret)}",
     }
 
 

@@ -1,0 +1,31 @@
+"""An API that anybody may call: one endpoint, as its own document describes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+import schemathesis
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+
+class PublicApi:
+    """A running API's only endpoint, and a session for hostile requests to it."""
+
+    def __init__(self, url: str, document: dict[str, Any]) -> None:
+        self.url = url
+        [self.path] = document["paths"]
+        self.operation = schemathesis.openapi.from_dict(document)[self.path]["post"]
+        self.session = requests.Session()
+        # These take a few requests a second from all people together.
+        patience = Retry(8, status_forcelist=[429], allowed_methods=None, backoff_factor=0.2)
+        self.session.mount("http://", HTTPAdapter(max_retries=patience))
+
+    def post(self, body: bytes, headers: dict[str, str]) -> requests.Response:
+        """Send a body, and see that the answer is what the document describes."""
+        response = self.session.post(
+            f"{self.url}{self.path}", data=body, headers=headers, timeout=60
+        )
+        self.operation.validate_response(response)
+        return response
