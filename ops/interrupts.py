@@ -49,7 +49,7 @@ def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
         pass_on()
         # The terminal may be what has gone.
         with suppress(OSError):
-            console.print("  Terraform finishes what is under way; wait for its end.")
+            console.print("  Terraform stops in good order and gives its lock back; wait for it.")
 
     with _handled_by(interrupt):
         process = subprocess.Popen(command, start_new_session=True, text=True, **options)

@@ -25,7 +25,7 @@ from ops.settings import (
     REPOSITORY,
     LocalSettings,
 )
-from ops.terminal import console
+from ops.terminal import console, errors
 
 ROOT = REPOSITORY / "terraform"
 BOOTSTRAP = ROOT / "bootstrap"
@@ -314,15 +314,20 @@ class Terraform:
         """Run a command that reports its progress as JSON lines; return its closing summary."""
         command = ["terraform", arguments[0], "-json", "-input=false"]
         reader = TerraformReader(progress)
-        with started(
-            [*command, f"-parallelism={PARALLELISM}", *arguments[1:]],
-            cwd=folder,
-            env=self._environment_for(folder),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        ) as process:
-            for line in process.stdout or ():
-                reader.read(line)
+        try:
+            with started(
+                [*command, f"-parallelism={PARALLELISM}", *arguments[1:]],
+                cwd=folder,
+                env=self._environment_for(folder),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            ) as process:
+                for line in process.stdout or ():
+                    reader.read(line)
+        except KeyboardInterrupt:
+            # A call that was cut off may have made what Terraform does not know of.
+            errors.print(reader.problems(), markup=False)
+            raise
         if process.returncode != 0:
             raise OperationError(
                 f"'terraform {arguments[0]}' failed in {folder}:\n{reader.problems()}",
@@ -381,7 +386,8 @@ class TerraformReader:
 
     def problems(self) -> str:
         """Return the errors, a line each; Terraform's other words when it named none."""
-        found = [str(d) for d in self._diagnostics if d.severity == "error"]
+        # Interrupted, it says the same of each resource that it did not come to.
+        found = dict.fromkeys(str(d) for d in self._diagnostics if d.severity == "error")
         return "\n".join(found or self._plain or ["(Terraform gave no reason)"])
 
     def _state(self, address: str) -> str:
