@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -23,7 +22,7 @@ from ops.settings import LOCAL, REPOSITORY
 from ops.terraform import ROOT
 from tests.support.emulator import running_emulator
 from tests.support.platform import Platform
-from tests.support.resources import Resource, resources
+from tests.support.resources import Resource, planned_resources, resources, state_of
 
 MANIFEST = DIST / "manifest.json"
 
@@ -31,16 +30,7 @@ MANIFEST = DIST / "manifest.json"
 @pytest.fixture(scope="session")
 def state(platform: Platform) -> dict[str, Any]:
     """The local environment's state, as ``terraform show -json`` gives it."""
-    result = subprocess.run(
-        ["terraform", "show", "-json"],
-        cwd=ROOT,
-        env=platform.terraform.process_environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    value: dict[str, Any] = json.loads(result.stdout)
-    return value
+    return state_of(platform.terraform)
 
 
 @pytest.fixture(scope="session")
@@ -127,7 +117,7 @@ def plan_of(
             tf_vars={"release": json.loads(MANIFEST.read_text())["release"]},
             output=True,
         )
-        return list(resources(plan.planned_values["root_module"]))
+        return planned_resources(plan)
 
     return plan
 

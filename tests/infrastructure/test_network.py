@@ -13,7 +13,7 @@ import tftest
 
 from ops.environments import Environment
 from ops.releases import STAGES
-from tests.support.resources import Resource, as_list, of_type, resources, statements
+from tests.support.resources import Resource, as_list, of_type, planned_resources, statements
 
 #: Services that a function in the VPC reaches without a way through it, and how.
 BESIDE_THE_VPC = {
@@ -144,4 +144,4 @@ def plan_with(terraform: tftest.TerraformTest, folder: Path, **values: Any) -> l
     file = folder / "other.tfvars.json"
     file.write_text(json.dumps({**Environment("dev").variables, **values}))
     plan = terraform.plan(tf_var_file=str(file), output=True)
-    return list(resources(plan.planned_values["root_module"]))
+    return planned_resources(plan)

@@ -7,6 +7,7 @@ files and commands that an operator uses.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -25,8 +26,10 @@ from ops.origin import here
 from ops.releases import STAGES, Deployment
 from ops.settings import REPOSITORY
 from ops.terraform import ROOT, Terraform
+from tests.infrastructure import test_policies
 from tests.infrastructure.test_lifecycle import left
 from tests.support.platform import Platform, Run, wait_for
+from tests.support.resources import Resource, of_type, resources, state_of, statements
 
 pytestmark = pytest.mark.xdist_group("promotion")
 
@@ -111,6 +114,13 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
         assert down.code == 0, down.text
 
 
+@pytest.fixture(scope="module")
+def made_in_dev(accounts: Accounts) -> list[Resource]:
+    """The resources of dev, whose database is on RDS."""
+    state = state_of(accounts.deployment("dev").terraform)
+    return list(resources(state["values"]["root_module"]))
+
+
 def prepare(deployment: Deployment) -> None:
     """Make the network and the database ahead, while another environment waits for its own."""
     deployment.terraform.init(lambda _: None)
@@ -139,6 +149,28 @@ def test_dev_runs_what_was_built_and_nothing_is_left_to_do(accounts: Accounts) -
     release, _ = built(REPOSITORY / "build" / "dist")
     assert accounts.runs("dev") == release.digest
     accounts.releases["first"] = release
+
+
+@pytest.mark.parametrize("rule", test_policies.RULES, ids=lambda rule: rule.__name__)
+def test_what_was_made_keeps_the_rules_of_what_is_planned(
+    made_in_dev: list[Resource], rule: Callable[[list[Resource]], None]
+) -> None:
+    rule(made_in_dev)
+
+
+def test_the_migration_alone_reads_the_administrators_secret(made_in_dev: list[Resource]) -> None:
+    read = {re.sub(r" .*|\[[^]]*\]", "", s.address) for s in statements(made_in_dev)}
+    assert set(test_policies.UNKNOWN) <= read
+
+    [server] = of_type(made_in_dev, "aws_db_instance")
+    [secret] = server.values["master_user_secret"]
+    readers = [s for s in statements(made_in_dev) if secret["secret_arn"] in s.resources]
+    [decrypt] = [s for s in statements(made_in_dev) if secret["kms_key_id"] in s.resources]
+
+    assert [s.actions for s in readers] == [["secretsmanager:GetSecretValue"]]
+    assert decrypt.actions == ["kms:Decrypt"]
+    assert decrypt.address == readers[0].address
+    assert ".module.migrate." in decrypt.address
 
 
 def test_a_release_that_was_not_tried_goes_nowhere(accounts: Accounts) -> None:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ops.terraform import ROOT, Terraform
+
 JsonObject = dict[str, Any]
+
+#: The attributes of resources that hold a policy.
+POLICIES = ("policy", "policy_document", "assume_role_policy", "access_policy")
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A managed resource: its address, type and values (those that are known)."""
+    """A managed resource: its address, type and values, and which are not known yet."""
 
     address: str
     type: str
     values: JsonObject
+    unknown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,36 @@ def resources(module: JsonObject) -> Iterator[Resource]:
         yield from resources(child)
 
 
+def planned_resources(plan: Any) -> list[Resource]:
+    """Return the resources that a plan, as tftest gives it, would leave behind."""
+    changes: Mapping[str, JsonObject] = plan.resource_changes
+    return [
+        replace(
+            resource,
+            unknown=frozenset(
+                name
+                for name, is_unknown in changes[resource.address]["change"]["after_unknown"].items()
+                if is_unknown is True
+            ),
+        )
+        for resource in resources(plan.planned_values["root_module"])
+    ]
+
+
+def state_of(terraform: Terraform) -> JsonObject:
+    """Return an environment's state, as ``terraform show -json`` gives it."""
+    result = subprocess.run(
+        ["terraform", "show", "-json"],
+        cwd=ROOT,
+        env=terraform.process_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    value: JsonObject = json.loads(result.stdout)
+    return value
+
+
 def of_type(found: Iterable[Resource], kind: str) -> list[Resource]:
     """Return the resources of one type; there must be some."""
     result = [resource for resource in found if resource.type == kind]
@@ -72,7 +109,7 @@ def of_type(found: Iterable[Resource], kind: str) -> list[Resource]:
 def statements(found: Iterable[Resource]) -> Iterator[Statement]:
     """Yield every statement of every policy that is known."""
     for resource in found:
-        for name in ("policy", "policy_document", "assume_role_policy", "access_policy"):
+        for name in POLICIES:
             text = resource.values.get(name)
             if isinstance(text, str) and text:
                 for content in json.loads(text)["Statement"]:
