@@ -158,6 +158,18 @@ def test_what_was_made_keeps_the_rules_of_what_is_planned(
     rule(made_in_dev)
 
 
+def test_all_that_rds_keeps_is_encrypted_by_the_platforms_key(made_in_dev: list[Resource]) -> None:
+    [server] = of_type(made_in_dev, "aws_db_instance")
+    [secret] = server.values["master_user_secret"]
+    [key] = [
+        key.values["arn"]
+        for key in of_type(made_in_dev, "aws_kms_key")
+        if key.address.startswith("module.database.")
+    ]
+
+    assert server.values["kms_key_id"] == secret["kms_key_id"] == key
+
+
 def test_the_migration_alone_reads_the_administrators_secret(made_in_dev: list[Resource]) -> None:
     read = {re.sub(r" .*|\[[^]]*\]", "", s.address) for s in statements(made_in_dev)}
     assert set(test_policies.UNKNOWN) <= read
