@@ -202,6 +202,8 @@ def main() -> None:
             "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}",
         }
     )
+    # It writes down who gets each mail.
+    logging.getLogger("ses-v2").setLevel(logging.WARNING)
     databases = (
         emulator_rds.make_real(arguments.databases, arguments.certificates)
         if arguments.databases and arguments.certificates

@@ -16,8 +16,11 @@ import pytest
 import requests
 
 from ops.settings import REPOSITORY
+from tests.support.article_targets import TOKENS
 from tests.support.leaks import everywhere, forms, messages, where
+from tests.support.onboarding import TABLE, Onboarding, event_of, new_signup
 from tests.support.platform import FLOW, Platform
+from tests.support.publishing import SECRET, Publishing, document
 
 #: What the local database's server is started with, which nobody but its owner can read, and the
 #: provider's own log, which the tests ask for and nothing else does: with TF_LOG it writes each
@@ -25,18 +28,25 @@ from tests.support.platform import FLOW, Platform
 NAMED = re.compile(r"folder \S+/(database/(administrator\.json|start\.sql)|logs/terraform\.log)$")
 #: Where people may be: in the rows' files, in executions and in their log, in environments other
 #: than prd. `test_observability` proves that prd's log has no data of executions.
-OF_THE_FLOW = re.compile(
+OF_A_LEAD = re.compile(
     r"folder \S+/database/data/\S+"
     r"|execution \S+:flowbridge-local-crm-registration:\S+"
     r"|log /aws/vendedlogs/states/flowbridge-local-crm-registration"
+)
+#: Who signed up has a record and a mail instead of rows.
+OF_A_SIGNUP = re.compile(
+    r"table flowbridge-local-user-onboarding-users|mails"
+    r"|execution \S+:flowbridge-local-user-onboarding:\S+"
+    r"|log /aws/vendedlogs/states/flowbridge-local-user-onboarding"
 )
 
 
 @dataclass(frozen=True)
 class Marked:
-    """The values to search for, by what they are, and what became of each lead."""
+    """The values to search for, by what they are, and the queue of the failed leads."""
 
     people: dict[str, str]
+    users: dict[str, str]
     secrets: dict[str, str]
     failed: str
 
@@ -66,9 +76,53 @@ def values_of(secret: str) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
+def secrets_of(platform: Platform) -> dict[str, str]:
+    """Return an environment's secrets, by their names."""
+    client = platform.aws.client("secretsmanager")
+    kept = {
+        f"{name} of {entry['Name']}": value
+        for entry in client.list_secrets()["SecretList"]
+        for name, value in values_of(client.get_secret_value(SecretId=entry["ARN"])["SecretString"])
+    }
+    administrator = platform.settings.folder / "database" / "administrator.json"
+    kept["the server's administrator"] = json.loads(administrator.read_text())["password"]
+    return kept
+
+
+def leaks(
+    found: dict[str, set[str]], marks: dict[str, str], allowed: re.Pattern[str]
+) -> dict[str, list[str]]:
+    """Return where each mark is that may not be there."""
+    places = {
+        name: sorted(place for place in found[name] if not allowed.fullmatch(place))
+        for name in marks
+    }
+    return {name: wrong for name, wrong in places.items() if wrong}
+
+
+def sign_up(platform: Platform) -> dict[str, str]:
+    """Have somebody sign up, and somebody else whose sign-up fails; return their marks."""
+    onboarding = Onboarding(platform.settings)
+    token = secrets.token_hex(6)
+    good = {"tenantId": "acme", "email": f"good{token}@example.com", "name": f"Good{token}"}
+    bad = {**new_signup(), "email": f"bad{token} at example.com", "name": f"Bad{token}"}
+    url = f"{onboarding.outputs['api_urls']['user_onboarding']}/signup"
+    taken = requests.post(url, json=good, timeout=30)
+    door = {name: bad[name] for name in good}
+    assert requests.post(url, json=door, timeout=30).status_code == 400
+    assert onboarding.ended(taken.json()["id"])[0].status == "SUCCEEDED"
+    execution, _ = onboarding.ended(*onboarding.send(event_of(bad)))
+    assert execution.error == "InvalidSignup"
+    return {
+        f"{field} of {who}": person[field]
+        for who, person in (("who signed up", good), ("who could not", bad))
+        for field in ("email", "name")
+    }
+
+
 @pytest.fixture(scope="module")
 def marked(platform: Platform) -> Marked:
-    """A lead that arrives, one whose client is there with other data, and one that is no lead."""
+    """Leads: one arrives, one has a client with other data, one is none; and two sign-ups."""
     good, changed, bad = person(), person(), person()
     changed["rut"] = good["rut"]
     bad["phone"] = f"{bad['phone']}9999"
@@ -82,20 +136,13 @@ def marked(platform: Platform) -> Marked:
     headers = {"x-api-key": key, "content-type": "application/json"}
     answer = requests.post(f"{url}/create_client", data=twice, headers=headers, timeout=30)
     assert answer.status_code == 400
-    client = platform.aws.client("secretsmanager")
-    kept = {
-        f"{name} of {entry['Name']}": value
-        for entry in client.list_secrets()["SecretList"]
-        for name, value in values_of(client.get_secret_value(SecretId=entry["ARN"])["SecretString"])
-    }
-    administrator = platform.settings.folder / "database" / "administrator.json"
-    kept["the server's administrator"] = json.loads(administrator.read_text())["password"]
     people = {
         f"{field} of {who}": str(lead[field])
         for who, lead in (("good", good), ("changed", changed), ("bad", bad))
         for field in ("name", "lastname", "rut", "phone", "mail")
     }
-    return Marked(people, kept, platform.flow.failed_queue_url)
+    users = sign_up(platform)
+    return Marked(people, users, secrets_of(platform), platform.flow.failed_queue_url)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +152,7 @@ def found(
     """The places of each mark."""
     plan = tmp_path_factory.mktemp("plan") / "plan"
     platform.terraform.plan(file=plan)
-    return where(everywhere(platform, plan), marked.people | marked.secrets)
+    return where(everywhere(platform, plan), marked.people | marked.users | marked.secrets)
 
 
 def test_secrets_are_in_secrets_manager_alone(
@@ -114,23 +161,33 @@ def test_secrets_are_in_secrets_manager_alone(
     assert len(marked.secrets) >= 4, "an API key, two database users, the server's administrator"
     assert platform.api_key() in marked.secrets.values()
 
-    leaks = {
-        name: sorted(place for place in found[name] if not NAMED.fullmatch(place))
-        for name in marked.secrets
-    }
-
-    assert {name: places for name, places in leaks.items() if places} == {}
+    assert leaks(found, marked.secrets, NAMED) == {}
 
 
 def test_people_are_where_their_data_lives_alone(
     platform: Platform, marked: Marked, found: dict[str, set[str]]
 ) -> None:
-    leaks = {
-        name: sorted(place for place in found[name] if not OF_THE_FLOW.fullmatch(place))
-        for name in marked.people
-    }
+    assert leaks(found, marked.people, OF_A_LEAD) == {}
+    assert leaks(found, marked.users, OF_A_SIGNUP) == {}
 
-    assert {name: places for name, places in leaks.items() if places} == {}
+
+def test_targets_tokens_are_in_secrets_manager_alone(
+    publishing: Publishing, tmp_path: Path
+) -> None:
+    """The tokens were used, refused and not asked for; what the CMS tells of authors is dropped."""
+    publishing.targets.reset()
+    publishing.targets.answer_next("devto", 401)
+    author = f"author{secrets.token_hex(6)}@example.com"
+    assert publishing.published(document(author={"email": author})).error == "TargetRefused"
+    assert publishing.call(document(), secret="another").status_code == 401
+    plan = tmp_path / "plan"
+    publishing.terraform.plan(file=plan)
+    kept = secrets_of(publishing)
+
+    found = where(everywhere(publishing, plan), {**kept, "the author": author})
+
+    assert {SECRET, TOKENS["medium"], TOKENS["devto"], TOKENS["hashnode"]} <= {*kept.values()}
+    assert leaks(found, {**kept, "the author": author}, NAMED) == {}
 
 
 def test_nothing_is_added_to_traces() -> None:
@@ -149,10 +206,11 @@ def test_the_search_finds_what_is_there(
     kept = {"failed": messages(platform, marked.failed)}
     assert not where(kept.items(), {"rut": marked.people["rut of bad"]})["rut"].isdisjoint(kept)
     assert len(platform.rows(marked.people["rut of good"])["CLIENTS"]) == 1
-    for name in marked.people:
+    for name in marked.people | marked.users:
         assert [place for place in found[name] if place.startswith("execution ")], name
     for name in ("rut of good", "mail of good"):
         assert [place for place in found[name] if "/database/data/" in place], name
+    assert {"mails", f"table {TABLE}"} <= found["email of who signed up"]
 
 
 def test_the_search_finds_what_is_put_there(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,11 +23,13 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 NAMES = ("medium", "devto", "hashnode", "opensearch")
+#: New ones each time, so that a search for them finds them nowhere but where they went.
+PASSWORD = f"opensearch-password-{secrets.token_hex(8)}"
 TOKENS = {
-    "medium": "medium-token",
-    "devto": "devto-key",
-    "hashnode": "hashnode-token",
-    "opensearch": json.dumps({"username": "writer", "password": "opensearch-password"}),
+    "medium": f"medium-token-{secrets.token_hex(8)}",
+    "devto": f"devto-key-{secrets.token_hex(8)}",
+    "hashnode": f"hashnode-token-{secrets.token_hex(8)}",
+    "opensearch": json.dumps({"username": "writer", "password": PASSWORD}),
 }
 HOST = "blog.example.com"
 #: What each API answers, in its own shape, beside the statuses that mean its success.
@@ -187,7 +190,7 @@ class Targets:
         return answer({"data": {"updatePost": {"post": made}}})
 
     def _opensearch(self, request: Request, path: str) -> Response:
-        expected = base64.b64encode(b"writer:opensearch-password").decode()
+        expected = base64.b64encode(f"writer:{PASSWORD}".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {expected}":
             return Response("Unauthorized", 401)
         [index, kind, identity] = path.strip("/").split("/")

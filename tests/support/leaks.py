@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import requests
 
+from ops.local.emulator_webhook import PATH as CHAT
 from ops.settings import REPOSITORY
 from tests.support.platform import Platform
 
@@ -90,6 +92,9 @@ def everywhere(platform: Platform, plan: Path) -> Iterator[Place]:
     yield from _queues(platform)
     yield from _settings(platform)
     yield from _machines(platform)
+    yield from _tables(platform)
+    for place, path in (("mails", "/_ministack/ses/messages"), ("chat", CHAT)):
+        yield place, requests.get(f"{platform.settings.endpoint}{path}", timeout=10).content
     yield from files("built", (REPOSITORY / "build" / "dist").rglob("*"))
     yield from files("tree", _tree())
     yield from files("folder", platform.settings.folder.rglob("*"))
@@ -169,6 +174,13 @@ def _machines(platform: Platform) -> Iterator[Place]:
             events = client.get_paginator("get_execution_history").paginate(executionArn=found)
             history = [page["events"] for page in events]
             yield f"execution {found}", text([described, history])
+
+
+def _tables(platform: Platform) -> Iterator[Place]:
+    client = platform.aws.client("dynamodb")
+    for name in client.list_tables()["TableNames"]:
+        pages = client.get_paginator("scan").paginate(TableName=name)
+        yield f"table {name}", text([page["Items"] for page in pages])
 
 
 def messages(platform: Platform, url: str) -> bytes:

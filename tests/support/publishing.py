@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 import uuid
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.platform import Platform, wait_for
 
 FLOW = "article_publishing"
-SECRET = "signing-secret"
+SECRET = f"signing-secret-{secrets.token_hex(8)}"
 
 
 class OwnTerraform(Terraform):
