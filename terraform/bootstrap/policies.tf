@@ -99,7 +99,6 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid = "ReadQueuesAndTopics"
     actions = [
-      "sns:GetSubscriptionAttributes",
       "sns:GetTopicAttributes",
       "sns:ListSubscriptionsByTopic",
       "sns:ListTagsForResource",
@@ -111,6 +110,13 @@ data "aws_iam_policy_document" "read" {
       local.own.sns,
       local.own.sqs,
     ]
+  }
+
+  statement {
+    sid     = "ReadSubscriptions"
+    actions = ["sns:GetSubscriptionAttributes"]
+    # SNS lets a topic be named, and no subscription.
+    resources = ["*"]
   }
 
   statement {
@@ -181,7 +187,6 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid = "ReadDatabase"
     actions = [
-      "rds:DescribeDBInstances",
       "rds:DescribeDBParameterGroups",
       "rds:DescribeDBParameters",
       "rds:DescribeDBSnapshots",
@@ -189,6 +194,13 @@ data "aws_iam_policy_document" "read" {
       "rds:ListTagsForResource",
     ]
     resources = local.databases
+  }
+
+  statement {
+    sid     = "ReadDatabaseInstances"
+    actions = ["rds:DescribeDBInstances"]
+    # Terraform's provider filters by the resource's id and gives no name; RDS asks for the right on every one.
+    resources = ["arn:${local.partition}:rds:${local.place}:db:*"]
   }
 
   statement {
@@ -202,8 +214,9 @@ data "aws_iam_policy_document" "read" {
     resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
 
     condition {
-      # A key's ARN says nothing of its owner; its tags do.
-      test     = "StringEquals"
+      # A key's ARN says nothing of its owner; its tags do. Those of a new key count after some
+      # minutes only, and Terraform reads it at once.
+      test     = "StringEqualsIfExists"
       variable = "aws:ResourceTag/environment"
       values   = [var.environment]
     }
@@ -537,12 +550,17 @@ data "aws_iam_policy_document" "deploy_flows" {
     sid = "SmokeTest"
     actions = [
       "events:PutEvents",
+      # A lead that failed is taken out of its queue again.
+      "sqs:ChangeMessageVisibility",
+      "sqs:DeleteMessage",
+      "sqs:ReceiveMessage",
       "states:DescribeExecution",
       "states:GetExecutionHistory",
       "states:StopExecution",
     ]
     resources = [
       local.own.events,
+      local.own.sqs,
       "arn:${local.partition}:states:${local.place}:execution:${local.name_prefix}-*",
     ]
   }
@@ -552,11 +570,9 @@ data "aws_iam_policy_document" "deploy_flows" {
     actions = [
       "sns:CreateTopic",
       "sns:DeleteTopic",
-      "sns:SetSubscriptionAttributes",
       "sns:SetTopicAttributes",
       "sns:Subscribe",
       "sns:TagResource",
-      "sns:Unsubscribe",
       "sns:UntagResource",
       "sqs:CreateQueue",
       "sqs:DeleteQueue",
@@ -568,6 +584,13 @@ data "aws_iam_policy_document" "deploy_flows" {
       local.own.sns,
       local.own.sqs,
     ]
+  }
+
+  statement {
+    sid     = "ChangeSubscriptions"
+    actions = ["sns:SetSubscriptionAttributes", "sns:Unsubscribe"]
+    # See ReadSubscriptions.
+    resources = ["*"]
   }
 
   statement {
@@ -886,6 +909,19 @@ data "aws_iam_policy_document" "deploy_database" {
   }
 
   statement {
+    sid       = "RotateKey"
+    actions   = ["kms:EnableKeyRotation"]
+    resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
+
+    condition {
+      # Terraform calls it as soon as the key is made, see ReadKeys.
+      test     = "StringEqualsIfExists"
+      variable = "aws:ResourceTag/environment"
+      values   = [var.environment]
+    }
+  }
+
+  statement {
     sid = "ChangeKey"
     actions = [
       "kms:CreateAlias",
@@ -895,7 +931,6 @@ data "aws_iam_policy_document" "deploy_database" {
       "kms:DisableKey",
       "kms:DisableKeyRotation",
       "kms:EnableKey",
-      "kms:EnableKeyRotation",
       "kms:GenerateDataKey",
       "kms:PutKeyPolicy",
       "kms:ScheduleKeyDeletion",

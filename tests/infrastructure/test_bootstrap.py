@@ -16,18 +16,23 @@ import pytest
 from botocore.exceptions import ClientError
 from pytest_httpserver import HTTPServer
 
+import ops.smoke
 import ops.terraform
+from ops import deploy as deploying
 from ops.aws import Aws
 from ops.environments import Environment
 from ops.errors import OperationError
+from ops.executions import Executions
 from ops.github import CREDENTIALS_VARIABLE, sign_in
-from ops.settings import LocalSettings
+from ops.releases import Deployment, promotable
+from ops.settings import LOCAL, LocalSettings
+from ops.smoke import SmokeTestFailed
 from ops.terraform import BOOTSTRAP, BOOTSTRAP_DIGEST_KEY, BOOTSTRAP_STATE_KEY, Terraform
 from tests.support.emulator import running_emulator
 from tests.support.github import job_variables
 from tests.support.platform import Platform
 from tests.support.resources import Resource, Statement, of_type, statements
-from tests.support.terraform_calls import actions
+from tests.support.terraform_calls import action, actions
 
 REPOSITORY = "octo-org/flowbridge"
 #: A managed policy of AWS takes no more characters.
@@ -35,14 +40,28 @@ POLICY_CHARACTERS = 6144
 #: Statements about everything, and why there is nothing narrower.
 WIDE = {
     "ChangeMailTemplates": "the first version of SES's interface names no template",
+    "ChangeSubscriptions": "SNS lets no subscription be named",
     "AttachToNetwork": "Lambda asks for it before the network interface exists",
     "DeliverAccessLogs": "log delivery has no resources to name",
     "DeliverLogs": "log delivery has no resources to name",
     "MakeKey": "a key that is not made yet has no name; it must be tagged",
     "MakePasswords": "a password belongs to nothing yet",
     "ReadLists": "lists of the whole account",
+    "ReadSubscriptions": "SNS lets no subscription be named",
     "ReadMailTemplates": "the first version of SES's interface names no template",
     "TraceAndMeasure": "neither X-Ray nor metrics have resources to name",
+}
+#: Statements that reach keys whose tags do not count yet, and why.
+NOT_YET_TAGGED = {
+    "ReadKeys": "Terraform waits for what it set on a new key",
+    "RotateKey": "Terraform calls it as soon as the key is made",
+}
+#: Rights that AWS asks for on more than what the call is about, and on what.
+UNNAMED = {
+    "rds:DescribeDBInstances": "db:*",
+    "sns:GetSubscriptionAttributes": "*",
+    "sns:SetSubscriptionAttributes": "*",
+    "sns:Unsubscribe": "*",
 }
 
 
@@ -67,6 +86,15 @@ class Account:
             if r["mode"] == "managed"
             for instance in r["instances"]
         ]
+
+    def rights(self, role: str) -> set[str]:
+        """Return the actions that a role of the pipeline is allowed."""
+        policies = [
+            policy
+            for policy in of_type(self.resources(), "aws_iam_policy")
+            if policy.values["name"].startswith(f"{self.environment.prefix}-{role}-")
+        ]
+        return {a for s in statements(policies) if s.is_allow for a in s.actions}
 
     @property
     def boundary(self) -> str:
@@ -190,10 +218,29 @@ def test_what_may_be_named_is_named_after_the_environment(account: Account) -> N
     for statement in statements(of_type(account.resources(), "aws_iam_policy")):
         is_tagged = "Tag/environment" in json.dumps(statement.content)
         for resource in statement.resources:
-            if not statement.is_allow or resource == "*":
+            is_unnamed = set(statement.actions) <= set(UNNAMED)
+            if not statement.is_allow or is_unnamed or resource == "*":
                 continue
             is_own = "flowbridge-dev" in resource or "flowbridge/dev/" in resource
             assert is_own or is_tagged or any(text in resource for text in others), statement
+
+
+def test_what_aws_does_not_let_be_named_is_not_named(account: Account) -> None:
+    allowed = [s for s in statements(account.resources()) if s.is_allow]
+
+    for right, resource in UNNAMED.items():
+        asked = {r.split(":", 5)[-1] for s in allowed if right in s.actions for r in s.resources}
+        assert asked == {resource}, right
+
+
+def test_a_key_that_is_not_tagged_yet_can_be_made_and_no_more(account: Account) -> None:
+    lenient = [s for s in statements(account.resources()) if "IfExists" in json.dumps(s.content)]
+
+    assert {s.sid for s in lenient} == set(NOT_YET_TAGGED)
+    for statement in lenient:
+        condition = {"StringEqualsIfExists": {"aws:ResourceTag/environment": "dev"}}
+        assert statement.content["Condition"] == condition
+        assert not {"kms:Decrypt", "kms:PutKeyPolicy"} & {*statement.actions}
 
 
 def test_roles_are_trusted_for_jobs_of_one_repository(account: Account) -> None:
@@ -341,18 +388,47 @@ def test_the_pipeline_may_call_what_terraform_calls(account: Account, platform: 
     assert platform.make("plan").code == 0
     with platform.terraform_log.open() as log:
         called = actions(log)
-    allowed: dict[str, set[str]] = {"deploy": set(), "plan": set()}
-    for policy in of_type(account.resources(), "aws_iam_policy"):
-        for role, rights in allowed.items():
-            if policy.values["name"].startswith(f"flowbridge-dev-{role}-"):
-                rights |= {a for s in statements([policy]) if s.is_allow for a in s.actions}
     reading = {a for a in called if re.match(r"[a-z0-9]+:(Describe|Get|List|Validate)", a)}
 
     assert len(called) > 50
     # The local environment's bootstrap is in the log as well, and the pipeline has no part in it.
     bootstraps = {"iam:CreatePolicy", "iam:GetPolicy", "iam:GetPolicyVersion"}
-    assert called - allowed["deploy"] == bootstraps
-    assert reading - allowed["plan"] <= bootstraps
+    assert "sns:Subscribe" in called
+    assert called - account.rights("deploy") == bootstraps
+    assert reading - account.rights("plan") <= bootstraps
+
+
+def test_the_pipeline_may_call_what_a_promotion_calls(
+    account: Account, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that is called but by Terraform, with a lead that fails: that takes the most rights."""
+    monkeypatch.setattr(ops.smoke, "synthetic_lead", lambda: {"rut": "000123456-0"})
+    aws, called = Aws(LOCAL, platform.settings), set[str]()
+
+    def remember(model: Any, **_: Any) -> None:
+        called.add(action(model.service_model.service_id, model.name))
+
+    aws._session.events.register("before-call", remember)
+    local = Deployment(Environment(LOCAL), aws, Terraform(LOCAL, platform.settings, aws))
+    release = local.running()
+
+    with pytest.raises(SmokeTestFailed, match="InvalidLead"):
+        deploying.smoke(local)
+    # What a lead that does not end is stopped with; this one has ended.
+    executions = Executions(aws.client("stepfunctions"), platform.flow.state_machine_arn)
+    with pytest.raises(ClientError, match="not running"):
+        executions.stop(executions.newest(1)[0].arn, "tried")
+    local.artifacts.put(release, local.artifacts.read)
+    local.live_versions(platform.outputs)
+    local.alarms()
+    assert {"sqs:DeleteMessage", "s3:PutObject", "lambda:InvokeFunction"} <= called
+    assert called - account.rights("deploy") == set()
+
+    called.clear()
+    with pytest.raises(OperationError, match="The smoke test of release"):
+        promotable(local)
+    assert {"s3:GetObject", "lambda:GetFunctionConfiguration"} <= called
+    assert called - account.rights("plan") == set()
 
 
 def test_every_right_on_roles_asks_for_the_boundary(account: Account) -> None:

@@ -1,4 +1,4 @@
-"""What Terraform's provider called, as its own log says."""
+"""Which rights calls take: those of Terraform's provider, as its own log says, and of boto3."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ PREFIXES = {
     "RDS": "rds",
     "SES": "ses",
     "SESv2": "ses",
+    "S3": "s3",
     "SFN": "states",
     "SNS": "sns",
     "SQS": "sqs",
@@ -32,6 +33,7 @@ PREFIXES = {
 OTHER_NAMES = {
     "cloudfront:CreateDistributionWithTags": "cloudfront:CreateDistribution",
     "lambda:Invoke": "lambda:InvokeFunction",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 }
 #: API Gateway's rights are HTTP methods, S3's are tested by themselves, and everybody may ask who
 #: they are.
@@ -45,6 +47,11 @@ def actions(log: Iterable[str]) -> set[str]:
         service = re.search(r'rpc\.service=(?:"([^"]+)"|(\S+))', line)
         method = re.search(r"rpc\.method=(\w+)", line)
         if service and method and (name := service[1] or service[2]) not in OTHERS:
-            action = f"{PREFIXES[name]}:{method[1]}"
-            found.add(OTHER_NAMES.get(action, action))
+            found.add(action(name, method[1]))
     return found
+
+
+def action(service: str, operation: str) -> str:
+    """Return the right that an operation of a service takes; the names are those of AWS's SDKs."""
+    name = f"{PREFIXES[service]}:{operation}"
+    return OTHER_NAMES.get(name, name)
