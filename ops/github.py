@@ -75,7 +75,8 @@ def sign_in(
     except ClientError as error:
         raise OperationError(
             f"AWS does not give this job the role {arn}: {error}",
-            "See that github_repository and github_readers in terraform/bootstrap/envs name the "
+            "See that github_repository, github_repository_ids (for a repository made, renamed or "
+            "transferred since July 2026) and github_readers in terraform/bootstrap/envs name the "
             "repository and this job's environment, and type 'make bootstrap'.",
         ) from error
     _keep(

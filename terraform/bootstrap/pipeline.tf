@@ -8,6 +8,10 @@ locals {
   # Composed, so that trust does not wait for the provider to be made.
   github_provider_arn = coalesce(var.github_oidc_provider_arn, "arn:${local.partition}:iam::${var.account_id}:oidc-provider/${local.github}")
 
+  # How a subject names the repository: owner/name, or owner@<id>/name@<id> where GitHub gives ids.
+  ids                = var.github_repository_ids
+  subject_repository = local.ids == null ? var.github_repository : "${replace(var.github_repository, "/", "@${local.ids.owner}/")}@${local.ids.repository}"
+
   pipeline = {
     # Whatever approvals the environment asks for on GitHub come before the role.
     deploy = {
@@ -70,7 +74,7 @@ data "aws_iam_policy_document" "github" {
     condition {
       test     = "StringEquals"
       variable = "${local.github}:sub"
-      values   = [for subject in each.value.subjects : "repo:${var.github_repository}:${subject}"]
+      values   = [for subject in each.value.subjects : "repo:${local.subject_repository}:${subject}"]
     }
   }
 }

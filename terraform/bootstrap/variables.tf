@@ -69,6 +69,22 @@ variable "github_repository" {
   }
 }
 
+variable "github_repository_ids" {
+  description = "Numbers of the repository and of its owner, where GitHub's tokens name both; null where they do not."
+  type        = object({ owner = string, repository = string })
+  default     = null
+
+  validation {
+    condition     = var.github_repository_ids == null ? true : alltrue([for id in values(var.github_repository_ids) : can(regex("^[0-9]+$", id))])
+    error_message = "github_repository_ids are two numbers, owner and repository."
+  }
+
+  validation {
+    condition     = var.github_repository_ids == null || var.github_repository != null
+    error_message = "github_repository_ids go with github_repository."
+  }
+}
+
 variable "github_readers" {
   description = "Which workflows of the repository may read this account and change nothing, by the end of their token's subject."
   type        = list(string)

@@ -35,6 +35,8 @@ from tests.support.resources import Resource, Statement, of_type, statements
 from tests.support.terraform_calls import action, actions
 
 REPOSITORY = "octo-org/flowbridge"
+#: How GitHub's tokens name it, since it names ids as well.
+SUBJECT = "repo:octo-org@123456/flowbridge@456789"
 #: A managed policy of AWS takes no more characters.
 POLICY_CHARACTERS = 6144
 #: Statements about everything, and why there is nothing narrower.
@@ -111,7 +113,10 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     copy = folder / "files"
     shutil.copytree(BOOTSTRAP, copy, ignore=shutil.ignore_patterns(".terraform"))
     values = copy / "envs" / "dev.tfvars"
-    named = f'github_repository = "{REPOSITORY}"'
+    named = (
+        f'github_repository = "{REPOSITORY}"\n'
+        "github_repository_ids = { owner = 123456, repository = 456789 }"
+    )
     values.write_text(values.read_text().replace("github_repository = null", named))
     with running_emulator(folder) as local, pytest.MonkeyPatch.context() as patch:
         patch.setattr(ops.terraform, "BOOTSTRAP", copy)
@@ -141,7 +146,7 @@ def job(account: Account, httpserver: HTTPServer, tmp_path: Path) -> Any:
 @pytest.fixture
 def deploy(account: Account, job: Any) -> Any:
     """Return what makes clients with the deploy role."""
-    session = job("deploy", f"repo:{REPOSITORY}:environment:dev")
+    session = job("deploy", f"{SUBJECT}:environment:dev")
     return lambda service: session.client(service, endpoint_url=account.settings.endpoint)
 
 
@@ -255,20 +260,23 @@ def test_roles_are_trusted_for_jobs_of_one_repository(account: Account) -> None:
         assert wanted["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
         subjects = wanted["token.actions.githubusercontent.com:sub"]
         for subject in [subjects] if isinstance(subjects, str) else subjects:
-            assert subject.startswith(f"repo:{REPOSITORY}:")
+            assert subject.startswith(f"{SUBJECT}:")
         if role.values["name"].endswith("-deploy"):
-            assert subjects == f"repo:{REPOSITORY}:environment:dev"
+            assert subjects == f"{SUBJECT}:environment:dev"
 
 
 @pytest.mark.parametrize(
     ("role", "subject"),
     [
-        ("deploy", f"repo:{REPOSITORY}:pull_request"),
-        ("deploy", f"repo:{REPOSITORY}:environment:qa"),
-        ("deploy", f"repo:{REPOSITORY}:ref:refs/heads/main"),
-        ("deploy", "repo:evil/flowbridge:environment:dev"),
-        ("plan", "repo:evil/flowbridge:pull_request"),
-        ("plan", f"repo:{REPOSITORY}:ref:refs/heads/other"),
+        ("deploy", f"{SUBJECT}:pull_request"),
+        ("deploy", f"{SUBJECT}:environment:qa"),
+        ("deploy", f"{SUBJECT}:ref:refs/heads/main"),
+        ("deploy", "repo:evil@123457/flowbridge@456790:environment:dev"),
+        # Another one of the same name, now that this one's is free.
+        ("deploy", f"repo:{REPOSITORY}:environment:dev"),
+        ("deploy", "repo:octo-org@123456/flowbridge@456790:environment:dev"),
+        ("plan", "repo:evil@123457/flowbridge@456790:pull_request"),
+        ("plan", f"{SUBJECT}:ref:refs/heads/other"),
     ],
 )
 def test_another_job_gets_no_role(job: Any, role: str, subject: str) -> None:
@@ -446,7 +454,7 @@ def test_every_right_on_roles_asks_for_the_boundary(account: Account) -> None:
 
 
 def test_who_plans_changes_nothing(account: Account, job: Any) -> None:
-    session = job("plan", f"repo:{REPOSITORY}:pull_request")
+    session = job("plan", f"{SUBJECT}:pull_request")
     s3 = session.client("s3", endpoint_url=account.settings.endpoint)
     state = {"Bucket": account.environment.state_bucket, "Key": "flowbridge.tfstate"}
     account.root.client("s3").put_object(**state, Body=b"{}")
