@@ -161,13 +161,14 @@ def test_the_topic_is_encrypted_with_a_key_that_alarms_can_use(
     allowed = {s.sid: s for s in statements(found) if s.sid in ("EncryptAlarms", "PublishAlarms")}
     assert set(allowed["EncryptAlarms"].actions) == {"kms:Decrypt", "kms:GenerateDataKey"}
     assert allowed["PublishAlarms"].actions == ["sns:Publish"]
-    for statement in allowed.values():
-        assert statement.content["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-        condition = statement.content["Condition"]
-        account = condition["StringEquals"]["aws:SourceAccount"]
+    # CloudWatch may leave out for which alarm it asks the key, and not for which it publishes.
+    for sid, lenient in (("EncryptAlarms", "IfExists"), ("PublishAlarms", "")):
+        assert allowed[sid].content["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        condition = allowed[sid].content["Condition"]
+        account = condition[f"StringEquals{lenient}"]["aws:SourceAccount"]
         [prefix] = re.findall(
             rf"^arn:aws:cloudwatch:[a-z0-9-]+:{account}:alarm:(.+)\*$",
-            condition["ArnLike"]["aws:SourceArn"],
+            condition[f"ArnLike{lenient}"]["aws:SourceArn"],
         )
         for alarm in of_type(found, "aws_cloudwatch_metric_alarm"):
             assert alarm.values["alarm_name"].startswith(prefix)

@@ -30,14 +30,16 @@ data "aws_iam_policy_document" "key" {
       identifiers = ["cloudwatch.amazonaws.com"]
     }
 
+    # AWS does not say that CloudWatch tells KMS for which alarm it asks. Who may publish is decided by
+    # the topic's policy, and a lost alarm would tell nobody.
     condition {
-      test     = "StringEquals"
+      test     = "StringEqualsIfExists"
       variable = "aws:SourceAccount"
       values   = [local.account]
     }
 
     condition {
-      test     = "ArnLike"
+      test     = "ArnLikeIfExists"
       variable = "aws:SourceArn"
       values   = ["${local.alarm_arn_prefix}${var.name}-*"]
     }
