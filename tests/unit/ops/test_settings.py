@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,8 @@ def test_the_emulator_is_reached_behind_a_proxy(
         # Set first, so that it is taken back.
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    # It keeps the proxies that there were at its first call.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     httpserver.expect_request("/_ministack/health").respond_with_data("")
     local = LocalEnvironment(LocalSettings(tmp_path, Ports(httpserver.port, 1)))
