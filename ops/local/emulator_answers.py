@@ -461,6 +461,10 @@ def describe_alarms_whole(
             # The emulator gives an alarm of a percentile a statistic that it does not use.
             if alarm.get("ExtendedStatistic"):
                 alarm.pop("Statistic", None)
+            # It forgets what an alarm computes from several metrics, and says what one would look at.
+            if not alarm.get("MetricName"):
+                for name in ("Statistic", "Period"):
+                    alarm.pop(name, None)
         result = xml(described)
         return to_xml(
             200, "DescribeAlarmsResponse", f"<DescribeAlarmsResult>{result}</DescribeAlarmsResult>"
