@@ -461,7 +461,7 @@ def describe_alarms_whole(
             # The emulator gives an alarm of a percentile a statistic that it does not use.
             if alarm.get("ExtendedStatistic"):
                 alarm.pop("Statistic", None)
-            # It forgets what an alarm computes from several metrics, and says what one would look at.
+            # It forgets what an alarm computes, and gives it what goes with a single metric.
             if not alarm.get("MetricName"):
                 for name in ("Statistic", "Period"):
                     alarm.pop(name, None)
