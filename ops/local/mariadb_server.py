@@ -71,6 +71,7 @@ class MariaDBServer:
             When MariaDB is not installed, or cannot make its data folder.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._temporary.mkdir(exist_ok=True)
         if not (self._data / "mysql").is_dir():
             self._install()
         write_privately(self._start_script, "".join(f"{line}\n" for line in statements))
@@ -81,6 +82,7 @@ class MariaDBServer:
             find_program("mariadbd"),
             "--no-defaults",
             f"--datadir={self._data}",
+            f"--tmpdir={self._temporary}",
             f"--port={self.port}",
             f"--bind-address={LOOPBACK}",
             # Relative to the data folder: a socket's full path may have 107 characters at most.
@@ -100,6 +102,11 @@ class MariaDBServer:
         return self.folder / "data"
 
     @property
+    def _temporary(self) -> Path:
+        """A folder of its own: a server that starts removes the temporary tables of every other."""
+        return self.folder / "temporary"
+
+    @property
     def _start_script(self) -> Path:
         return self.folder / "start.sql"
 
@@ -110,6 +117,7 @@ class MariaDBServer:
             find_program("mariadb-install-db"),
             "--no-defaults",
             f"--datadir={self._data}",
+            f"--tmpdir={self._temporary}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             *_as_root(),
