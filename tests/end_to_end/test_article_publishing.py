@@ -130,4 +130,6 @@ def test_the_commands_of_the_flows_document_work(publishing: Publishing) -> None
 
 
 def test_the_second_plan_is_empty(publishing: Publishing) -> None:
-    assert not publishing.terraform.plan()
+    _, changes = publishing.second_plan
+
+    assert not changes

@@ -171,17 +171,14 @@ def test_people_are_where_their_data_lives_alone(
     assert leaks(found, marked.users, OF_A_SIGNUP) == {}
 
 
-def test_targets_tokens_are_in_secrets_manager_alone(
-    publishing: Publishing, tmp_path: Path
-) -> None:
+def test_targets_tokens_are_in_secrets_manager_alone(publishing: Publishing) -> None:
     """The tokens were used, refused and not asked for; what the CMS tells of authors is dropped."""
     publishing.targets.reset()
     publishing.targets.answer_next("devto", 401)
     author = f"author{secrets.token_hex(6)}@example.com"
     assert publishing.published(document(author={"email": author})).error == "TargetRefused"
     assert publishing.call(document(), secret="another").status_code == 401
-    plan = tmp_path / "plan"
-    publishing.terraform.plan(file=plan)
+    plan, _ = publishing.second_plan
     kept = secrets_of(publishing)
 
     found = where(everywhere(publishing, plan), {**kept, "the author": author})

@@ -76,6 +76,12 @@ class Publishing(Platform):
         """The article publishing."""
         return Flow.from_outputs(self.outputs, FLOW)
 
+    @cached_property
+    def second_plan(self) -> tuple[Path, bool]:
+        """A plan of what was applied, in its file, and whether it would change anything."""
+        file = self.settings.folder / "second-plan"
+        return file, self.terraform.plan(file=file)
+
     def function(self, key: str) -> str:
         """Return a function's name by its state or task."""
         name: str = self.outputs["functions"][FLOW][key]["name"]
