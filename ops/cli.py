@@ -310,7 +310,7 @@ def redrive(
             if not flow and number == 0:
                 terminal.heading(name)
             sent += outcome.goes_on
-            kept += not outcome.goes_on
+            kept += not (outcome.goes_on or outcome.meanwhile)
             mark = "[green]✓[/green]" if outcome.goes_on else "[yellow]·[/yellow]"
             beginning = outcome.letter.message_id[: screens.NAME_LENGTH]
             console.print(f"{mark} {beginning} {escape(outcome.text)}")

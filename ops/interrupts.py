@@ -73,11 +73,15 @@ def _handled_by(handler: Any) -> Iterator[None]:
     # Python lets the main thread alone have handlers, and no other is interrupted.
     is_main = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in (SIGNALS if is_main else ())}
-    taken = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
-    for number in taken:
-        signal.signal(number, handler)
+    for number, old in before.items():
+        # The program would be born ignoring what is ignored here, but not what is handled.
+        signal.signal(number, _ignore if old is signal.SIG_IGN else handler)
     try:
         yield
     finally:
-        for number, old in taken.items():
+        for number, old in before.items():
             signal.signal(number, old)
+
+
+def _ignore(*_: object) -> None:
+    """Do nothing."""

@@ -62,11 +62,15 @@ class Selection:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one dead letter: whether it goes on, and how, or why it stays."""
+    """What became of one dead letter: whether it goes on, and how, or why it stays.
+
+    One that came `meanwhile` was not among those that were meant.
+    """
 
     letter: DeadLetter
     goes_on: bool
     text: str
+    meanwhile: bool = False
 
 
 def redrive(
@@ -118,7 +122,8 @@ def redrive(
                     continue
                 if letter.since >= started:
                     # It may be one that was sent again and failed at once.
-                    yield Outcome(letter, False, "came after this began; look at it first")
+                    text = "came after this began; look at it first"
+                    yield Outcome(letter, False, text, meanwhile=True)
                     continue
                 if sent:
                     sleep(1 / per_second)

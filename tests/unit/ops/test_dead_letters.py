@@ -267,7 +267,7 @@ def test_one_that_comes_while_others_are_sent_is_left_alone(account: Account) ->
 
     [outcome] = account.redrive(EVERYTHING, now=lambda: LATER - timedelta(hours=2))
 
-    assert (outcome.goes_on, account.published) == (False, [])
+    assert (outcome.goes_on, outcome.meanwhile, account.published) == (False, True, [])
     assert "came after this began" in outcome.text
     assert len(account.look()) == 1
 

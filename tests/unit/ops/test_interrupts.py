@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 log.write_text("started")
 while not signals:
     time.sleep(0.01)
-time.sleep(0.5)
+time.sleep(0.2)
 cut = {{"severity": "error", "summary": "a queue", "detail": "cut off"}}
 if sys.argv[1] == "apply":
     print(json.dumps({{"type": "diagnostic", "diagnostic": cut}}))
@@ -88,6 +89,8 @@ def test_terraform_gets_one_signal_and_is_waited_for(
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # As in a terminal; what a shell starts in the background ignores Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(log.exists, "Terraform's start", 20)
 
@@ -99,6 +102,21 @@ def test_terraform_gets_one_signal_and_is_waited_for(
     assert "Terraform stops in good order" in output
     # What was cut off may be there without its knowing of it.
     assert ("a queue: cut off" in output) is (command == "apply")
+
+
+def test_a_command_in_the_background_passes_on_that_it_is_ended(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            started(["sleep", "60"], cwd=tmp_path) as process,
+        ):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert process.returncode == -signal.SIGINT
 
 
 def test_an_error_while_a_program_runs_does_not_leave_it_behind(tmp_path: Path) -> None:
