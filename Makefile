@@ -113,7 +113,7 @@ destroy: setup-ops package ## Destroy everything that Terraform made, but the bo
 
 test: lint ## Run every check and test
 	@$(MAKE) --no-print-directory package
-	@$(PYTEST) -n 2 --dist loadgroup tests
+	@$(PYTEST) -n 3 --dist loadgroup tests
 
 test-unit: setup ## Run the fast tests
 	@$(PYTEST) -n 2 -p no:schemathesis tests/unit

@@ -120,7 +120,7 @@ class Stream(ABC, Generic[T]):
             reasons.update(waiting)
             flow = self.platform.flow.name
             run = self.platform.make("redrive", f"FLOW={flow}", "ALL=yes", "RATE=50")
-            # What fails again at once, as the bad lead of the demo, stays: the exit code says so.
+            # What holds no event stays: the exit code says so.
             assert "sent again" in run.text, run.text
             report = self.ended()
         self.check(report)
