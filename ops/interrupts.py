@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
@@ -9,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ops.terminal import console
-
 #: Ctrl-C, the end that another program asks for, and a terminal that was closed.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STANDARD_ERROR = 2
+WAIT = b"  Terraform stops in good order and gives its lock back; wait for it.\n"
 
 
 @contextmanager
@@ -45,11 +46,14 @@ def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
 
     def interrupt(*_: object) -> None:
         nonlocal asked
+        if asked:
+            return
         asked = True
         pass_on()
-        # The terminal may be what has gone.
+        # A handler may come in the middle of a print, which takes no other within it. The terminal
+        # may be what has gone.
         with suppress(OSError):
-            console.print("  Terraform stops in good order and gives its lock back; wait for it.")
+            os.write(STANDARD_ERROR, WAIT)
 
     with _handled_by(interrupt):
         process = subprocess.Popen(command, start_new_session=True, text=True, **options)
