@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.dead_letters import ORIGIN, DeadLetter
+from ops.dead_letters import DeadLetter, first_id
 from ops.events import SYNTHETIC
 
 #: Of the lines that EventBridge could not write.
@@ -28,8 +28,7 @@ class Accepted:
     @property
     def origin(self) -> str:
         """The id that the event had when it was sent first."""
-        named = [r for r in self.resources if r.startswith(ORIGIN)]
-        return named[0].removeprefix(ORIGIN) if named else self.id
+        return first_id(self.resources, self.id)
 
     @property
     def is_synthetic(self) -> bool:

@@ -33,7 +33,6 @@ from ops.docs import draw
 from ops.environments import Environment
 from ops.errors import OperationError
 from ops.events import Publisher
-from ops.executions import Executions
 from ops.flow import Flow
 from ops.new_flow import make as make_flow
 from ops.releases import STAGES
@@ -284,7 +283,7 @@ def redrive(
     sqs = context.aws.client("sqs")
     begun: dict[str, Iterator[redriving.Outcome]] = {}
     for chosen in Flow.chosen(outputs, flow):
-        executions = Executions(context.aws.client("stepfunctions"), chosen.state_machine_arn)
+        executions = chosen.executions(context.aws.client)
         # Looked for first: what is sent again may fail again meanwhile.
         found = waiting.of_flow(context.aws, chosen, datetime.now(UTC))
         begun[chosen.name] = itertools.chain(
@@ -363,9 +362,10 @@ def reconcile(
     begin = moment(since, datetime.now(UTC))
     context = Context.reachable(environment)
     outputs = context.terraform.outputs()
+    is_json = as_json == "yes"
     reports: dict[str, reconciling.Report] = {}
     for chosen in Flow.chosen(outputs, flow):
-        if not flow and as_json != "yes":
+        if not flow and not is_json:
             terminal.heading(chosen.name)
         report = reports[chosen.name] = reconciling.Reconciliation(
             context.aws.client,
@@ -373,9 +373,9 @@ def reconcile(
             outputs["event_audit"],
             places.of(chosen.name, context.aws.client, outputs),
         ).report(begin, time.sleep)
-        if as_json != "yes":
+        if not is_json:
             console.print(screens.reconciliation(report, everything == "yes"))
-    if as_json == "yes":
+    if is_json:
         told = {name: report.as_json() for name, report in reports.items()}
         # Plain print: a machine reads it.
         print(json.dumps(told[flow] if flow else told, indent=2))

@@ -62,5 +62,4 @@ class Context:
 
     def executions(self, flow: str) -> Executions:
         """Return the executions of a deployed flow."""
-        arn = self.flow(flow).state_machine_arn
-        return Executions(self.aws.client("stepfunctions"), arn)
+        return self.flow(flow).executions(self.aws.client)

@@ -17,12 +17,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from ops.errors import OperationError
 from ops.events import Event
 
 Message = dict[str, Any]
+Id = TypeVar("Id", str, None)
 
 FAILED = "failed"
 UNDELIVERED = "undelivered"
@@ -68,8 +69,7 @@ class DeadLetter:
     def origin(self) -> str | None:
         """The id that the event had when it was sent first."""
         event = self.event or {}
-        named = [r for r in event.get("resources") or () if str(r).startswith(ORIGIN)]
-        return named[0].removeprefix(ORIGIN) if named else event.get("id")
+        return first_id(event.get("resources") or (), event.get("id"))
 
     def again(self) -> Event | None:
         """Return the event to publish, which remembers where it failed; nothing if there is none.
@@ -87,6 +87,12 @@ class DeadLetter:
             detail=json.dumps(self.event["detail"], ensure_ascii=False, separators=(",", ":")),
             resources=(f"{ORIGIN}{self.origin}", *executions),
         )
+
+
+def first_id(resources: Iterable[object], own: Id) -> str | Id:
+    """Return the id that an event had when it was sent first, which may be its own."""
+    named = (str(r).removeprefix(ORIGIN) for r in resources if str(r).startswith(ORIGIN))
+    return next(named, own)
 
 
 def parse(queue: str, raw: Message) -> DeadLetter:
@@ -167,8 +173,7 @@ def read(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> Iter
                 yield letters.pop(0)
         finally:
             # Whoever stops reading has not worked on these.
-            for letter in letters:
-                give_back(client, url, letter)
+            give_back(client, url, letters)
 
 
 def whole(letter: DeadLetter, event_of: Callable[[str], dict[str, Any] | None]) -> DeadLetter:
@@ -196,7 +201,7 @@ def look(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> list
     try:
         letters.extend(read(client, queue, url, seconds))
     finally:
-        _show(client, url, letters)
+        give_back(client, url, letters)
     return letters
 
 
@@ -217,23 +222,18 @@ def one(letters: Iterable[DeadLetter], message_id: str, environment: str) -> Dea
     return found[0]
 
 
-def give_back(client: Any, url: str, letter: DeadLetter) -> None:
-    """Let others see a message again that was read to be worked on, unless they do already."""
-    _show(client, url, [letter])
-
-
 def remove(client: Any, queue: str, url: str, is_meant: Callable[[DeadLetter], bool]) -> int:
     """Delete the messages of a queue that are meant; return how many. Others see the rest again."""
     letters = list(read(client, queue, url))
     meant = [letter for letter in letters if is_meant(letter)]
     for letter in meant:
         client.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt)
-    _show(client, url, [letter for letter in letters if letter not in meant])
+    give_back(client, url, [letter for letter in letters if letter not in meant])
     return len(meant)
 
 
-def _show(client: Any, url: str, letters: Sequence[DeadLetter]) -> None:
-    """Let others see messages again that were looked at.
+def give_back(client: Any, url: str, letters: Sequence[DeadLetter]) -> None:
+    """Let others see messages again that were read, unless they do already.
 
     By batches, whose answer says which messages are back in sight already, where a single call
     would be an error.

@@ -12,7 +12,7 @@ from ops import dead_letters
 from ops.aws import Aws
 from ops.errors import OperationError
 from ops.events import Publisher
-from ops.executions import Execution, Executions
+from ops.executions import Execution
 from ops.flow import Flow
 from ops.follow import follow
 from ops.rows import CrmDatabase
@@ -109,9 +109,7 @@ def _run(aws: Aws, flow: Flow, example: str) -> tuple[Execution, dict[str, Any]]
         f"[green]✓[/green] {file.relative_to(REPOSITORY)} is on the bus "
         f"{flow.event_bus_name} as event {outcome.event_id}"
     )
-    execution, _ = follow(
-        Executions(aws.client("stepfunctions"), flow.state_machine_arn), outcome.event_id
-    )
+    execution, _ = follow(flow.executions(aws.client), outcome.event_id)
     color = "green" if execution.status == "SUCCEEDED" else "yellow"
     console.print(f"  [{color}]{execution.status}[/{color}]", execution.error or "")
     return execution, event

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ops.dead_letters import FAILED, UNDELIVERED
 from ops.errors import OperationError
+from ops.executions import Executions
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class Flow:
         """
         names = [name] if name else sorted(outputs["state_machine_arns"])
         return [cls.from_outputs(outputs, each) for each in names]
+
+    def executions(self, client: Callable[[str], Any]) -> Executions:
+        """Return what its state machine executed, given what makes the client of a service."""
+        return Executions(client("stepfunctions"), self.state_machine_arn)
 
     @property
     def queues(self) -> tuple[tuple[str, str], ...]:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from ops.audit import Accepted, audited, unaudited
 from ops.dead_letters import UNAUDITED, WORK_SECONDS, DeadLetter, look, whole
 from ops.errors import OperationError
-from ops.executions import Execution, Executions
+from ops.executions import Execution
 from ops.flow import Flow
 from ops.places import Contents, Look
 from ops.rows import Key
@@ -233,7 +233,7 @@ class Reconciliation:
         self._flow = flow
         self._audit = audit
         self._look = look
-        self._executions = Executions(client("stepfunctions"), flow.state_machine_arn)
+        self._executions = flow.executions(client)
 
     def report(
         self,

@@ -134,8 +134,7 @@ def redrive(
                 yield outcome
         finally:
             # At the end, or what was given back would be read again and again.
-            for letter in kept:
-                give_back(client, url, letter)
+            give_back(client, url, kept)
 
 
 def _one(client: Any, publisher: Publisher, url: str, letter: DeadLetter, dry_run: bool) -> Outcome:

@@ -56,7 +56,7 @@ def smoke_test(aws: Aws, outputs: Mapping[str, Any]) -> str:
     [outcome] = Publisher(aws.client("events"), flow.event_bus_name).publish([event])
     if outcome.event_id is None:
         raise SmokeTestFailed(f"The bus refused the event: {outcome.reason}.", "Try again.")
-    executions = Executions(aws.client("stepfunctions"), flow.state_machine_arn)
+    executions = flow.executions(aws.client)
     try:
         execution, _ = follow(executions, outcome.event_id)
     except BaseException:

@@ -223,8 +223,9 @@ class Terraform:
             # An operator's own profile must not reach the emulator.
             if not (self._aws.emulated and name.startswith("AWS_"))
         }
-        variables |= self._aws.variables()
-        if "AWS_PROFILE" in self._aws.variables():
+        own = self._aws.variables()
+        variables |= own
+        if "AWS_PROFILE" in own:
             # Keys go before a profile: Terraform would work in another account than ops looks at.
             for name in KEY_VARIABLES:
                 variables.pop(name, None)

@@ -7,14 +7,13 @@ from datetime import datetime
 from ops import stuck
 from ops.aws import Aws
 from ops.dead_letters import DeadLetter, look, whole
-from ops.executions import Executions
 from ops.flow import Flow
 
 
 def of_flow(aws: Aws, flow: Flow, now: datetime) -> list[DeadLetter]:
     """Return the messages of a flow's queues, and the executions of it that are stuck."""
     sqs = aws.client("sqs")
-    executions = Executions(aws.client("stepfunctions"), flow.state_machine_arn)
+    executions = flow.executions(aws.client)
     letters = [
         whole(letter, executions.event)
         for queue, url in flow.queues

@@ -10,7 +10,7 @@ from typing import Any
 
 from ops import waiting
 from ops.aws import Aws
-from ops.executions import Execution, Executions
+from ops.executions import Execution
 from ops.flow import Flow
 from ops.report.graph import Graph
 from ops.report.model import FlowReport, Visit
@@ -41,7 +41,7 @@ def gather(
 
 
 def _flow(aws: Aws, flow: Flow, since: datetime, most: int, now: datetime) -> FlowReport:
-    executions = Executions(aws.client("stepfunctions"), flow.state_machine_arn)
+    executions = flow.executions(aws.client)
     wanted = (e for e in executions.since(since) if e.started >= since)
     # One more than is shown tells whether there are more.
     found = list(islice(wanted, most + 1))

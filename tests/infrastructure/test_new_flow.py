@@ -37,17 +37,17 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_its_own_tests_pass(repository: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/unit/{NAME}"],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def succeeds(*command: str, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """Run a command that has to succeed; return what it printed."""
+    result = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
-    assert result.returncode == 0, result.stdout
-    assert "6 passed" in result.stdout
+
+def test_its_own_tests_pass(repository: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+
+    assert "6 passed" in succeeds(*command, f"tests/unit/{NAME}", cwd=repository)
 
 
 def test_its_package_is_built(repository: Path, tmp_path: Path) -> None:
@@ -60,14 +60,7 @@ def test_the_linter_finds_nothing(repository: Path) -> None:
     ruff = str(Path(sys.executable).with_name("ruff"))
     written = [f"lambda_src/{NAME}", f"tests/unit/{NAME}"]
     for command in (("check", "--no-cache"), ("format", "--check", "--no-cache")):
-        result = subprocess.run(
-            [ruff, *command, *written],
-            cwd=repository,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
+        succeeds(ruff, *command, *written, cwd=repository)
 
 
 def test_the_release_is_recorded_once_it_runs_too(repository: Path) -> None:
@@ -95,15 +88,7 @@ def test_terraform_finds_it_valid_and_well_formatted(repository: Path, tmp_path:
         ("init", "-backend=false", "-input=false", "-lockfile=readonly"),
         ("validate",),
     ):
-        result = subprocess.run(
-            ["terraform", *command],
-            cwd=repository / "terraform",
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
+        succeeds("terraform", *command, cwd=repository / "terraform", env=environment)
 
 
 def test_its_example_is_an_event_that_starts_it(repository: Path) -> None:

@@ -9,6 +9,8 @@ import schemathesis
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from tests.support.hostile import leaked
+
 
 class PublicApi:
     """A running API's only endpoint, and a session for hostile requests to it."""
@@ -21,6 +23,14 @@ class PublicApi:
         # These take a few requests a second from all people together.
         patience = Retry(8, status_forcelist=[429], allowed_methods=None, backoff_factor=0.2)
         self.session.mount("http://", HTTPAdapter(max_retries=patience))
+
+    def post_text(self, text: str) -> requests.Response:
+        """Send a text as JSON, and see that it is taken, or refused without a word of it."""
+        headers = {"Content-Type": "application/json"}
+        response = self.post(text.encode("utf-8", "surrogatepass"), headers)
+        assert response.status_code in (202, 400, 413)
+        assert leaked(response.text, text) == []
+        return response
 
     def post(self, body: bytes, headers: dict[str, str]) -> requests.Response:
         """Send a body, and see that the answer is what the document describes."""
