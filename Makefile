@@ -65,10 +65,10 @@ env: setup-ops ## Print the variables that let other tools reach the environment
 ## --- build and deploy -----------------------------------------------------
 
 setup: ## Set up everything that is needed to develop and test
-	@python3 ops/prepare.py dev
+	@python3 ops/local/prepare.py dev
 
 setup-ops: # What is needed to run, without the test tools
-	@python3 ops/prepare.py ops
+	@python3 ops/local/prepare.py ops
 
 package: setup-ops ## Build the Lambda packages into build/dist
 	@$(PYTHON) build/package.py
@@ -134,7 +134,7 @@ test-hostile: setup package ## Try thousands of hostile requests, events and mes
 	@HOSTILE_FACTOR=10 HOSTILE_LEAST=5000 $(PYTEST) -n 2 --dist loadgroup tests/hostile
 
 bench: ## Measure, and write benchmarks/README.md: make bench [PART=packaging]
-	@python3 ops/prepare.py bench
+	@python3 ops/local/prepare.py bench
 	@LEADS="$(LEADS)" $(PYTHON) -m benchmarks --part "$(or $(PART),all)"
 
 lint: setup ## Check format, types and Terraform

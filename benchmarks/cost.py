@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.environment import applied
 from benchmarks.figures import median, table, verdict
 from benchmarks.load import drive, lead
-from ops.executions import Execution
+from ops.executions.executions import Execution
 from tests.support.platform import Platform
 
 TITLE = "Cost"

@@ -17,7 +17,7 @@ import pymysql
 
 from benchmarks.environment import applied
 from benchmarks.figures import percentile, seconds, table, verdict
-from ops.events import Event, Publisher
+from ops.executions.events import Event, Publisher
 from tests.support.platform import Platform
 
 TITLE = "Load"

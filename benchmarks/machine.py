@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from ops.prepare import terraform_version
+from ops.local.prepare import terraform_version
 
 
 def describe() -> dict[str, str]:

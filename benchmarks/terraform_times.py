@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.commands import timed
 from benchmarks.environment import bootstrapped
 from benchmarks.figures import median, seconds, table
-from ops.terraform import PARALLELISM, ROOT
+from ops.terraform.runner import PARALLELISM, ROOT
 from tests.support.platform import Platform
 
 TITLE = "Terraform"

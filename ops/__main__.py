@@ -1,5 +1,5 @@
 """``python -m ops``: the operators' command line."""
 
-from ops.cli import main
+from ops.cli.commands import main
 
 main()

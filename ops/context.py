@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ops import settings
-from ops.aws import Aws
-from ops.environments import Environment
-from ops.executions import Executions
+from ops.aws.clients import Aws
+from ops.executions.executions import Executions
 from ops.flow import Flow
 from ops.local.environment import LocalEnvironment
-from ops.releases import Deployment
-from ops.terraform import Terraform
+from ops.releases.deployment import Deployment
+from ops.terraform.environments import Environment
+from ops.terraform.runner import Terraform
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ops.dead_letters import FAILED, UNDELIVERED
 from ops.errors import OperationError
-from ops.executions import Executions
+from ops.executions.executions import Executions
+from ops.recovery.dead_letters import FAILED, UNDELIVERED
 
 
 @dataclass(frozen=True)

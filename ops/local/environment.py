@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from ops.aws import Aws
+from ops.aws.clients import Aws
 from ops.errors import OperationError
 from ops.local import certificates, emulator_webhook
 from ops.local.database import Credentials, DatabaseServer

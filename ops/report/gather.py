@@ -8,10 +8,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from ops import waiting
-from ops.aws import Aws
-from ops.executions import Execution
+from ops.aws.clients import Aws
+from ops.executions.executions import Execution
 from ops.flow import Flow
+from ops.recovery import waiting
 from ops.report.graph import Graph
 from ops.report.model import FlowReport, Visit
 

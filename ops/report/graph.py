@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ops.definition import State, inner
+from ops.terraform.definition import State, inner
 
 
 @dataclass(frozen=True)

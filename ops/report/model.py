@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ops.dead_letters import DeadLetter
-from ops.executions import Execution, StateRun, Status
+from ops.executions.executions import Execution, StateRun, Status
+from ops.recovery.dead_letters import DeadLetter
 from ops.report.graph import Graph
 
 #: Widths of the bars of the chart over time, the first one that gives few enough bars.

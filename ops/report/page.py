@@ -9,11 +9,11 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from ops.executions import Status
+from ops.cli.screens import NAME_LENGTH, age, seconds
+from ops.executions.executions import Status
 from ops.report.graph import Graph, Node
 from ops.report.masking import indented, masked
 from ops.report.model import FlowReport, Visit
-from ops.screens import NAME_LENGTH, age, seconds
 
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 190, 40, 40, 34, 12
 WORDS = {

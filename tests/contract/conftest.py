@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from ops.aws import Aws
-from ops.docs import definition
-from ops.executions import Execution, Executions, StateRun
+from ops.aws.clients import Aws
+from ops.executions.executions import Execution, Executions, StateRun
 from ops.settings import LOCAL
+from ops.terraform.docs import definition
 from tests.support.emulator import running_emulator
 from tests.support.platform import wait_for
 

@@ -12,8 +12,8 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 from statelint.linter import Linter
 
 from article_publishing import receive_webhook
-from ops.docs import definition
-from ops.templates import FLOWS, OPENAPI, render
+from ops.terraform.docs import definition
+from ops.terraform.templates import FLOWS, OPENAPI, render
 from tests.contract.conftest import Ended, StateMachine, running_state_machine
 from tests.unit.article_publishing.test_receive_webhook import (
     DOCUMENT,

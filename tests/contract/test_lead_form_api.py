@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 
 from crm_registration.lead import load_schema
 from lead_form import put_lead
-from ops.templates import FLOWS, OPENAPI, render
+from ops.terraform.templates import FLOWS, OPENAPI, render
 from tests.support.functions import LEAD, LambdaContext, proxy_event
 
 

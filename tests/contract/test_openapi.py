@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 
 from crm_api import create_benefit_back, create_client_back, create_partner_back, endpoint
 from crm_registration.lead import load_schema
-from ops.templates import FLOWS, OPENAPI, render
+from ops.terraform.templates import FLOWS, OPENAPI, render
 from tests.support.functions import FIELDS, LEAD, LambdaContext
 from tests.unit.conftest import (  # noqa: F401  fixtures
     crm_database,

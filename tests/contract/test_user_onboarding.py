@@ -13,9 +13,9 @@ import yaml
 from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 from statelint.linter import Linter
 
-from ops.docs import definition
 from ops.settings import REPOSITORY
-from ops.templates import FLOWS, OPENAPI, render
+from ops.terraform.docs import definition
+from ops.terraform.templates import FLOWS, OPENAPI, render
 from tests.contract.conftest import Ended, StateMachine, running_state_machine
 from user_onboarding.signup import load_schema
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.dead_letters import FAILED, look
+from ops.recovery.dead_letters import FAILED, look
 from tests.support.article_targets import NAMES
 from tests.support.browser import DESK, running_browser
 from tests.support.documents import commands_of

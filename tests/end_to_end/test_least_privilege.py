@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from article_publishing.article import execution_name, transform
-from ops import dead_letters
+from ops.recovery import dead_letters
 from tests.end_to_end.test_registration import new_lead
 from tests.support.functions import FIELDS, proxy_event
 from tests.support.onboarding import ROLE, TENANTS, Onboarding, new_signup, role_arn

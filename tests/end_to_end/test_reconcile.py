@@ -7,9 +7,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from ops import dead_letters
-from ops.events import MAX_BYTES
-from ops.executions import Executions
+from ops.executions.events import MAX_BYTES
+from ops.executions.executions import Executions
+from ops.recovery import dead_letters
 from tests.end_to_end.test_registration import new_lead
 from tests.support.platform import FLOW, Platform, Run
 

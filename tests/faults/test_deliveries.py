@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops import dead_letters
+from ops.recovery import dead_letters
 from tests.support.fault_proxy import Fault
 from tests.support.fault_stream import Faulty, Leads
 from tests.support.platform import Platform

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from ops.dead_letters import WORK_SECONDS
+from ops.recovery.dead_letters import WORK_SECONDS
 from ops.settings import REPOSITORY
 from tests.support.fault_proxy import Fault
 from tests.support.fault_stream import Faulty, Leads

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops import dead_letters
+from ops.recovery import dead_letters
 from tests.support.platform import Platform, wait_for
 
 #: What EventBridge takes at most of one event (the emulator takes more), less its own envelope and

@@ -33,7 +33,7 @@ from flowbridge.request_body import MAX_BODY_BYTES
 from flowbridge.schema import subset
 from flowbridge.secret import Secret
 from lead_form import put_lead
-from ops.dead_letters import FAILED, UNDELIVERED, parse
+from ops.recovery.dead_letters import FAILED, UNDELIVERED, parse
 from tests.support.crm_database import TABLES, CrmDatabase
 from tests.support.functions import FIELDS, LEAD, LambdaContext, proxy_event
 from tests.support.hostile import (

@@ -13,8 +13,8 @@ import schemathesis
 from hypothesis import given
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from ops import places
-from ops.reconcile import Fate, Reconciliation
+from ops.recovery import places
+from ops.recovery.reconcile import Fate, Reconciliation
 from tests.hostile.test_api import CHECKS
 from tests.hostile.test_bus import LARGEST
 from tests.support.hostile import bodies, cases

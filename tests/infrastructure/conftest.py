@@ -15,11 +15,11 @@ import pytest
 import tftest
 
 from build.package import DIST
-from ops.environments import Environment
-from ops.prepare import terraform_cli_config
-from ops.releases import STAGES
+from ops.local.prepare import terraform_cli_config
+from ops.releases.deployment import STAGES
 from ops.settings import LOCAL, REPOSITORY
-from ops.terraform import ROOT
+from ops.terraform.environments import Environment
+from ops.terraform.runner import ROOT
 from tests.support.emulator import running_emulator
 from tests.support.platform import Platform
 from tests.support.resources import Resource, planned_resources, resources, state_of

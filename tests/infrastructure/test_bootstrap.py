@@ -16,18 +16,18 @@ import pytest
 from botocore.exceptions import ClientError
 from pytest_httpserver import HTTPServer
 
-import ops.smoke
-import ops.terraform
-from ops import deploy as deploying
-from ops.aws import Aws
-from ops.environments import Environment
+import ops.releases.smoke
+import ops.terraform.runner
+from ops.aws.clients import Aws
 from ops.errors import OperationError
-from ops.executions import Executions
-from ops.github import CREDENTIALS_VARIABLE, sign_in
-from ops.releases import Deployment, promotable
+from ops.executions.executions import Executions
+from ops.releases import deploy as deploying
+from ops.releases.deployment import Deployment, promotable
+from ops.releases.github import CREDENTIALS_VARIABLE, sign_in
+from ops.releases.smoke import SmokeTestFailed
 from ops.settings import LOCAL, LocalSettings
-from ops.smoke import SmokeTestFailed
-from ops.terraform import BOOTSTRAP, BOOTSTRAP_DIGEST_KEY, BOOTSTRAP_STATE_KEY, Terraform
+from ops.terraform.environments import Environment
+from ops.terraform.runner import BOOTSTRAP, BOOTSTRAP_DIGEST_KEY, BOOTSTRAP_STATE_KEY, Terraform
 from tests.support.emulator import running_emulator
 from tests.support.github import job_variables
 from tests.support.platform import Platform
@@ -119,7 +119,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     )
     values.write_text(values.read_text().replace("github_repository = null", named))
     with running_emulator(folder) as local, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ops.terraform, "BOOTSTRAP", copy)
+        patch.setattr(ops.terraform.runner, "BOOTSTRAP", copy)
         settings = replace(local, emulated=True)
         aws = Aws("dev", settings)
         account = Account(Environment("dev"), settings, Terraform("dev", settings, aws), aws)
@@ -410,7 +410,7 @@ def test_the_pipeline_may_call_what_a_promotion_calls(
     account: Account, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that is called but by Terraform, with a lead that fails: that takes the most rights."""
-    monkeypatch.setattr(ops.smoke, "synthetic_lead", lambda: {"rut": "000123456-0"})
+    monkeypatch.setattr(ops.releases.smoke, "synthetic_lead", lambda: {"rut": "000123456-0"})
     aws, called = Aws(LOCAL, platform.settings), set[str]()
 
     def remember(model: Any, **_: Any) -> None:

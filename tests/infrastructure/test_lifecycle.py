@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ops.aws import Aws
+from ops.aws.clients import Aws
 from tests.support.platform import Platform
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import tftest
 
-from ops.environments import Environment
-from ops.releases import STAGES
+from ops.releases.deployment import STAGES
+from ops.terraform.environments import Environment
 from tests.support.resources import Resource, as_list, of_type, planned_resources, statements
 
 #: Services that a function in the VPC reaches without a way through it, and how.

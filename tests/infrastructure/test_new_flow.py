@@ -14,8 +14,8 @@ import pytest
 
 from build.package import CACHE, build
 from ops.errors import OperationError
+from ops.local.prepare import terraform_cli_config
 from ops.new_flow import make
-from ops.prepare import terraform_cli_config
 from ops.settings import REPOSITORY
 
 NAME = "order_intake"

@@ -12,7 +12,7 @@ import pytest
 import tftest
 
 from ops.settings import REPOSITORY
-from ops.terraform import ROOT
+from ops.terraform.runner import ROOT
 from tests.support.platform import Platform
 from tests.support.resources import JsonObject, Resource, of_type, statements
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ops.definition import all_states
-from ops.environments import Environment
+from ops.terraform.definition import all_states
+from ops.terraform.environments import Environment
 from tests.support.platform import FLOW, Platform
 from tests.support.resources import (
     POLICIES,

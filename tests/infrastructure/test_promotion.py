@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 
 from build.package import CACHE, SOURCES, build
-from ops.artifacts import Release, built
-from ops.aws import Aws
-from ops.environments import Environment
-from ops.origin import here
-from ops.releases import STAGES, Deployment
+from ops.aws.clients import Aws
+from ops.releases.artifacts import Release, built
+from ops.releases.deployment import STAGES, Deployment
+from ops.releases.provenance import here
 from ops.settings import REPOSITORY
-from ops.terraform import ROOT, Terraform
+from ops.terraform.environments import Environment
+from ops.terraform.runner import ROOT, Terraform
 from tests.infrastructure import test_policies
 from tests.infrastructure.test_lifecycle import left
 from tests.support.platform import Platform, Run, wait_for

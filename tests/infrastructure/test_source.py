@@ -10,8 +10,8 @@ import hcl2
 import pytest
 
 from flowbridge.clients import ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
-from ops.environments import Environment, names
-from ops.terraform import ROOT
+from ops.terraform.environments import Environment, names
+from ops.terraform.runner import ROOT
 
 FILES = sorted(file for file in ROOT.rglob("*.tf") if ".terraform" not in file.parts)
 MODULES = sorted({file.parent for file in FILES})

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import tftest
 
-from ops.environments import read_hcl
-from ops.terraform import ROOT
+from ops.terraform.environments import read_hcl
+from ops.terraform.runner import ROOT
 
 LOGS = {"retention_days": 7, "level": "INFO", "execution_data": False}
 

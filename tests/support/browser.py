@@ -9,7 +9,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ops.prepare import find_chromium
+from ops.local.prepare import find_chromium
 
 #: Widths of a small phone and of a desk, in CSS pixels.
 PHONE, DESK = 360, 1280

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ops.templates import FLOWS
+from ops.terraform.templates import FLOWS
 
 
 def commands_of(flow: str) -> list[str]:

@@ -11,11 +11,11 @@ from typing import Any
 
 import requests
 
-from ops import dead_letters
-from ops.events import Event, Publisher
-from ops.executions import Execution, Executions
+from ops.executions.events import Event, Publisher
+from ops.executions.executions import Execution, Executions
 from ops.flow import Flow
 from ops.local.emulator_webhook import PATH
+from ops.recovery import dead_letters
 from tests.support.platform import Platform, wait_for
 
 FLOW = "user_onboarding"

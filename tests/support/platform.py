@@ -19,15 +19,15 @@ from typing import Any
 
 import yaml
 
-from ops import dead_letters
-from ops.aws import Aws
-from ops.events import Event, Publisher
-from ops.executions import Execution, Executions, StateRun
+from ops.aws.clients import Aws
+from ops.executions.events import Event, Publisher
+from ops.executions.executions import Execution, Executions, StateRun
 from ops.flow import Flow
 from ops.local.database import DatabaseServer
-from ops.rows import CrmDatabase, Row
+from ops.recovery import dead_letters
+from ops.recovery.rows import CrmDatabase, Row
 from ops.settings import LOCAL, REPOSITORY, LocalSettings, Ports
-from ops.terraform import Terraform
+from ops.terraform.runner import Terraform
 from tests.support.terraform_calls import LOG_FILE, LOG_LEVEL
 
 FLOW = "crm_registration"

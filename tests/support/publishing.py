@@ -16,13 +16,13 @@ from typing import Any
 import requests
 
 from article_publishing.signature import HEADER, sign
-from ops import deploy
-from ops.environments import Environment
-from ops.executions import Execution
+from ops.executions.executions import Execution
 from ops.flow import Flow
-from ops.releases import Deployment
+from ops.releases import deploy
+from ops.releases.deployment import Deployment
 from ops.settings import LOCAL
-from ops.terraform import Terraform
+from ops.terraform.environments import Environment
+from ops.terraform.runner import Terraform
 from tests.support.article_targets import HOST, TOKENS, Targets, running_targets
 from tests.support.fault_proxy import FaultProxy
 from tests.support.platform import Platform, wait_for

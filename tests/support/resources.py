@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ops.terraform import ROOT, Terraform
+from ops.terraform.runner import ROOT, Terraform
 
 JsonObject = dict[str, Any]
 

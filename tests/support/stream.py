@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from ops import places
-from ops.reconcile import Fate, Reconciliation, Report
+from ops.recovery import places
+from ops.recovery.reconcile import Fate, Reconciliation, Report
 from tests.support.platform import Platform, wait_for
 
 #: How long the items of a stream are apart.

@@ -111,7 +111,7 @@ def test_the_variable_may_be_missing(
 def test_every_region_has_amazons_certificate() -> None:
     from cryptography import x509
 
-    from ops.terraform import ROOT
+    from ops.terraform.runner import ROOT
 
     folder = ROOT / "modules" / "database" / "certificates"
     files = sorted(folder.glob("*.pem"))

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from build.package import manifest
-from ops.artifacts import Artifacts, Release, built
 from ops.errors import OperationError
+from ops.releases.artifacts import Artifacts, Release, built
 
 ONE, TWO = b"the bytes of one", b"the bytes of two"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ops.audit import Accepted, audited
-from ops.dead_letters import UNAUDITED, look
-from ops.redrive import Outcome, Selection, write_down
+from ops.recovery.audit import Accepted, audited
+from ops.recovery.dead_letters import UNAUDITED, look
+from ops.recovery.redrive import Outcome, Selection, write_down
 
 GROUP = "/aws/events/bus-audit"
 EVERYTHING = Selection(everything=True)

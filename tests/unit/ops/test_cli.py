@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from ops import cli, deploy
+from ops.cli import commands as cli
+from ops.cli.terminal import console
 from ops.context import Context
 from ops.errors import OperationError
+from ops.releases import deploy
 from ops.settings import REPOSITORY
-from ops.terminal import console
 
 
 @pytest.fixture

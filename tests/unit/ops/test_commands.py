@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from ops import cli
+from ops.cli import commands as cli
 from ops.context import Context
 from ops.errors import OperationError
 

@@ -10,11 +10,19 @@ from typing import Any
 import pytest
 
 from crm_registration.catch_errors import handler as catch_errors
-from ops.dead_letters import FAILED, ORIGIN, UNDELIVERED, WORK_SECONDS, DeadLetter, look, remove
+from ops.cli.screens import age
 from ops.errors import OperationError
-from ops.events import Publisher
-from ops.redrive import Outcome, Selection, redrive
-from ops.screens import age
+from ops.executions.events import Publisher
+from ops.recovery.dead_letters import (
+    FAILED,
+    ORIGIN,
+    UNDELIVERED,
+    WORK_SECONDS,
+    DeadLetter,
+    look,
+    remove,
+)
+from ops.recovery.redrive import Outcome, Selection, redrive
 
 EXECUTION = "arn:aws:states:us-east-1:1:execution:machine:{}"
 LATER = datetime.now(UTC) + timedelta(hours=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ops.diagram import mermaid
-from ops.docs import drawn
+from ops.terraform.diagram import mermaid
+from ops.terraform.docs import drawn
 
 NESTED: dict[str, Any] = {
     "Type": "Map",

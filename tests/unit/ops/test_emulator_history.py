@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
-from ops.executions import state_runs
+from ops.executions.executions import state_runs
 from ops.local import emulator_redrive
 from ops.local.emulator_answers import with_outputs
 from ops.local.emulator_history import chained, told

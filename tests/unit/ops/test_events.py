@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.events import MAX_BYTES, Event, Malformed, Publisher, batches, read
+from ops.executions.events import MAX_BYTES, Event, Malformed, Publisher, batches, read
 
 GOOD = {"source": "kranio.event.crm", "detail-type": "CRM Registration", "detail": {"rut": "1-9"}}
 

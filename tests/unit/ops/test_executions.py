@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
-from ops.executions import Execution, Executions, Status, state_runs
+from ops.executions.executions import Execution, Executions, Status, state_runs
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.errors import OperationError
-from ops.github import COMMENT_CHARACTERS, _keep, comment_plan, plan_comment
+from ops.releases.github import COMMENT_CHARACTERS, _keep, comment_plan, plan_comment
 
 PLAN = """data.aws_region.current: Reading...
 aws_sqs_queue.this: Refreshing state... [id=x]

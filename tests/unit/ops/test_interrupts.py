@@ -44,10 +44,10 @@ log.write_text(f"ended after {{len(signals)}} of {{signal.Signals(signals[0]).na
 OPERATOR = """
 import sys
 from pathlib import Path
-from ops import cli
-from ops.aws import Aws
+from ops.cli import commands as cli
+from ops.aws.clients import Aws
 from ops.settings import LocalSettings, Ports
-from ops.terraform import Terraform
+from ops.terraform.runner import Terraform
 settings = LocalSettings(Path(sys.argv[1]), Ports(4566, 33306))
 terraform = Terraform("local", settings, Aws("local", settings))
 calls = {"apply": lambda: terraform.apply(print), "plan": terraform.plan, "show": terraform.outputs}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ops.errors import OperationError
-from ops.github import OUTPUT_VARIABLE, hand_on_commit
-from ops.origin import UNKNOWN, Origin, here
+from ops.releases.github import OUTPUT_VARIABLE, hand_on_commit
+from ops.releases.provenance import UNKNOWN, Origin, here
 
 FILES = {
     ".gitignore": ".terraform\n",
@@ -145,7 +145,7 @@ def test_what_is_no_record_tells_of_nothing(record: bytes | None) -> None:
 def test_a_job_hands_on_a_commit_of_its_branch_only(
     clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.github.REPOSITORY", clone)
+    monkeypatch.setattr("ops.releases.github.REPOSITORY", clone)
     first = git(clone, "rev-parse", "HEAD")
     git(clone, "checkout", "-q", "-b", "other")
     git(clone, "commit", "-q", "--allow-empty", "-m", "Not taken in")

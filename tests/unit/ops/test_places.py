@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from crm_api.count_rows import MOST_KEYS
-from ops import places
 from ops.errors import OperationError
-from ops.executions import Execution
+from ops.executions.executions import Execution
+from ops.recovery import places
 from tests.unit.ops.test_executions import START
 
 ARN = "arn:machine"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import prepare
-from ops.prepare import SetupError
+from ops.local import prepare
+from ops.local.prepare import SetupError
 
 
 def program(folder: Path, name: str, script: str) -> Path:

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from ops.audit import Accepted, audited
-from ops.dead_letters import FAILED, ORIGIN, DeadLetter
+from ops.cli.text import moment
 from ops.errors import OperationError
-from ops.events import SYNTHETIC
-from ops.executions import Execution
+from ops.executions.events import SYNTHETIC
+from ops.executions.executions import Execution
 from ops.flow import Flow
-from ops.places import Contents, posts
-from ops.reconcile import (
+from ops.recovery.audit import Accepted, audited
+from ops.recovery.dead_letters import FAILED, ORIGIN, DeadLetter
+from ops.recovery.places import Contents, posts
+from ops.recovery.reconcile import (
     SETTLE_SECONDS,
     Fate,
     Found,
@@ -26,8 +27,7 @@ from ops.reconcile import (
     judge,
     matches,
 )
-from ops.rows import KEYS, Key
-from ops.text import moment
+from ops.recovery.rows import KEYS, Key
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

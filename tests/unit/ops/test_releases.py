@@ -11,16 +11,16 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from ops import deploy
-from ops.artifacts import Release
-from ops.aws import Aws
-from ops.deploy import promote, rollback
-from ops.environments import Environment
+from ops.aws.clients import Aws
 from ops.errors import OperationError
-from ops.origin import Origin, here
-from ops.releases import Deployment, check_stages
-from ops.smoke import SmokeTestFailed
-from ops.terraform import Terraform, differences
+from ops.releases import deploy
+from ops.releases.artifacts import Release
+from ops.releases.deploy import promote, rollback
+from ops.releases.deployment import Deployment, check_stages
+from ops.releases.provenance import Origin, here
+from ops.releases.smoke import SmokeTestFailed
+from ops.terraform.environments import Environment
+from ops.terraform.runner import Terraform, differences
 from tests.unit.ops.test_artifacts import release_of
 
 OLDEST = release_of(one=b"oldest")

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from ops.dead_letters import FAILED, DeadLetter
-from ops.executions import Execution, StateRun, Status
+from ops.cli.text import write_privately
+from ops.executions.executions import Execution, StateRun, Status
 from ops.local import mariadb_server
+from ops.recovery.dead_letters import FAILED, DeadLetter
+from ops.recovery.stuck import STUCK
 from ops.report.gather import gather
 from ops.report.graph import Edge, Graph
 from ops.report.masking import MASK, masked
 from ops.report.model import MOST_BARS, FlowReport, Visit, percentile
 from ops.report.page import render
-from ops.stuck import STUCK
-from ops.text import write_privately
 
 if TYPE_CHECKING:
-    from ops.aws import Aws
+    from ops.aws.clients import Aws
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DEFINITION: dict[str, Any] = {

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from ops import screens
-from ops.audit import Accepted
-from ops.dead_letters import FAILED, parse
-from ops.executions import Execution, StateRun, Status
-from ops.reconcile import Fate, Report, Verdict
+from ops.cli import screens
+from ops.executions.executions import Execution, StateRun, Status
+from ops.recovery.audit import Accepted
+from ops.recovery.dead_letters import FAILED, parse
+from ops.recovery.reconcile import Fate, Report, Verdict
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 #: Clears the screen, sets the window's title, goes back over the line, and closes a style.

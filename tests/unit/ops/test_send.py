@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from ops.errors import OperationError
-from ops.events import Event, Malformed, Publisher
-from ops.send import send
+from ops.executions.events import Event, Malformed, Publisher
+from ops.executions.send import send
 
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutEvents")
 SILENT = ReadTimeoutError(endpoint_url="https://events")

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from ops import follow
-from ops.aws import Aws
+from ops.aws.clients import Aws
 from ops.errors import OperationError
-from ops.smoke import FLOW, SmokeTestFailed, smoke_test
+from ops.executions import follow
+from ops.releases.smoke import FLOW, SmokeTestFailed, smoke_test
 
 EVENT = "event-1"
 EXECUTION = "arn:aws:states:us-east-1:1:execution:machine:one"
@@ -80,7 +80,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
             raise KeyboardInterrupt
         return []
 
-    monkeypatch.setattr("ops.executions.Executions.history", history)
+    monkeypatch.setattr("ops.executions.executions.Executions.history", history)
     monkeypatch.setattr(follow, "START_SECONDS", 0.2)
     monkeypatch.setattr(follow, "END_SECONDS", 0)
     return account

@@ -10,10 +10,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from ops.events import SYNTHETIC
-from ops.executions import Executions
-from ops.redrive import Selection, go_on
-from ops.stuck import STUCK, find
+from ops.executions.events import SYNTHETIC
+from ops.executions.executions import Executions
+from ops.recovery.redrive import Selection, go_on
+from ops.recovery.stuck import STUCK, find
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:machine"

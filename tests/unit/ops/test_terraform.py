@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ops.aws import Aws
-from ops.environments import names, read_hcl
+from ops.aws.clients import Aws
 from ops.errors import OperationError
 from ops.local.certificates import AUTHORITY
 from ops.settings import LocalSettings, Ports
-from ops.terraform import Terraform, TerraformReader
+from ops.terraform.environments import names, read_hcl
+from ops.terraform.runner import Terraform, TerraformReader
 
 
 def line(kind: str, **fields: object) -> str:

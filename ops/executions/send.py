@@ -8,10 +8,10 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 from rich.markup import escape
 
-from ops.aws import AWS_ERRORS, as_operation_error
+from ops.aws.clients import AWS_ERRORS, as_operation_error
+from ops.cli.terminal import console, errors
 from ops.errors import OperationError
-from ops.events import Event, Malformed, Publisher, batches, read
-from ops.terminal import console, errors
+from ops.executions.events import Event, Malformed, Publisher, batches, read
 
 
 def read_file(name: str) -> list[Event | Malformed]:

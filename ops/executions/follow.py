@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ops import screens
+from ops.cli import screens
+from ops.cli.terminal import console, step
 from ops.errors import OperationError
-from ops.executions import Execution, Executions, StateRun, Status
-from ops.terminal import console, step
+from ops.executions.executions import Execution, Executions, StateRun, Status
 
 POLL_SECONDS = 0.2
 START_SECONDS = 30

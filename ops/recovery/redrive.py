@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.audit import unaudited, write
-from ops.dead_letters import (
+from ops.errors import OperationError
+from ops.executions.events import Publisher
+from ops.executions.executions import Executions
+from ops.recovery.audit import unaudited, write
+from ops.recovery.dead_letters import (
     UNAUDITED,
     WORK_SECONDS,
     DeadLetter,
@@ -19,10 +22,7 @@ from ops.dead_letters import (
     read,
     whole,
 )
-from ops.errors import OperationError
-from ops.events import Publisher
-from ops.executions import Executions
-from ops.stuck import resume
+from ops.recovery.stuck import resume
 
 
 @dataclass(frozen=True)

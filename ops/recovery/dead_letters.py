@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from ops.errors import OperationError
-from ops.events import Event
+from ops.executions.events import Event
 
 Message = dict[str, Any]
 Id = TypeVar("Id", str, None)

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ops.artifacts import Artifacts, Release
-from ops.aws import Aws
-from ops.environments import Environment
+from ops.aws.clients import Aws
 from ops.errors import OperationError
+from ops.releases.artifacts import Artifacts, Release
 from ops.settings import LOCAL
-from ops.terraform import Terraform
+from ops.terraform.environments import Environment
+from ops.terraform.runner import Terraform
 
 #: The way of a release. `local` stands beside it: it runs what was built here.
 STAGES = ("dev", "qa", "prd")

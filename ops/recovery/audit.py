@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.dead_letters import DeadLetter, first_id
-from ops.events import SYNTHETIC
+from ops.executions.events import SYNTHETIC
+from ops.recovery.dead_letters import DeadLetter, first_id
 
 #: Of the lines that EventBridge could not write.
 STREAM = "redriven"

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import ClientError
 
-from ops.dead_letters import DeadLetter
-from ops.events import SYNTHETIC
-from ops.executions import Execution, Executions
+from ops.executions.events import SYNTHETIC
+from ops.executions.executions import Execution, Executions
+from ops.recovery.dead_letters import DeadLetter
 
 STUCK = "stuck"
 #: As long as Step Functions lets an execution go on.

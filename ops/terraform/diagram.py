@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.definition import State, all_states, inner
+from ops.terraform.definition import State, all_states, inner
 
 END = "finish((end))"
 SHAPES = {

@@ -6,9 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from ops.diagram import mermaid
 from ops.settings import REPOSITORY
-from ops.templates import FLOWS, STATE_MACHINE, flow_names, render
+from ops.terraform.diagram import mermaid
+from ops.terraform.templates import FLOWS, STATE_MACHINE, flow_names, render
 
 #: What may work later in every flow's functions.
 SERVICE_ERRORS = FLOWS.parent / "modules" / "event_flow" / "service_errors.json"

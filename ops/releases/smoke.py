@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from ops import dead_letters
-from ops.aws import Aws
+from ops.aws.clients import Aws
+from ops.aws.invoke import invoke
 from ops.errors import OperationError
-from ops.events import SYNTHETIC, Event, Publisher
-from ops.executions import Execution, Executions
+from ops.executions.events import SYNTHETIC, Event, Publisher
+from ops.executions.executions import Execution, Executions
+from ops.executions.follow import follow
 from ops.flow import Flow
-from ops.follow import follow
-from ops.invoke import invoke
+from ops.recovery import dead_letters
 
 FLOW = "crm_registration"
 #: What `remove_synthetic` lets itself be asked to remove: nobody's RUT begins like this.

@@ -15,14 +15,14 @@ from typing import Any
 
 from rich.markup import escape
 
-from ops.artifacts import Release, built
-from ops.aws import AWS_ERRORS, as_operation_error
+from ops.aws.clients import AWS_ERRORS, as_operation_error
+from ops.cli.terminal import console, heading, step
 from ops.errors import OperationError
-from ops.origin import Origin, here
-from ops.releases import FOLLOW_THE_BUILD, Deployment, check_stages, promotable
+from ops.releases.artifacts import Release, built
+from ops.releases.deployment import FOLLOW_THE_BUILD, Deployment, check_stages, promotable
+from ops.releases.provenance import Origin, here
+from ops.releases.smoke import smoke_test
 from ops.settings import REPOSITORY
-from ops.smoke import smoke_test
-from ops.terminal import console, heading, step
 
 DIST = REPOSITORY / "build" / "dist"
 #: Environment variable that shortens or lengthens a canary once.

@@ -16,14 +16,14 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
-from ops.audit import Accepted, audited, unaudited
-from ops.dead_letters import UNAUDITED, WORK_SECONDS, DeadLetter, look, whole
 from ops.errors import OperationError
-from ops.executions import Execution
+from ops.executions.executions import Execution
 from ops.flow import Flow
-from ops.places import Contents, Look
-from ops.rows import Key
-from ops.stuck import stuck
+from ops.recovery.audit import Accepted, audited, unaudited
+from ops.recovery.dead_letters import UNAUDITED, WORK_SECONDS, DeadLetter, look, whole
+from ops.recovery.places import Contents, Look
+from ops.recovery.rows import Key
+from ops.recovery.stuck import stuck
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from rich.console import RenderableType
 from rich.live import Live
 
-from ops import screens
+from ops.cli import screens
+from ops.cli.terminal import console
 from ops.errors import OperationError
-from ops.executions import Execution, Executions, StateRun
-from ops.terminal import console
+from ops.executions.executions import Execution, Executions, StateRun
 
 REFRESH_SECONDS = 1.0
 SHOWN = 15

@@ -17,32 +17,34 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ops import dead_letters as letters
-from ops import demo as demonstration
-from ops import deploy as deploying
-from ops import github as on_github
-from ops import places, screens, settings, terminal, waiting
-from ops import reconcile as reconciling
-from ops import redrive as redriving
-from ops import send as sending
-from ops import watch as watching
-from ops.aws import AWS_ERRORS, KEY_VARIABLES, as_operation_error
-from ops.checks import check_terraform, scan_terraform
+from ops import settings
+from ops.aws.clients import AWS_ERRORS, KEY_VARIABLES, as_operation_error
+from ops.cli import screens, terminal
+from ops.cli.terminal import console, step
+from ops.cli.text import moment, write_privately
 from ops.context import Context
-from ops.docs import draw
-from ops.environments import Environment
 from ops.errors import OperationError
-from ops.events import Publisher
+from ops.executions import send as sending
+from ops.executions import watch as watching
+from ops.executions.events import Publisher
 from ops.flow import Flow
+from ops.local import demo as demonstration
 from ops.new_flow import make as make_flow
-from ops.releases import STAGES
+from ops.recovery import dead_letters as letters
+from ops.recovery import places, waiting
+from ops.recovery import reconcile as reconciling
+from ops.recovery import redrive as redriving
+from ops.recovery.stuck import STUCK
+from ops.releases import deploy as deploying
+from ops.releases import github as on_github
+from ops.releases.deployment import STAGES
 from ops.report.gather import gather
 from ops.report.page import render
 from ops.settings import LOCAL
-from ops.stuck import STUCK
-from ops.terminal import console, step
-from ops.terraform import ROOT
-from ops.text import moment, write_privately
+from ops.terraform.checks import check_terraform, scan_terraform
+from ops.terraform.docs import draw
+from ops.terraform.environments import Environment
+from ops.terraform.runner import ROOT
 
 app = typer.Typer(
     name="ops",

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ops.dead_letters import DeadLetter
-from ops.executions import Execution
-from ops.invoke import invoke
-from ops.rows import KEYS, Key
+from ops.aws.invoke import invoke
+from ops.executions.executions import Execution
+from ops.recovery.dead_letters import DeadLetter
+from ops.recovery.rows import KEYS, Key
 
 #: Nobody's RUT begins like this: the rows of a smoke test's lead are removed by that test.
 SYNTHETIC_PREFIX = "000"

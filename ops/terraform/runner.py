@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.aws import KEY_VARIABLES, Aws
-from ops.environments import Environment
+from ops.aws.clients import KEY_VARIABLES, Aws
+from ops.cli.terminal import console, errors
 from ops.errors import OperationError
 from ops.interrupts import started
 from ops.local.certificates import AUTHORITY
-from ops.prepare import terraform_cli_config
+from ops.local.prepare import terraform_cli_config
 from ops.settings import (
     DEFAULT_DATABASE_PORT,
     LOCAL,
     REPOSITORY,
     LocalSettings,
 )
-from ops.terminal import console, errors
+from ops.terraform.environments import Environment
 
 ROOT = REPOSITORY / "terraform"
 BOOTSTRAP = ROOT / "bootstrap"

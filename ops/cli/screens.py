@@ -13,10 +13,10 @@ from rich.markup import escape as escape_markup
 from rich.table import Table
 from rich.text import Text
 
-from ops.dead_letters import DeadLetter
-from ops.definition import State, inner
-from ops.executions import Execution, StateRun, Status
-from ops.reconcile import Fate, Report
+from ops.executions.executions import Execution, StateRun, Status
+from ops.recovery.dead_letters import DeadLetter
+from ops.recovery.reconcile import Fate, Report
+from ops.terraform.definition import State, inner
 
 MARKS = {
     Status.WAITING: ("·", "dim"),

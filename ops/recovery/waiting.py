@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ops import stuck
-from ops.aws import Aws
-from ops.dead_letters import DeadLetter, look, whole
+from ops.aws.clients import Aws
 from ops.flow import Flow
+from ops.recovery import stuck
+from ops.recovery.dead_letters import DeadLetter, look, whole
 
 
 def of_flow(aws: Aws, flow: Flow, now: datetime) -> list[DeadLetter]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from build.package import release_digest
 from ops.errors import OperationError
-from ops.origin import Origin
+from ops.releases.provenance import Origin
 
 Read = Callable[["Package"], bytes]
 

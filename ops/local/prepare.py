@@ -1,7 +1,7 @@
 """Set up what the project needs on this computer; does nothing when nothing changed.
 
 Run by the system's own Python before there is any environment, so it uses the standard library
-only: ``python3 ops/prepare.py [ops|dev|bench]``. It makes
+only: ``python3 ops/local/prepare.py [ops|dev|bench]``. It makes
 
 - ``.venv``: the project's Python environment, from the lock file of the profile,
 - ``.venv-emulator``: the emulator's, which is also the Python of the local Lambda functions,
@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 STATE_FOLDER = REPOSITORY / ".local"
 LOCK_FILE = REPOSITORY / "terraform" / ".terraform.lock.hcl"
 

@@ -17,10 +17,10 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ops.environments import Environment
 from ops.errors import OperationError
 from ops.interrupts import started
 from ops.settings import REPOSITORY
+from ops.terraform.environments import Environment
 
 AUDIENCE = "sts.amazonaws.com"
 CREDENTIALS_VARIABLE = "AWS_SHARED_CREDENTIALS_FILE"

@@ -9,9 +9,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.environments import Environment
 from ops.errors import OperationError
 from ops.settings import LOCAL, LocalSettings
+from ops.terraform.environments import Environment
 
 if TYPE_CHECKING:
     from boto3.session import Session

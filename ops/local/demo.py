@@ -8,18 +8,18 @@ from typing import Any
 
 from rich.table import Table
 
-from ops import dead_letters
-from ops.aws import Aws
+from ops.aws.clients import Aws
+from ops.cli.screens import escape, indented_json
+from ops.cli.terminal import console, heading
 from ops.errors import OperationError
-from ops.events import Publisher
-from ops.executions import Execution
+from ops.executions.events import Publisher
+from ops.executions.executions import Execution
+from ops.executions.follow import follow
+from ops.executions.send import read_file
 from ops.flow import Flow
-from ops.follow import follow
-from ops.rows import CrmDatabase
-from ops.screens import escape, indented_json
-from ops.send import read_file
+from ops.recovery import dead_letters
+from ops.recovery.rows import CrmDatabase
 from ops.settings import REPOSITORY
-from ops.terminal import console, heading
 
 EXAMPLES = REPOSITORY / "examples" / "crm_registration"
 QUEUE_SECONDS = 15

@@ -1,0 +1,1 @@
+"""AWS clients, and calls of Lambda functions."""

@@ -1,0 +1,1 @@
+"""Events on their way in, and the executions that they start."""

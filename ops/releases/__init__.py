@@ -1,0 +1,1 @@
+"""Releases: build, release, promote, roll back, smoke test, drift."""

@@ -1,0 +1,1 @@
+"""Terraform: environments, runs, checks, and what the state machines' templates say."""
