@@ -116,7 +116,7 @@ test: lint ## Run every check and test
 	@$(PYTEST) -n 3 --dist loadgroup tests
 
 test-unit: setup ## Run the fast tests
-	@$(PYTEST) -n 2 -p no:schemathesis tests/unit
+	@$(PYTEST) -n 2 -p no:schemathesis tests/unit tests/emulator
 
 test-contract: setup package ## Check the state machine and the API's document against what they promise
 	@$(PYTEST) -n 2 tests/contract

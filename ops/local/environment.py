@@ -10,9 +10,10 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from emulator.stand_ins import team_webhook
 from ops.aws.clients import Aws
 from ops.errors import OperationError
-from ops.local import certificates, emulator_webhook
+from ops.local import certificates
 from ops.local.database import Credentials, DatabaseServer
 from ops.local.supervision import Program, Supervisor, end, port_is_free
 from ops.settings import (
@@ -26,7 +27,8 @@ from ops.settings import (
 ADMIN_SECRET = "flowbridge-local-database-admin"  # noqa: S105  a name, not a value
 WEBHOOK_SECRET = "flowbridge-local-team-webhook"  # noqa: S105  a name, not a value
 START_SECONDS = 30
-EMULATOR_PYTHON = REPOSITORY / ".venv-emulator" / "bin" / "python"
+#: The emulator's program, to be run in the repository.
+EMULATOR = (str(REPOSITORY / ".venv-emulator" / "bin" / "python"), "-m", "emulator.server")
 
 
 class LocalEnvironment:
@@ -125,14 +127,14 @@ class LocalEnvironment:
             Program(
                 name="emulator",
                 command=[
-                    str(EMULATOR_PYTHON),
-                    str(Path(__file__).with_name("emulator.py")),
+                    *EMULATOR,
                     f"--port={self.settings.ports.emulator}",
                     f"--pid-file={pid_file}",
                     f"--databases={self._rds_servers}",
                     f"--certificates={self.settings.certificates}",
                 ],
                 pid_file=pid_file,
+                folder=REPOSITORY,
                 environment={"TMPDIR": str(self._emulator_files)},
                 # It keeps its resources in memory: one that came back empty would only confuse.
                 restart=False,
@@ -179,5 +181,5 @@ class LocalEnvironment:
         client = Aws(LOCAL, self.settings).client("secretsmanager")
         value = json.dumps({"username": credentials.username, "password": credentials.password})
         client.create_secret(Name=ADMIN_SECRET, SecretString=value)
-        url = f"{self.settings.endpoint}{emulator_webhook.PATH}"
+        url = f"{self.settings.endpoint}{team_webhook.PATH}"
         client.create_secret(Name=WEBHOOK_SECRET, SecretString=url)

@@ -25,15 +25,16 @@ STOP_SECONDS = 15
 class Program:
     """A program to keep running.
 
-    `restart` tells whether it is started again when it dies; `pid_file` is where it writes its
-    process's number (its command line must name that file), so that it can be ended even when
-    its supervisor was killed.
+    `restart` tells whether it is started again when it dies. `folder` is where it runs, the
+    supervisor's own by default. `pid_file` is where it writes its process's number (its command
+    line must name that file), so that it can be ended even when its supervisor was killed.
     """
 
     name: str
     command: list[str]
     pid_file: Path
     restart: bool
+    folder: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -136,6 +137,7 @@ class Supervisor:
                 "command": " ".join(_quoted(word) for word in program.command),
                 "environment": ",".join(f'{k}="{v}"' for k, v in program.environment.items()),
                 "autorestart": "true" if program.restart else "false",
+                "directory": str(program.folder or self._folder),
                 "startsecs": "1",
                 "startretries": "3" if program.restart else "0",
                 "stopwaitsecs": str(STOP_SECONDS - 5),

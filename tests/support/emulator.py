@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ops.local.environment import EMULATOR_PYTHON
+from ops.local.environment import EMULATOR
 from ops.settings import REPOSITORY, LocalSettings, Ports
 from tests.support.platform import free_port, wait_for
 
@@ -23,10 +23,10 @@ def running_emulator(folder: Path, **variables: str) -> Iterator[LocalSettings]:
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [
-                EMULATOR_PYTHON,
-                REPOSITORY / "ops" / "local" / "emulator.py",
+                *EMULATOR,
                 f"--port={settings.ports.emulator}",
             ],
+            cwd=REPOSITORY,
             env={**os.environ, "TMPDIR": str(folder), **variables},
             stdout=stream,
             stderr=subprocess.STDOUT,

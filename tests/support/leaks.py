@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import requests
 
-from ops.local.emulator_webhook import PATH as CHAT
+from emulator.stand_ins.team_webhook import PATH as CHAT
 from ops.settings import REPOSITORY
 from tests.support.platform import Platform
 

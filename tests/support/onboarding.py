@@ -11,10 +11,10 @@ from typing import Any
 
 import requests
 
+from emulator.stand_ins.team_webhook import PATH
 from ops.executions.events import Event, Publisher
 from ops.executions.executions import Execution, Executions
 from ops.flow import Flow
-from ops.local.emulator_webhook import PATH
 from ops.recovery import dead_letters
 from tests.support.platform import Platform, wait_for
 

@@ -1,9 +1,9 @@
-"""Answer a call that Terraform repeats as it was answered the first time.
+"""Answer a call that Terraform repeats with the answer of its first attempt.
 
-Terraform's AWS SDK breaks off a call, and makes it again, when the answer is there before Go has
-finished sending. Between two computers that does not happen; on loopback, with every processor
-busy, it is one call in two thousand, and one that creates would create twice. The SDK gives each
-of a call's attempts the same number
+Terraform's AWS SDK breaks off a call and repeats it when the answer arrives before Go has finished
+sending. That does not happen between two computers. On loopback, with every processor busy, it
+happens to one call in two thousand, and a repeated create would create twice. The SDK gives all
+attempts of a call the same id
 (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html).
 """
 
@@ -12,30 +12,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+
+from emulator.asgi import App, Message, Receive, Send
 
 CALLER = b"Terraform/"
 KEPT = 1000
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
-
 log = logging.getLogger("emulator")
 
 
-class WithRepeats:
-    """ASGI application: another one, that sees each of Terraform's successful calls once.
+class WithIdempotentCalls:
+    """ASGI application: another one, which sees each of Terraform's successful calls once.
 
-    A call that failed is made anew: its repetition is meant. So are those of everybody else, who
-    has to live with a call that was carried out though its answer was lost.
+    A call that failed is carried out again, because its repetition is intended. Other clients are
+    not protected: they have to cope with a call whose answer was lost, as on AWS.
 
     Parameters
     ----------
     app
-        Every request goes there but such a repetition.
+        Gets every request but such a repetition.
     """
 
     def __init__(self, app: App) -> None:
@@ -76,7 +71,7 @@ class WithRepeats:
 
 
 def call_number(scope: Message) -> bytes | None:
-    """Return what the attempts of one of Terraform's calls share; None for anybody else's."""
+    """Return the id that all attempts of a Terraform call share; None for other clients."""
     if scope["type"] != "http":
         return None
     headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -86,7 +81,7 @@ def call_number(scope: Message) -> bytes | None:
 
 
 def succeeded(answer: list[Message]) -> bool:
-    """Tell whether an answer is whole, and no error."""
+    """Return whether an answer is complete and no error."""
     return (
         len(answer) > 1
         and 200 <= answer[0]["status"] < 300

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from ops.local.emulator_answers import find_in_any_account
+from emulator.patches.apigateway import find_in_any_account
 
 
 def test_an_api_is_found_whatever_account_it_is_in() -> None:

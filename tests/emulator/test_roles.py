@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from ops.local.emulator_tasks import (
-    leading_keys,
-    snake,
-    with_leading_keys,
-    with_role_arns,
-    with_roles,
-    with_senders,
-)
+from emulator.patches.dynamodb import leading_keys, with_leading_keys
+from emulator.patches.iam import with_role_arns
+from emulator.patches.ses import with_senders
+from emulator.patches.stepfunctions.roles import snake, with_roles
 
 TABLE = {
     "KeySchema": [
@@ -70,7 +66,7 @@ def test_other_tasks_are_the_emulators_own() -> None:
     def never(*_: Any) -> Any:
         raise AssertionError
 
-    invoke = with_roles(lambda resource, _: resource, Exception, never, never, never)
+    invoke = with_roles(lambda resource, _: resource, Exception, never, never, never, never)
 
     for resource in ("arn:aws:states:::lambda:invoke", "arn:aws:states:::aws-sdk:sfn:listTags"):
         assert invoke(resource, {}) == resource

@@ -1,13 +1,10 @@
 """Replay an OpenAPI document as the API Gateway calls that build the same REST API.
 
-The emulator has no ``PutRestApi``, the call by which Terraform sends
-``aws_api_gateway_rest_api.body``. This module makes up for it with public API calls only, so it
-can go as soon as the emulator learns the call. It covers what the AWS documentation of the
-OpenAPI extensions lists and the platform uses: models, request validators, gateway responses,
-API keys, required parameters, and the integrations of each method
+MiniStack has no ``PutRestApi``, by which Terraform sends ``aws_api_gateway_rest_api.body``. This
+module only uses public API calls, so it can be deleted as soon as MiniStack has the call. It covers
+what the platform uses of the OpenAPI extensions: models, request validators, gateway responses, API
+keys, required parameters, and the integrations of each method
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html).
-
-It runs in the emulator's own Python environment and imports nothing of the project.
 """
 
 from __future__ import annotations

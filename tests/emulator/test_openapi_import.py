@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ops.local.openapi_import import OpenApiImport, UnsupportedDocumentError
+from emulator.openapi_import import OpenApiImport, UnsupportedDocumentError
 
 INTEGRATION = {
     "type": "aws_proxy",

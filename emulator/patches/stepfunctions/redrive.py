@@ -1,9 +1,7 @@
-"""Answer RedriveExecution, which the emulator does not know: an ended execution goes on.
+"""RedriveExecution: an ended execution continues.
 
-It goes on from the state in which it ended, with that state's input from its history, in the same
-execution, and its tries are counted anew. Variables that states assigned before are not there.
-
-This module runs in the emulator's own Python environment and imports nothing of the project.
+It continues from the state in which it ended, with that state's input from the history, as the same
+execution. Retries start from zero. Variables that earlier states assigned are lost.
 """
 
 from __future__ import annotations
@@ -20,26 +18,26 @@ Execution = dict[str, Any]
 
 TARGET = "AWSStepFunctions.RedriveExecution"
 UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
-#: The states whose interpreter is told of the execution too.
+#: The states whose interpreter takes the execution too.
 NESTED = ("Task", "Parallel", "Map")
 
 
-def make_redrivable() -> None:
-    """Put the wrapped request handler in the place of the emulator's own."""
+def apply() -> None:
+    """Replace MiniStack's request handler."""
     from ministack.services import stepfunctions
 
     stepfunctions.handle_request = with_redrive(stepfunctions.handle_request, stepfunctions)
 
 
 def with_redrive(handle: Handle, machines: Any) -> Handle:
-    """Return the emulator's handler of requests, which then knows RedriveExecution too.
+    """Return MiniStack's request handler, extended by RedriveExecution.
 
     Parameters
     ----------
     handle
-        The emulator's own, for every other request.
+        MiniStack's handler; gets every other request.
     machines
-        The emulator's Step Functions.
+        MiniStack's Step Functions.
     """
 
     async def handle_all(method: str, path: str, headers: Any, body: Any, query: Any) -> Answer:
@@ -61,7 +59,7 @@ def with_redrive(handle: Handle, machines: Any) -> Handle:
         execution.pop("cause", None)
         details = {"executionRedrivenEventDetails": {"redriveCount": redriven}}
         machines._add_event(execution, "ExecutionRedriven", details)
-        # The account and region of the request go along, as at the start of an execution.
+        # Context variables carry the account and region of the request.
         work = contextvars.copy_context()
         arguments = (go_on, machines, execution, name, value)
         threading.Thread(target=work.run, args=arguments, daemon=True).start()
@@ -78,14 +76,14 @@ def refusal(machines: Any, code: str, message: str) -> Answer:
 
 
 def interrupted(events: list[Any], states: Any) -> tuple[str, Any]:
-    """Return the state that was entered last, and its input; a Parallel goes on as a whole."""
+    """Return the last state that was entered, and its input; a Parallel restarts all branches."""
     entered = [e["stateEnteredEventDetails"] for e in events if e["type"].endswith("StateEntered")]
     details = [found for found in entered if found["name"] in states][-1]
     return details["name"], json.loads(details["input"])
 
 
 def go_on(machines: Any, execution: Execution, name: str | None, value: Any) -> None:
-    """Interpret the states from one on, as the emulator does from the first on."""
+    """Interpret the states from one on, as MiniStack interprets them from the first on."""
     machine = machines._state_machines[execution["stateMachineArn"]]
     definition = json.loads(machine["definition"])
     context = {
@@ -110,7 +108,7 @@ def go_on(machines: Any, execution: Execution, name: str | None, value: Any) -> 
             machines._emit_execution_status_event(execution)
     except machines._ExecutionError as error:
         machines._fail_execution(execution, error.error, error.cause)
-    except Exception as error:  # as the emulator does: an execution must end
+    except Exception as error:  # as MiniStack does: an execution must end
         machines._fail_execution(execution, "States.Runtime", str(error))
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ops.local.emulator_repeats import KEPT, Message, Receive, Send, WithRepeats
+from emulator.asgi import Message, Receive, Send
+from emulator.idempotent_calls import KEPT, WithIdempotentCalls
 
 TERRAFORM = b"APN/1.0 HashiCorp/1.0 Terraform/1.11.4 (+https://www.terraform.io) aws-sdk-go-v2"
 BODY = (b'{"name": ', b'"orders"}')
@@ -41,7 +42,7 @@ class Service:
 class Client:
     """Calls an ASGI application, with a body of two parts."""
 
-    def __init__(self, app: WithRepeats) -> None:
+    def __init__(self, app: WithIdempotentCalls) -> None:
         self._app = app
         self.unread = 0
 
@@ -64,7 +65,7 @@ class Client:
 
 def test_a_repeated_call_is_answered_as_the_first() -> None:
     service = Service()
-    client = Client(WithRepeats(service))
+    client = Client(WithIdempotentCalls(service))
 
     async def story() -> list[tuple[int, str]]:
         return [await client.call("1"), await client.call("2"), await client.call("1")]
@@ -77,7 +78,7 @@ def test_a_repeated_call_is_answered_as_the_first() -> None:
 
 def test_a_repetition_waits_for_the_first_to_end() -> None:
     service = Service()
-    client = Client(WithRepeats(service))
+    client = Client(WithIdempotentCalls(service))
 
     async def story() -> list[tuple[int, str]]:
         return list(await asyncio.gather(client.call(), client.call()))
@@ -87,7 +88,7 @@ def test_a_repetition_waits_for_the_first_to_end() -> None:
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
 def test_what_failed_is_carried_out_anew(status: int) -> None:
-    client = Client(WithRepeats(Service([status])))
+    client = Client(WithIdempotentCalls(Service([status])))
 
     async def story() -> list[tuple[int, str]]:
         return [await client.call(), await client.call(), await client.call()]
@@ -105,7 +106,7 @@ def test_what_broke_is_carried_out_anew() -> None:
             raise RuntimeError
         await service(scope, receive, send)
 
-    client = Client(WithRepeats(breaks_once))
+    client = Client(WithIdempotentCalls(breaks_once))
 
     async def story() -> tuple[int, str]:
         with pytest.raises(RuntimeError):
@@ -116,7 +117,7 @@ def test_what_broke_is_carried_out_anew() -> None:
 
 
 def test_others_have_to_live_with_a_lost_answer() -> None:
-    client = Client(WithRepeats(Service()))
+    client = Client(WithIdempotentCalls(Service()))
     agent = b"Boto3/1.43.106 md/Botocore#1.43.106 lang/python#3.13.1"
 
     async def story() -> list[tuple[int, str]]:
@@ -126,7 +127,7 @@ def test_others_have_to_live_with_a_lost_answer() -> None:
 
 
 def test_old_answers_are_forgotten() -> None:
-    client = Client(WithRepeats(Service()))
+    client = Client(WithIdempotentCalls(Service()))
 
     async def story() -> tuple[int, str]:
         for number in range(KEPT + 1):

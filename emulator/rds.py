@@ -1,13 +1,10 @@
-"""Put a real MariaDB server behind each RDS instance of engine ``mariadb`` on the emulator.
+"""A real MariaDB server behind each RDS instance of engine ``mariadb``.
 
-The emulator keeps the records of its instances; this module wraps the calls that make, change and
-delete one, and starts or ends a server with them. A server listens on a loopback port of its own,
-has the options of its parameter group, and a certificate of the local authority, so that TLS is
-demanded and verified as on AWS. Its data goes with its instance, as the emulator's memory goes with
-the emulator. Parameters that change later reach the next instance only, and snapshots hold no data.
-
-This module runs in the emulator's own Python environment and imports nothing of the project but its
-neighbour `mariadb_server`.
+MiniStack keeps the records of instances. This module wraps the calls that create, modify and delete
+one, and starts or ends a server with them. A server listens on a loopback port of its own, with the
+options of its parameter group and a certificate of the local authority, so TLS is required and
+verified as on AWS. Its data is deleted with its instance or when the emulator ends. Parameters that
+change later reach the next instance only, and snapshots hold no data.
 """
 
 from __future__ import annotations
@@ -24,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mariadb_server import LOCK_SPARE_ACCOUNTS, LOOPBACK, MariaDBError, MariaDBServer
+from ops.local.mariadb_server import LOCK_SPARE_ACCOUNTS, LOOPBACK, MariaDBError, MariaDBServer
 
 Parameters = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
@@ -34,14 +31,14 @@ Instance = dict[str, Any]
 START_SECONDS = 30.0
 ENGINE = "mariadb"
 IDENTIFIER = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
-#: What the master user of RDS for MariaDB may do.
+#: The rights of the master user of RDS for MariaDB.
 MASTER_RIGHTS = (
     "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, "
     "SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION SLAVE, "
     "REPLICATION CLIENT, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, CREATE USER, "
     "EVENT, TRIGGER"
 )
-#: Nothing of a server outlives the emulator, a power cut least of all.
+#: The data does not outlive the emulator, so durability is off.
 EPHEMERAL = (
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=0",
@@ -55,9 +52,9 @@ class Databases:
     Parameters
     ----------
     rds
-        The emulator's RDS: its records, its helpers, its table of actions.
+        MiniStack's RDS: its records, its helpers, its table of actions.
     secrets_manager
-        The emulator's Secrets Manager, where master passwords are kept.
+        MiniStack's Secrets Manager, where master passwords are kept.
     folder
         Below it, each server has a folder.
     certificates
@@ -73,15 +70,15 @@ class Databases:
         self._lock = threading.Lock()
 
     def take_over(self) -> None:
-        """Put the wrapped calls in the place of the emulator's own."""
+        """Replace MiniStack's calls."""
         actions = self._rds._ACTION_MAP
         actions["CreateDBInstance"] = self.creation(actions["CreateDBInstance"])
         actions["ModifyDBInstance"] = self.modification(actions["ModifyDBInstance"])
         actions["DeleteDBInstance"] = self.deletion(actions["DeleteDBInstance"])
-        self._rds._instance_xml = whole(self._rds._instance_xml)
+        self._rds._instance_xml = with_all_fields(self._rds._instance_xml)
 
     def creation(self, create: Action) -> Action:
-        """Return ``CreateDBInstance``, which then starts a server for MariaDB."""
+        """Return ``CreateDBInstance``, which also starts a server for MariaDB."""
 
         def create_with_server(params: Parameters) -> Answer:
             field = field_of(params)
@@ -115,7 +112,7 @@ class Databases:
         return create_with_server
 
     def modification(self, modify: Action) -> Action:
-        """Return ``ModifyDBInstance``, which then keeps what the emulator leaves out."""
+        """Return ``ModifyDBInstance``, which also keeps the fields that MiniStack drops."""
 
         def modify_and_remember(params: Parameters) -> Answer:
             answer = modify(params)
@@ -128,7 +125,7 @@ class Databases:
         return modify_and_remember
 
     def deletion(self, delete: Action) -> Action:
-        """Return ``DeleteDBInstance``, which then ends the server and deletes its secret."""
+        """Return ``DeleteDBInstance``, which also ends the server and deletes its secret."""
 
         def delete_with_server(params: Parameters) -> Answer:
             instance = self._rds._resolve_instance(field_of(params)("DBInstanceIdentifier"))
@@ -158,7 +155,7 @@ class Databases:
         log = server.folder / "server.log"
         command = server.command(*EPHEMERAL, *options)
         with self._lock, log.open("wb") as output:
-            # In the emulator's own group of processes, which the supervisor ends as one.
+            # In the emulator's process group, which the supervisor ends as one.
             process = subprocess.Popen(command, stdout=output, stderr=output)
             self._processes[arn] = process
         deadline = time.monotonic() + START_SECONDS
@@ -167,14 +164,14 @@ class Databases:
                 end = log.read_text(errors="replace")[-1000:]
                 with self._lock:
                     self._end(arn)
-                raise MariaDBError(f"MariaDB did not start: {end}", "Mend that and apply again.")
+                raise MariaDBError(f"MariaDB did not start: {end}", "Fix that and apply again.")
             time.sleep(0.05)
 
     def _end(self, arn: str) -> None:
         """End a server; the caller holds the lock."""
         process = self._processes.pop(arn, None)
         if process is not None:
-            # Its data goes at once, so there is nothing that it would have to write.
+            # Its data is deleted next, so it need not shut down cleanly.
             process.kill()
             process.wait()
         shutil.rmtree(self._server_folder(arn), ignore_errors=True)
@@ -214,7 +211,7 @@ class Databases:
         }
 
     def _remember(self, instance: Instance, params: Parameters) -> None:
-        """Keep the fields that the emulator leaves out."""
+        """Keep the fields that MiniStack drops."""
         field = field_of(params)
         change = "CloudwatchLogsExportConfiguration"
         exports = set(instance.get("EnabledCloudwatchLogsExports", []))
@@ -243,19 +240,10 @@ class Databases:
         return answer
 
 
-def make_real(folder: Path, certificates: Path) -> Databases:
-    """Put real servers behind the emulator's instances; return them, for their end."""
-    from ministack.services import rds, secretsmanager
+def with_all_fields(render: Callable[[Instance], str]) -> Callable[[Instance], str]:
+    """Return MiniStack's XML of an instance, with every field that a plan compares."""
 
-    databases = Databases(rds, secretsmanager, folder, certificates)
-    databases.take_over()
-    return databases
-
-
-def whole(render: Callable[[Instance], str]) -> Callable[[Instance], str]:
-    """Return the emulator's XML of an instance, which then has every field that a plan compares."""
-
-    def render_whole(instance: Instance) -> str:
+    def render_all(instance: Instance) -> str:
         members = "".join(
             f"<member>{name}</member>" for name in instance.get("EnabledCloudwatchLogsExports", [])
         )
@@ -270,11 +258,11 @@ def whole(render: Callable[[Instance], str]) -> Callable[[Instance], str]:
             text += f"<MasterUserSecret>{fields}</MasterUserSecret>"
         return text
 
-    return render_whole
+    return render_all
 
 
 def start_script(database: str, user: str, password: str) -> list[str]:
-    """Return the SQL that makes an instance's database and its master user."""
+    """Return the SQL that creates an instance's database and its master user."""
     quoted = password.replace("\\", "\\\\").replace("'", "''")
     return [
         f"CREATE DATABASE IF NOT EXISTS `{database}`;",
@@ -285,7 +273,7 @@ def start_script(database: str, user: str, password: str) -> list[str]:
 
 
 def greets(port: int) -> bool:
-    """Tell whether a server greets who connects, which it does once its start-up script has run."""
+    """Return whether a server greets a client, which it does after its start-up script."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
             return bool(connection.recv(1))
@@ -294,7 +282,7 @@ def greets(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on just now."""
+    """Return a free loopback port."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -302,7 +290,7 @@ def free_port() -> int:
 
 
 def field_of(params: Parameters) -> Callable[[str], str]:
-    """Return what gives a field of a form, the empty text when it is missing."""
+    """Return a function that gives a field of a form, empty when it is missing."""
 
     def field(name: str) -> str:
         value = params.get(name, "")

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
+from emulator.patches.stepfunctions import redrive
+from emulator.patches.stepfunctions.definitions import with_outputs
+from emulator.patches.stepfunctions.history import chained, recorded
 from ops.executions.executions import state_runs
-from ops.local import emulator_redrive
-from ops.local.emulator_answers import with_outputs
-from ops.local.emulator_history import chained, told
 from tests.unit.ops.test_executions import START
 
 
@@ -39,7 +39,7 @@ def test_each_event_of_a_branch_belongs_to_its_own_state() -> None:
         _execute_pass=lambda *_: ({}, None),
         now_iso=lambda: "now",
     )
-    run = told(machines, emulator_redrive.step)
+    run = recorded(machines)
     context: dict[str, Any] = {"variables": {}}
 
     def branch(name: str) -> None:
@@ -85,4 +85,4 @@ def test_a_parallel_goes_on_as_a_whole() -> None:
         {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "A", "input": "2"}},
     ]
 
-    assert emulator_redrive.interrupted(events, {"P": {}}) == ("P", 1)
+    assert redrive.interrupted(events, {"P": {}}) == ("P", 1)

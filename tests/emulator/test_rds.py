@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import ssl
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 import pymysql
 import pytest
 
+from emulator.rds import Databases, start_script, with_all_fields
 from ops.local import certificates
 
 ARN = "arn:aws:rds:us-east-1:111111111111:db:one"
@@ -77,17 +77,10 @@ class Emulator:
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The module as the emulator imports it, beside its neighbours."""
-    monkeypatch.syspath_prepend(str(Path(certificates.__file__).parent))
-    return importlib.import_module("emulator_rds")
-
-
-@pytest.fixture
-def databases(module: Any, tmp_path: Path) -> Iterator[SimpleNamespace]:
+def databases(tmp_path: Path) -> Iterator[SimpleNamespace]:
     certificates.make(tmp_path / "certificates")
     emulator = Emulator()
-    servers = module.Databases(emulator, emulator, tmp_path / "rds", tmp_path / "certificates")
+    servers = Databases(emulator, emulator, tmp_path / "rds", tmp_path / "certificates")
     servers.take_over()
     yield SimpleNamespace(
         emulator=emulator, servers=servers, folder=tmp_path / "rds", **emulator._ACTION_MAP
@@ -167,14 +160,14 @@ def test_changes_that_the_emulator_forgets_are_kept(databases: SimpleNamespace) 
     assert "<member>slowquery</member>" in databases.emulator._instance_xml(instance)
 
 
-def test_the_secret_is_shown_when_there_is_one(module: Any) -> None:
-    render = module.whole(lambda _: "")
+def test_the_secret_is_shown_when_there_is_one() -> None:
+    render = with_all_fields(lambda _: "")
 
     assert render({}) == ""
     assert "<SecretArn>a</SecretArn>" in render({"MasterUserSecret": {"SecretArn": "a"}})
 
 
-def test_a_password_is_quoted(module: Any) -> None:
-    statements = module.start_script("crm", "administrator", "it's \\ one")
+def test_a_password_is_quoted() -> None:
+    statements = start_script("crm", "administrator", "it's \\ one")
 
     assert r"IDENTIFIED BY 'it''s \\ one'" in statements[1]

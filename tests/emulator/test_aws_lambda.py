@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ops.local.emulator_answers import name_errors, of_all_versions, of_state_machines
+from emulator.patches.aws_lambda import name_errors, of_all_versions
+from emulator.patches.stepfunctions.definitions import of_state_machines
 
 TRACEBACK = (
     'Traceback (most recent call last):\n  File "x.py", line 1\nour.errors.InvalidLead: no\n'

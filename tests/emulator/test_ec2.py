@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ops.local.emulator_answers import Answer, NetworkFields, with_fourth_zone
+from emulator.patches.ec2 import Answer, NetworkFields, with_fourth_zone
 
 ENDPOINT = "vpce-0123456789abcdef0"
 FLOW_LOG = "fl-0123456789abcdef0"

@@ -1,0 +1,120 @@
+"""EC2.
+
+- ``endpoint-fields``: a VPC endpoint forgets its policy, its security groups and its private DNS.
+- ``flow-log-fields``: a flow log forgets its role, its interval and its tags.
+- ``fourth-zone``: a region has three availability zones. In us-east-1 one of these is use1-az3,
+  which the network avoids because it has little capacity for functions, so no network could span
+  three.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+from emulator.settings import Settings
+
+GAPS = ("endpoint-fields", "flow-log-fields", "fourth-zone")
+NETWORK_ID = re.compile(rb"\b(?:vpce|fl)-[0-9a-f]{17}\b")
+NAMED_NETWORK_ID = re.compile(rb"<(?:vpcEndpointId|flowLogId)>([^<]+)</[^>]+>")
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def apply(_: Settings) -> None:
+    """Close the gaps."""
+    from ministack.services import ec2
+
+    actions = ec2._ACTION_MAP
+    network = NetworkFields(ec2._parse_tag_specs)
+    for name in ("CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateFlowLogs"):
+        actions[name] = network.kept(actions[name])
+    for name in ("DescribeVpcEndpoints", "DescribeFlowLogs"):
+        actions[name] = network.given(actions[name])
+    actions["DescribeAvailabilityZones"] = with_fourth_zone(actions["DescribeAvailabilityZones"])
+
+
+def with_fourth_zone(describe: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Return MiniStack's list of availability zones, with one more."""
+
+    def describe_four(params: Mapping[str, Any]) -> Answer:
+        status, headers, body = describe(params)
+        items = re.findall(rb"<item>(?:(?!</item>).)*</item>", body, re.DOTALL)
+        for third in items[2:3]:
+            fourth = re.sub(rb"c(</zoneName>)", rb"d\1", third)
+            fourth = re.sub(rb"3(</zoneId>)", rb"4\1", fourth)
+            body = body.replace(third, third + fourth)
+        return status, headers, body
+
+    return describe_four
+
+
+class NetworkFields:
+    """The fields of VPC endpoints and flow logs that MiniStack drops, by identifier.
+
+    Parameters
+    ----------
+    keep_tags
+        MiniStack's reading of a request's tags, for a kind of resource and an identifier.
+    """
+
+    def __init__(self, keep_tags: Callable[[Mapping[str, Any], str, str], None]) -> None:
+        self._keep_tags = keep_tags
+        self._of: dict[str, dict[str, str]] = {}
+
+    def kept(self, change: Callable[..., Answer]) -> Callable[..., Answer]:
+        """Return MiniStack's creation or change of such a resource, which keeps its fields."""
+
+        def change_and_keep(params: Mapping[str, Any]) -> Answer:
+            answer = change(params)
+            if answer[0] == 200:
+                named = [value for key, value in flat(params).items() if key == "VpcEndpointId"]
+                for key in named or {i.decode() for i in NETWORK_ID.findall(answer[2])}:
+                    self._keep(key, flat(params))
+                    # MiniStack looks for tags of a "flow-log", which AWS does not know.
+                    self._keep_tags(params, "vpc-flow-log", key)
+            # The answer to a creation is read as a description.
+            return answer[0], answer[1], self._with_fields(answer[2])
+
+        return change_and_keep
+
+    def given(self, describe: Callable[..., Answer]) -> Callable[..., Answer]:
+        """Return MiniStack's description of such resources, with these fields added."""
+
+        def describe_all_fields(params: Mapping[str, Any]) -> Answer:
+            status, headers, body = describe(params)
+            return status, headers, self._with_fields(body)
+
+        return describe_all_fields
+
+    def _with_fields(self, body: bytes) -> bytes:
+        def with_own(match: re.Match[bytes]) -> bytes:
+            fields = self._of.get(match[1].decode(), {})
+            return match[0] + "".join(f"<{n}>{v}</{n}>" for n, v in fields.items()).encode()
+
+        return NAMED_NETWORK_ID.sub(with_own, body)
+
+    def _keep(self, key: str, asked: Mapping[str, str]) -> None:
+        fields = self._of.setdefault(key, {})
+        for name, field in {
+            "PolicyDocument": "policyDocument",
+            "PrivateDnsEnabled": "privateDnsEnabled",
+            "DeliverLogsPermissionArn": "deliverLogsPermissionArn",
+            "MaxAggregationInterval": "maxAggregationInterval",
+        }.items():
+            if name in asked:
+                fields[field] = escape(asked[name])
+        groups = set(re.findall(r"<groupId>([^<]+)<", fields.get("groupSet", "")))
+        groups |= {v for n, v in asked.items() if re.match(r"(Add)?SecurityGroupId\.", n)}
+        groups -= {v for n, v in asked.items() if n.startswith("RemoveSecurityGroupId.")}
+        if groups:
+            fields["groupSet"] = "".join(
+                f"<item><groupId>{escape(group)}</groupId></item>" for group in sorted(groups)
+            )
+
+
+def flat(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of a form, each of which MiniStack may give as a list of one."""
+    return {key: v[0] if isinstance(v, list) else v for key, v in params.items() if v}

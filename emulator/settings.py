@@ -1,0 +1,38 @@
+"""What the parts of the emulator know of the running server."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+ROOT_KEY = "test"
+ROOT_SECRET = "test"  # noqa: S105  MiniStack's well-known root secret, good on loopback only
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of one server.
+
+    Parameters
+    ----------
+    port
+        The loopback port.
+    databases
+        Folder of the RDS instances' servers; None leaves RDS as MiniStack has it.
+    certificates
+        Folder with the certificate of those servers.
+    at_exit
+        Runs its callbacks when the server ends.
+    """
+
+    port: int
+    databases: Path | None = None
+    certificates: Path | None = None
+    at_exit: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of the server."""
+        return f"http://{LOOPBACK}:{self.port}"
