@@ -1,4 +1,4 @@
-"""What the commands of the command line work with."""
+"""The objects that commands work with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ops.terraform.runner import Terraform
 
 @dataclass(frozen=True)
 class Context:
-    """Everything that a command works with, each part made when it is first used."""
+    """The parts of one environment, each created on first use."""
 
     environment: str
 
@@ -43,12 +43,12 @@ class Context:
 
     @classmethod
     def reachable(cls, environment: str) -> Context:
-        """Return what works with an environment, once it can be reached.
+        """Return the context of an environment after checking that it is reachable.
 
         Raises
         ------
         OperationError
-            Without the emulator, or with another account's credentials.
+            When the emulator is down or the credentials belong to another account.
         """
         context = cls(environment)
         if context.aws.emulated:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 
 class OperationError(Exception):
-    """Something an operator can mend.
+    """A problem that an operator can solve.
 
     Parameters
     ----------
     problem
         One sentence: what is wrong, and where.
-    mend
+    action
         One sentence: what to do next.
     """
 
-    def __init__(self, problem: str, mend: str) -> None:
-        super().__init__(f"{problem} {mend}")
+    def __init__(self, problem: str, action: str) -> None:
+        super().__init__(f"{problem} {action}")
         self.problem = problem
-        self.mend = mend
+        self.action = action

@@ -1,8 +1,7 @@
-"""Where the local environment lives: its folder and its two ports.
+"""The folder and the two ports of the local environment.
 
-A value comes from the environment variable of its name, else from what the running local
-environment recorded when it was started (so that ``make send`` finds an environment that was
-started on other ports), else from the default.
+Each value comes from its environment variable, else from the record of the running local
+environment (so that ``make send`` finds it on other ports), else from the default.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ DATABASE_PORT_VARIABLE = "FLOWBRIDGE_DATABASE_PORT"
 EMULATED_VARIABLE = "FLOWBRIDGE_EMULATED"
 PORTS_FILE = "ports.json"
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
-#: Some programs read one of the two, some the other.
+#: Programs differ in which of the two they read.
 NO_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")
 
 
@@ -45,8 +44,7 @@ class Ports:
 class LocalSettings:
     """The folder and ports of one local environment.
 
-    `emulated` tells whether the environments dev, qa and prd, too, are meant to be on its
-    emulator, which keeps their accounts apart, and not on AWS.
+    `emulated`: dev, qa and prd run on the emulator as separate accounts, instead of on AWS.
     """
 
     folder: Path
@@ -55,33 +53,33 @@ class LocalSettings:
 
     @property
     def endpoint(self) -> str:
-        """The URL at which the emulator answers every AWS call."""
+        """The emulator's URL for every AWS service."""
         return f"http://{LOOPBACK}:{self.ports.emulator}"
 
     @property
     def logs(self) -> Path:
-        """The folder of the logs of everything that runs in the background."""
+        """The folder of the background programs' logs."""
         return self.folder / "logs"
 
     @property
     def certificates(self) -> Path:
-        """The folder of the local authority's certificate, and of the one that it gave out."""
+        """The folder of the local certificate authority and the server certificate."""
         return self.folder / "certificates"
 
     def record_ports(self) -> None:
-        """Keep the ports for the commands that come later."""
+        """Record the ports for later commands."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.folder / PORTS_FILE).write_text(json.dumps(asdict(self.ports)) + "\n")
 
 
 def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
-    """Return the settings that apply to this command.
+    """Return this command's settings.
 
     Raises
     ------
     OperationError
-        When a port is no number between 1024 and 65535, or both are the same; when it is not
-        clear whether AWS is meant.
+        When a port is not a number from 1024 to 65535, both ports are the same, or
+        FLOWBRIDGE_EMULATED is neither yes nor no.
     """
     folder = (REPOSITORY / environment.get(FOLDER_VARIABLE, DEFAULT_FOLDER)).resolve()
     recorded = _recorded_ports(folder / PORTS_FILE)
@@ -98,9 +96,9 @@ def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
 
 
 def go_around_proxies(environment: MutableMapping[str, str]) -> None:
-    """Have calls of this computer go around a proxy, if there is one; other calls are left to it.
+    """Exclude loopback addresses from a proxy, if one is configured.
 
-    boto3, urllib and the local functions would ask the proxy for the emulator.
+    Otherwise boto3, urllib and the local functions would ask the proxy for the emulator.
     """
     names = [name for variable in PROXY_VARIABLES for name in (variable, variable.upper())]
     if not any(environment.get(name) for name in names):
@@ -126,7 +124,7 @@ def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
     text = environment.get(variable) or str(default)
     if not text.isdecimal() or not 1024 <= int(text) <= 65535:
         raise OperationError(
-            f"{variable} is '{text}', which is no port.", "Use a number from 1024 to 65535."
+            f"{variable} is '{text}', which is not a port.", "Use a number from 1024 to 65535."
         )
     return int(text)
 

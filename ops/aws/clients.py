@@ -1,4 +1,4 @@
-"""AWS clients for an environment: on the emulator, or in the account of the caller."""
+"""AWS clients of an environment: on the emulator or in the caller's account."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from ops.terraform.environments import Environment
 if TYPE_CHECKING:
     from boto3.session import Session
 
-#: The emulator's root user: an account is chosen by its number as the key.
-EMULATOR_SECRET = "test"  # noqa: S105  well known, good on loopback only
+#: The emulator's root user; the access key id selects the account.
+EMULATOR_SECRET = "test"  # noqa: S105  well known, works on loopback only
 
-#: What would go before a profile that is named in the environment, too.
+#: These variables take precedence over AWS_PROFILE.
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
-#: Calls are repeated by boto3 itself; no call of an operator's command may hang.
+#: boto3 retries; the timeouts keep an operator's command from hanging.
 CLIENT_CONFIG = Config(
     connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 4}
 )
 
-#: What a call of boto3 raises: AWS refuses, or does not answer.
+#: boto3 raises these when AWS refuses or does not answer.
 AWS_ERRORS = (BotoCoreError, ClientError)
 
 
 def as_operation_error(error: Exception) -> OperationError:
-    """Return an error of AWS as one that an operator reads; any other operation's as it is."""
+    """Convert an AWS error to an OperationError; return an OperationError unchanged."""
     if isinstance(error, OperationError):
         return error
     return OperationError(f"AWS refused: {error}", "Check the environment and your credentials.")
 
 
 class Aws:
-    """The AWS clients of one environment, made when first asked for.
+    """The AWS clients of one environment, created on first use.
 
     Parameters
     ----------
     environment
         ``local``, ``dev``, ``qa`` or ``prd``.
     local
-        Where the emulator answers, and whether other environments than ``local`` are on it.
+        The emulator's address, and whether environments other than ``local`` run on it.
     """
 
     def __init__(self, environment: str, local: LocalSettings) -> None:
@@ -67,12 +67,12 @@ class Aws:
         return self._clients[service]
 
     def require_account(self) -> None:
-        """Refuse credentials of another account than the environment's.
+        """Check that the credentials belong to the environment's account.
 
         Raises
         ------
         OperationError
-            Naming both accounts.
+            When they belong to another account; the message names both.
         """
         if self.emulated:
             return
@@ -82,11 +82,11 @@ class Aws:
             raise OperationError(
                 f"These credentials are for account {found}; '{self.environment}' is in account "
                 f"{wanted}.",
-                f"Sign in to {wanted}, best under the AWS profile {self._environment.prefix}.",
+                f"Sign in to {wanted}, preferably as the AWS profile {self._environment.prefix}.",
             )
 
     def variables(self) -> dict[str, str]:
-        """Return the environment variables that make other AWS tools reach this environment."""
+        """Return the environment variables that connect other AWS tools to this environment."""
         if not self.emulated:
             return {"AWS_PROFILE": profile} if (profile := self._profile()) else {}
         return {
@@ -103,9 +103,9 @@ class Aws:
         return Environment.named(self.environment)
 
     def _profile(self) -> str | None:
-        """Return the AWS profile of the environment's name, such as ``flowbridge-dev``, if any.
+        """Return the environment's AWS profile, such as ``flowbridge-dev``, if it exists.
 
-        A promotion works in two accounts at once, which one set of credentials cannot.
+        A promotion works in two accounts at once, so one set of credentials is not enough.
         """
         name = self._environment.prefix
         return name if name in boto3.Session().available_profiles else None

@@ -1,4 +1,4 @@
-"""Ask a function of the platform that only operators ask."""
+"""Invoke Lambda functions that serve operators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ops.errors import OperationError
 
 
 def invoke(client: Any, function: str, payload: Any) -> Any:
-    """Return what a function's live version answers.
+    """Invoke a function's live version and return its result.
 
     Parameters
     ----------
@@ -18,18 +18,18 @@ def invoke(client: Any, function: str, payload: Any) -> Any:
     function
         The function's name.
     payload
-        What it gets, as JSON.
+        The function's event.
 
     Raises
     ------
     OperationError
-        With the function's own words, when it failed.
+        When the function failed; the message has its error.
     """
     answer = client.invoke(FunctionName=function, Qualifier="live", Payload=json.dumps(payload))
     result = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         raise OperationError(
             f"The function {function} failed: {result.get('errorMessage')}.",
-            f"Its log says more: /aws/lambda/{function}.",
+            f"See its log group /aws/lambda/{function}.",
         )
     return result

@@ -1,4 +1,4 @@
-"""What the command line prints: steps that show that they are alive, problems with their mend."""
+"""What the command line prints: progress of steps, problems and what to do about them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def heading(text: str) -> None:
 
 def problem(error: OperationError) -> None:
     """Print what is wrong and what to do."""
-    errors.print(f"[red]{escape(error.problem)}[/red]\n{escape(error.mend)}")
+    errors.print(f"[red]{escape(error.problem)}[/red]\n{escape(error.action)}")
 
 
 @contextmanager

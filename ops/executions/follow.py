@@ -56,7 +56,7 @@ def _started(executions: Executions, event_id: str) -> Execution:
 
 
 def _check(
-    deadline: float, problem: str, mend: str, now: Callable[[], float] = time.monotonic
+    deadline: float, problem: str, action: str, now: Callable[[], float] = time.monotonic
 ) -> None:
     if now() > deadline:
-        raise OperationError(problem, mend)
+        raise OperationError(problem, action)

@@ -68,7 +68,7 @@ class DatabaseServer:
         try:
             self._server.prepare(start_script(credentials))
         except MariaDBError as error:
-            raise OperationError(error.problem, error.mend) from error
+            raise OperationError(error.problem, error.action) from error
         return credentials
 
     def command(self) -> list[str]:
@@ -82,7 +82,7 @@ class DatabaseServer:
         try:
             return self._server.command()
         except MariaDBError as error:
-            raise OperationError(error.problem, error.mend) from error
+            raise OperationError(error.problem, error.action) from error
 
     def answers(self) -> bool:
         """Tell whether the server takes the administrator's connection."""

@@ -64,7 +64,7 @@ HEARTBEAT_SECONDS = 5.0
 
 
 class SetupError(Exception):
-    """Something is missing; the message says what, and how to mend it."""
+    """Something is missing; the message names it and says how to install it."""
 
 
 # --- Python environments ---------------------------------------------------------------------
@@ -531,11 +531,11 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _run(command: list[str], mend: str) -> str:
+def _run(command: list[str], action: str) -> str:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         words = (result.stderr.strip() or result.stdout.strip())[-800:]
-        raise SetupError(f"'{' '.join(command)}' failed: {words}\nTo mend it: {mend}.")
+        raise SetupError(f"'{' '.join(command)}' failed: {words}\nTo fix it: {action}.")
     return result.stdout
 
 

@@ -282,8 +282,8 @@ def _tell_origin(packages: Release, origin: Origin) -> None:
         what = f"Terraform's files here are not those of this release: {', '.join(named)}."
     else:
         return
-    mend = f" To have them: git checkout {origin.commit}" if origin.commit else ""
-    console.print(f"[yellow]![/yellow] {escape(what + mend)}", soft_wrap=True)
+    action = f" To have them: git checkout {origin.commit}" if origin.commit else ""
+    console.print(f"[yellow]![/yellow] {escape(what + action)}", soft_wrap=True)
 
 
 def _apply(deployment: Deployment, digest: str | None) -> None:
@@ -304,7 +304,7 @@ def _taken_back(
     """Go back to the release before, and return the error that says so."""
     failed = f"Release {packages.short} failed in '{deployment.name}'. {error.problem}"
     if before is None or before == packages.digest:
-        return OperationError(f"{failed} There is no other release to go back to.", error.mend)
+        return OperationError(f"{failed} There is no other release to go back to.", error.action)
     console.print(f"[red]✗[/red] {error.problem}")
     heading(f"'{deployment.name}' goes back to release {before[:12]}")
     try:
@@ -314,9 +314,9 @@ def _taken_back(
     except (OperationError, *AWS_ERRORS) as error_of_return:
         second = as_operation_error(error_of_return)
         return OperationError(
-            f"{failed} Going back to {before[:12]} failed too: {second.problem}", second.mend
+            f"{failed} Going back to {before[:12]} failed too: {second.problem}", second.action
         )
     return OperationError(
         f"{failed} It was taken back; '{deployment.name}' runs release {before[:12]} again.",
-        error.mend,
+        error.action,
     )

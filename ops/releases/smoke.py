@@ -94,7 +94,7 @@ def _remove(aws: Aws, outputs: Mapping[str, Any], rut: str) -> dict[str, int]:
         rows: dict[str, int] = invoke(aws.client("lambda"), function, {"rut": rut})
     except OperationError as error:
         raise SmokeTestFailed(
-            f"The synthetic lead {rut} was not removed. {error.problem}", error.mend
+            f"The synthetic lead {rut} was not removed. {error.problem}", error.action
         ) from error
     return rows
 

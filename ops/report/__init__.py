@@ -1,1 +1,1 @@
-"""``make report``: one HTML file that shows what ran, and what could not go on."""
+"""``make report``: one HTML file of executions and dead letters."""

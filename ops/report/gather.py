@@ -1,4 +1,4 @@
-"""Read from an environment what the report tells."""
+"""Read the report's data from an environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ops.recovery import waiting
 from ops.report.graph import Graph
 from ops.report.model import FlowReport, Visit
 
-#: Calls at a time: each execution's history is a call or more.
+#: Concurrent calls: each execution needs at least one for its history.
 WORKERS = 8
 
 
@@ -31,11 +31,11 @@ def gather(
     outputs
         The root module's outputs.
     since
-        Executions that began before are left out.
+        Executions that started earlier are left out.
     most
-        The most executions of a flow; the newest are shown.
+        Maximum number of executions for each flow; the newest are shown.
     now
-        The time.
+        The current time.
     """
     return [_flow(aws, flow, since, most, now) for flow in Flow.chosen(outputs, "")]
 
@@ -43,7 +43,7 @@ def gather(
 def _flow(aws: Aws, flow: Flow, since: datetime, most: int, now: datetime) -> FlowReport:
     executions = flow.executions(aws.client)
     wanted = (e for e in executions.since(since) if e.started >= since)
-    # One more than is shown tells whether there are more.
+    # One more than shown, to learn whether there are more.
     found = list(islice(wanted, most + 1))
 
     def visit(execution: Execution) -> Visit:

@@ -1,4 +1,4 @@
-"""The places of a state machine's states in a picture: layers from the start down."""
+"""Lay out a state machine as a graph: layers from the start downward."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ops.terraform.definition import State, inner
 
 @dataclass(frozen=True)
 class Node:
-    """A state: its layer from the top, and its place in it from the left."""
+    """A state: its layer from the top and its position from the left."""
 
     name: str
     layer: int
@@ -19,7 +19,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """A way from one state to another; the way of an error when it is `caught`."""
+    """A transition from one state to another; `caught` marks a Catch transition."""
 
     source: str
     target: str
@@ -28,7 +28,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """A state machine's states and the ways between them."""
+    """A state machine's states and transitions."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
@@ -37,9 +37,9 @@ class Graph:
     def of(cls, definition: State) -> Graph:
         """Lay out a definition in Amazon States Language, branches and maps included.
 
-        A state comes below all that lead to it without an error; one that only errors lead to,
-        below the first of those. The branches of a Parallel stand beside each other below it, each
-        a column, and what comes after the Parallel stands below the longest.
+        A state is placed below all its predecessors; a state that only Catch transitions reach is
+        placed below the first of them. The branches of a Parallel are columns below it. The state
+        after the Parallel is placed below the longest branch.
         """
         block = _lay_out(definition, is_branch=False)
         nodes = sorted(block.nodes, key=lambda node: (node.layer, node.place))
@@ -48,7 +48,7 @@ class Graph:
 
 @dataclass(frozen=True)
 class _Block:
-    """The places of a machine's states, and how many layers and places they take."""
+    """The positions of a machine's states, and the layers and columns that they occupy."""
 
     nodes: list[Node]
     layers: int
@@ -85,9 +85,9 @@ def _lay_out(machine: State, *, is_branch: bool) -> _Block:
 
 
 def _edges(machine: State, end: str | None) -> Iterator[Edge]:
-    """Yield what leads to what, where `end`, if anything, comes after the machine.
+    """Yield the transitions of a machine; `end` is the state after it, if there is one.
 
-    A Parallel leads to its branches, and their ends to what comes after it.
+    A Parallel leads to its branches; the branches' ends lead to the state after it.
     """
     for name, state in machine["States"].items():
         branches = inner(state)
@@ -101,7 +101,7 @@ def _edges(machine: State, end: str | None) -> Iterator[Edge]:
 
 
 def _ways(name: str, state: State) -> Iterator[Edge]:
-    """Yield the ways from a state to others of its machine."""
+    """Yield the transitions from a state to others of its machine."""
     targets = [choice["Next"] for choice in state.get("Choices", [])]
     targets += [state[key] for key in ("Default", "Next") if key in state]
     for target in dict.fromkeys(targets):
@@ -111,11 +111,11 @@ def _ways(name: str, state: State) -> Iterator[Edge]:
 
 
 def _layers(start: str, heights: dict[str, int], edges: list[Edge]) -> dict[str, int]:
-    """Return the longest way to each state; a way back to an earlier state does not count."""
+    """Return each state's longest distance from the start, ignoring transitions backward."""
     order = {name: number for number, name in enumerate(heights)}
     lowest = sum(heights.values())
     layers = {start: 0}
-    # As many rounds as there are states is enough for the longest way.
+    # The longest path has fewer transitions than there are states.
     for _ in heights:
         for edge in edges:
             goes_back = order[edge.target] <= order[edge.source]

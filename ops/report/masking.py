@@ -1,4 +1,4 @@
-"""Take personal data out of what a state was given and gave."""
+"""Remove personal data from the inputs and outputs of states."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 MASK = "•••"
-#: What says which event it was and what happened to it, and nothing about a person: the fields of
-#: an event beside its detail, and those that a flow keeps with an event that failed. Whatever is
-#: not among them is masked, so that a field that nobody thought of is not shown; a cause, too,
-#: since it may quote what it complains of.
+#: Fields without personal data: those of an event except its detail, and those that a flow adds to
+#: a failed event. Every other field is masked, so that new fields are hidden by default. An error's
+#: cause is masked because it may quote the input.
 EVENT_FIELDS = frozenset(
     ["account", "detail-type", "id", "region", "resources", "source", "time", "version"]
 )
@@ -31,10 +30,10 @@ ERROR_FIELDS = frozenset(["Error", "name"])
 
 
 def masked(text: str) -> str:
-    """Return JSON with every value masked whose field is not known to be harmless; indented.
+    """Return indented JSON in which every value is masked unless its field is known to be harmless.
 
-    A field is known by its name and its place: within an event's detail, or in what a state makes
-    of it, any name may be a person's own. What is no JSON is masked whole.
+    Name and position identify a field: within an event's detail, or in a state's output, every
+    field may hold personal data. Text that is not JSON is masked completely.
     """
     try:
         return json.dumps(_masked(json.loads(text)), indent=2, ensure_ascii=False)
@@ -43,7 +42,7 @@ def masked(text: str) -> str:
 
 
 def indented(text: str) -> str:
-    """Return JSON indented; other text as it is."""
+    """Return JSON indented, and other text unchanged."""
     try:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
@@ -67,13 +66,13 @@ def _of_failure(key: str, value: Any) -> Any:
 
 
 def _event(value: dict[str, Any]) -> Any:
-    # Without both of them it is no event, but what a state made of one.
+    # Without both fields it is a state's output, not an event.
     is_event = {"detail", "detail-type"} <= value.keys()
     return _only(EVENT_FIELDS if is_event else frozenset(), value)
 
 
 def _only(names: frozenset[str], value: dict[str, Any]) -> dict[str, Any]:
-    """Return an object with the values of these names alone, if they hold no others."""
+    """Return an object that shows the scalar values of these names and masks all others."""
     return {
         key: item if key in names and not isinstance(item, dict) else _hidden(item)
         for key, item in value.items()

@@ -1,4 +1,4 @@
-"""What the report tells: executions of each flow, how they went, and what waits."""
+"""The report's content: executions of each flow, their outcomes, and dead letters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ops.executions.executions import Execution, StateRun, Status
 from ops.recovery.dead_letters import DeadLetter
 from ops.report.graph import Graph
 
-#: Widths of the bars of the chart over time, the first one that gives few enough bars.
+#: Candidate bar widths of the timeline; the first that gives at most MOST_BARS bars is used.
 BAR_WIDTHS = [
     timedelta(seconds=10),
     timedelta(minutes=1),
@@ -34,26 +34,26 @@ class Visit:
 
     @property
     def outcomes(self) -> dict[str, Status]:
-        """How each state ended that was visited; the last visit counts."""
+        """The status of each visited state; the last visit counts."""
         return {run.name: run.status for run in self.runs}
 
 
 @dataclass(frozen=True)
 class Bar:
-    """The executions that began within one stretch of time."""
+    """The executions that started within one interval."""
 
     begin: datetime
     counts: Mapping[str, int]
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """The number of executions."""
         return sum(self.counts.values())
 
 
 @dataclass(frozen=True)
 class Durations:
-    """How long a state took, in seconds."""
+    """A state's durations in seconds."""
 
     state: str
     count: int
@@ -64,10 +64,10 @@ class Durations:
 
 @dataclass(frozen=True)
 class FlowReport:
-    """One flow in the time of the report.
+    """One flow in the period of the report.
 
-    `is_cut` tells that there were more executions than these visits, which are the newest;
-    `dead_letters` are what waits, stuck executions among them.
+    `visits` are the newest executions; `is_cut` is true when there are more. `dead_letters` include
+    stuck executions.
     """
 
     name: str
@@ -78,7 +78,7 @@ class FlowReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return how many executions have each status."""
+        """Return the number of executions by status."""
         found: dict[str, int] = {}
         for visit in self.visits:
             found[visit.execution.status] = found.get(visit.execution.status, 0) + 1
@@ -86,7 +86,7 @@ class FlowReport:
 
     @property
     def durations(self) -> list[Durations]:
-        """Return how long each state took, in the order in which they are visited."""
+        """Return the durations of each state, in the order of the graph."""
         found: dict[str, list[float]] = {node.name: [] for node in self.graph.nodes}
         for visit in self.visits:
             for run in visit.runs:
@@ -101,7 +101,7 @@ class FlowReport:
         ]
 
     def bars(self) -> list[Bar]:
-        """Return the executions over time, without gaps."""
+        """Return the timeline, including empty bars."""
         starts = [visit.execution.started for visit in self.visits]
         if not starts:
             return []

@@ -1,4 +1,4 @@
-"""Write the report as one HTML file without scripts, fonts or pictures from elsewhere."""
+"""Render the report as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = {
     Status.WAITING: "not visited",
     Status.RUNNING: "running",
     Status.SUCCEEDED: "succeeded",
-    Status.CAUGHT: "failed, was caught",
+    Status.CAUGHT: "failed, caught",
     Status.FAILED: "failed",
 }
 
@@ -33,14 +33,14 @@ def render(environment: str, flows: Sequence[FlowReport], now: datetime, *, pers
     environment
         The environment's name.
     flows
-        What to show.
+        The reports to show.
     now
-        When it was looked at.
+        When the data was read.
     personal
-        Whether inputs and outputs are shown as they are, and not masked.
+        Show inputs and outputs unmasked.
     """
     show: Callable[[str], str] = indented if personal else masked
-    # Every value is escaped: inputs come from whoever may send an event.
+    # Every value is escaped: any sender of an event controls its input.
     jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     jinja.globals |= {
         "picture": picture,
@@ -58,7 +58,7 @@ def render(environment: str, flows: Sequence[FlowReport], now: datetime, *, pers
 
 
 def picture(graph: Graph, visit: Visit | None = None) -> dict[str, Any]:
-    """Return what the template draws: boxes and lines with their places, in pixels."""
+    """Return the template's data: boxes and lines with their positions in pixels."""
     places = {node.name: _place(node) for node in graph.nodes}
     outcomes = visit.outcomes if visit else {}
     boxes = [
@@ -98,10 +98,10 @@ def _place(node: Node) -> tuple[int, int]:
 
 
 def _line(source: tuple[int, int], target: tuple[int, int], caught: bool) -> str:
-    """Return the path of an arrow.
+    """Return the SVG path of an arrow.
 
-    To the next layer it goes straight down, over others or back between the columns; that of an
-    error goes around the boxes' right.
+    An arrow to the next layer goes straight down. One that skips layers or goes backward runs
+    between the columns. A Catch arrow runs to the right of the boxes.
     """
     half, middle = BOX_WIDTH // 2, BOX_HEIGHT // 2
     if caught:

@@ -1,4 +1,4 @@
-"""The checks of Terraform's files that need no environment."""
+"""Static checks of the Terraform files."""
 
 from __future__ import annotations
 
@@ -12,35 +12,37 @@ ROOTS = ("", "bootstrap")
 
 
 def check_terraform(folder: Path, data: Path, environment: Mapping[str, str]) -> None:
-    """Check the format of all files, and validate each root module.
+    """Check the format of all files and validate each root module.
 
     Parameters
     ----------
     folder
-        Terraform's folder.
+        The folder of the Terraform files.
     data
-        Where Terraform may keep what it needs for the checks.
+        Working folder for Terraform.
     environment
         Environment variables for Terraform.
 
     Raises
     ------
     OperationError
-        With Terraform's own words.
+        With Terraform's error message.
     """
     _run(folder, environment, "Type 'make format'.", "fmt", "-check", "-recursive")
     for name in ROOTS:
         root = folder / name
         variables = {**environment, "TF_DATA_DIR": str(data / (name or "root"))}
-        mend = f"Correct the files of {root}."
-        _run(root, variables, mend, "init", "-backend=false", "-input=false", "-lockfile=readonly")
-        _run(root, variables, mend, "validate")
+        action = f"Correct the files of {root}."
+        _run(
+            root, variables, action, "init", "-backend=false", "-input=false", "-lockfile=readonly"
+        )
+        _run(root, variables, action, "validate")
 
 
 def scan_terraform(folder: Path, scanner: Path) -> str:
-    """Scan the files for insecure settings; return how many checks passed.
+    """Scan the files for insecure settings; return checkov's summary line.
 
-    A finding that is meant is suppressed beside it, with the reason.
+    Intended findings are suppressed in the code, with the reason.
 
     Raises
     ------
@@ -57,14 +59,14 @@ def scan_terraform(folder: Path, scanner: Path) -> str:
     if result.returncode != 0:
         raise OperationError(
             f"checkov found in {folder}:\n{result.stdout.strip() or result.stderr.strip()}",
-            "Correct it, or put '# checkov:skip=<check>:<reason>' into its block.",
+            "Fix them, or add '# checkov:skip=<check>:<reason>' to the block.",
         )
     return next((line for line in result.stdout.splitlines() if "Passed checks" in line), "")
 
 
-def _run(folder: Path, environment: Mapping[str, str], mend: str, *arguments: str) -> None:
+def _run(folder: Path, environment: Mapping[str, str], action: str, *arguments: str) -> None:
     result = subprocess.run(
-        ["terraform", *arguments],  # noqa: S607  wherever the user has it
+        ["terraform", *arguments],  # noqa: S607  from the PATH
         cwd=folder,
         env=dict(environment),
         capture_output=True,
@@ -74,5 +76,5 @@ def _run(folder: Path, environment: Mapping[str, str], mend: str, *arguments: st
     if result.returncode != 0:
         raise OperationError(
             f"'terraform {arguments[0]}' in {folder}: {result.stderr.strip() or result.stdout}",
-            mend,
+            action,
         )

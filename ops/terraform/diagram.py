@@ -1,4 +1,4 @@
-"""Draw a state machine as a Mermaid flowchart, from its definition."""
+"""Draw a state machine's definition as a Mermaid flowchart."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SHAPES = {
 def mermaid(definition: State) -> str:
     """Return the flowchart of a definition in Amazon States Language.
 
-    Solid arrows are the normal way, dashed ones what happens to an error that was caught; a state
-    that repeats failed calls says so. A branch of a Parallel is a frame, and ends where the
-    Parallel goes on.
+    Solid arrows are normal transitions, dashed arrows are Catch transitions. A state with Retry is
+    labelled *retried*. Each branch of a Parallel is a frame; its end leads to the state after the
+    Parallel.
     """
     lines = ["flowchart TD", "  start((start))", f"  start --> {definition['StartAt']}"]
     lines += _states(definition["States"], "  ")
-    # After the frames: a state is drawn in the frame that names it first.
+    # Arrows come last: Mermaid puts a state into the frame that names it first.
     lines += _arrows(definition["States"], END)
     lines.append("  classDef failed stroke:#c00,color:#c00")
     failed = [name for name, state in all_states(definition) if state["Type"] == "Fail"]
@@ -44,7 +44,7 @@ def _states(states: dict[str, State], indent: str) -> Iterator[str]:
 
 
 def _arrows(states: dict[str, State], end: str) -> Iterator[str]:
-    """Yield the arrows from states, and to `end` from the last of them."""
+    """Yield the arrows between states, and from the last of them to `end`."""
     for name, state in states.items():
         after = state.get("Next", end)
         branches = inner(state)

@@ -1,4 +1,4 @@
-"""What the files below ``terraform/envs`` say of an environment."""
+"""Read the files of ``terraform/envs``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FOLDER = REPOSITORY / "terraform" / "envs"
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment and its two files: the variables, and where the state is."""
+    """One environment and its two files: variables and state backend."""
 
     name: str
 
     @classmethod
     def named(cls, name: str) -> Environment:
-        """Return the environment of a name.
+        """Return the environment with this name.
 
         Raises
         ------
@@ -56,7 +56,7 @@ class Environment:
 
     @property
     def account_id(self) -> str:
-        """The one account that the environment may be in."""
+        """The AWS account of the environment."""
         return str(self.variables["account_id"])
 
     @property
@@ -66,7 +66,7 @@ class Environment:
 
     @property
     def prefix(self) -> str:
-        """The beginning of every name, such as ``flowbridge-dev``."""
+        """The prefix of every name, such as ``flowbridge-dev``."""
         return f"{self.variables.get('project', 'flowbridge')}-{self.name}"
 
     @property

@@ -1,4 +1,4 @@
-"""Render the templates of a flow as Terraform does: with Terraform."""
+"""Render a flow's templates with Terraform's own ``templatefile``."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ OPENAPI = "openapi.yaml.tftpl"
 
 
 def render(template: Path, variables: Mapping[str, Any]) -> str:
-    """Return a template filled in with variables.
+    """Render a template with variables.
 
     Raises
     ------
     OperationError
-        With Terraform's words, when the template is broken or a variable is missing.
+        When the template is broken or a variable is missing.
     """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "variables.json").write_text(json.dumps(variables))
-        # In base64, so that the console's quoting cannot change a character.
+        # base64 protects the text from the console's quoting.
         expression = (
             f"base64encode(templatefile({json.dumps(str(template))}, "
             'jsondecode(file("variables.json"))))\n'
         )
         result = subprocess.run(
-            ["terraform", "console"],  # noqa: S607  wherever the user has it
+            ["terraform", "console"],  # noqa: S607  from the PATH
             input=expression,
             capture_output=True,
             text=True,

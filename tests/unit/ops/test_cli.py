@@ -97,4 +97,4 @@ def test_a_report_that_cannot_be_written_is_a_sentence(
     )
 
     assert isinstance(result.exception, OperationError)
-    assert "OUT=" in result.exception.mend
+    assert "OUT=" in result.exception.action

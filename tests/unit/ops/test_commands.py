@@ -170,7 +170,7 @@ def test_a_message_is_taken_out_when_its_operator_agrees(environment: Environmen
 
     asked = environment.run("discard", "--message", message)
     assert isinstance(asked.exception, OperationError)
-    assert "CONFIRM=yes" in asked.exception.mend
+    assert "CONFIRM=yes" in asked.exception.action
     assert environment.count(url) == 2
     unknown = environment.run("discard", "--message", "unknown", "--confirm", "yes")
     assert isinstance(unknown.exception, OperationError)

@@ -76,4 +76,4 @@ def test_a_job_without_githubs_command_line_is_told_what_is_missing(
     with pytest.raises(OperationError, match="comment was not written") as caught:
         comment_plan("dev", None, "7")
 
-    assert "'gh'" in caught.value.mend
+    assert "'gh'" in caught.value.action

@@ -375,10 +375,10 @@ def test_an_interrupted_installation_is_done_again(
     folder = tmp_path / "venv"
     commands = Commands()
 
-    def run(command: list[str], mend: str) -> str:
+    def run(command: list[str], action: str) -> str:
         if "install" in command:
             raise SetupError("the line went dead")
-        return commands(command, mend)
+        return commands(command, action)
 
     monkeypatch.setattr(prepare, "_run", run)
     with pytest.raises(SetupError, match="went dead"):

@@ -512,7 +512,7 @@ def test_a_release_that_was_taken_back_is_nothing_to_go_back_to(dev: Account, sm
     with pytest.raises(OperationError, match="'dev' has no release to go back to") as caught:
         rollback(dev.deployment, agree)
 
-    assert "make rollback ENV=dev RELEASE=<digest>" in caught.value.mend
+    assert "make rollback ENV=dev RELEASE=<digest>" in caught.value.action
     assert dev.terraform.applied == []
 
 
@@ -558,7 +558,7 @@ def test_a_release_that_nobody_tried_is_gone_back_to_by_name_only(
         rollback(qa.deployment, agree)
 
     assert qa.terraform.applied == []
-    assert f"RELEASE={OLDEST.digest}" in caught.value.mend
+    assert f"RELEASE={OLDEST.digest}" in caught.value.action
     rollback(qa.deployment, agree, OLDEST.digest)
     assert qa.deployment.release() == OLDEST.digest
 

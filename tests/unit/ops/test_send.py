@@ -54,4 +54,4 @@ def test_every_line_is_accounted_for_when_a_call_fails_as_a_whole(
     assert named[2:12] == [(str(line), fate) for line in range(12, 22)]
     assert "the 5 events after line 21 not sent" in told.err
     assert summary in told.out
-    assert "send line 12 and all after it again" in caught.value.mend
+    assert "send line 12 and all after it again" in caught.value.action

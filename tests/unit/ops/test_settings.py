@@ -36,7 +36,7 @@ def test_a_port_that_is_none_is_refused_by_name(text: str) -> None:
     with pytest.raises(OperationError, match="FLOWBRIDGE_DATABASE_PORT") as caught:
         load({"FLOWBRIDGE_DATABASE_PORT": text})
 
-    assert "1024 to 65535" in caught.value.mend
+    assert "1024 to 65535" in caught.value.action
 
 
 def test_one_port_for_both_is_refused() -> None:
@@ -50,7 +50,7 @@ def test_a_broken_record_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(OperationError, match=r"ports\.json cannot be read") as caught:
         load({"FLOWBRIDGE_FOLDER": str(tmp_path)})
 
-    assert caught.value.mend == "Delete it."
+    assert caught.value.action == "Delete it."
 
 
 @pytest.mark.parametrize(
