@@ -1,9 +1,9 @@
-"""Releases in an environment's artifact bucket: packages under their digest, never replaced.
+"""Releases in an environment's artifact bucket. Packages are stored by digest and never replaced.
 
 - ``packages/<name>/<sha256>.zip``: a package
-- ``releases/<release>.json``: a release's manifest, as ``make package`` wrote it
+- ``releases/<release>.json``: a release's manifest, written by ``make package``
 - ``smoke-tests/<release>.json``: the last smoke test of the release in this environment
-- ``origins/<release>.json``: what the release was made from, the last time
+- ``origins/<release>.json``: the commit and files of the last build of the release
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Read = Callable[["Package"], bytes]
 
 @dataclass(frozen=True)
 class Package:
-    """A package of a release, by its digest."""
+    """A package of a release."""
 
     name: str
     sha256: str
@@ -33,7 +33,7 @@ class Package:
 
     @property
     def key(self) -> str:
-        """Its place in an artifact bucket."""
+        """Its key in an artifact bucket."""
         return f"packages/{self.name}/{self.sha256}.zip"
 
 
@@ -52,7 +52,7 @@ class Release:
         Raises
         ------
         OperationError
-            When it is none, or names another set of packages than it lists.
+            When it is not a manifest, or its digest does not match its packages.
         """
         try:
             content = json.loads(manifest)
@@ -63,32 +63,32 @@ class Release:
             digest = str(content["release"])
         except (ValueError, KeyError, TypeError) as error:
             raise OperationError(
-                f"{origin} is no manifest of a release ({error!r}).", "Type 'make package'."
+                f"{origin} is not a release manifest ({error!r}).", "Type 'make package'."
             ) from error
         if digest != release_digest({name: p.sha256 for name, p in packages.items()}):
             raise OperationError(
-                f"{origin} was changed: its packages are not those of release {digest[:12]}.",
+                f"{origin} was changed: its packages do not match release {digest[:12]}.",
                 "Build and release again: 'make release'.",
             )
         return cls(digest, packages, manifest)
 
     @property
     def short(self) -> str:
-        """The beginning of its digest, for people."""
+        """The first 12 characters of the digest, for display."""
         return self.digest[:12]
 
 
 def built(dist: Path) -> tuple[Release, Read]:
-    """Return the release that ``make package`` built last, and how to read its packages.
+    """Return the last release of ``make package``, and a function that reads its packages.
 
     Raises
     ------
     OperationError
-        When nothing was built.
+        When nothing has been built.
     """
     file = dist / "manifest.json"
     if not file.exists():
-        raise OperationError(f"There is no {file}.", "Type 'make package'.")
+        raise OperationError(f"{file} is missing.", "Type 'make package'.")
     release = Release.parse(file.read_bytes(), str(file))
     files = {n: entry["file"] for n, entry in json.loads(release.manifest)["packages"].items()}
     return release, lambda package: (dist / files[package.name]).read_bytes()
@@ -102,7 +102,7 @@ class Artifacts:
     client
         A boto3 ``s3`` client.
     bucket
-        The bucket that ``terraform/bootstrap`` made.
+        The bucket made by ``terraform/bootstrap``.
     """
 
     def __init__(self, client: Any, bucket: str) -> None:
@@ -110,15 +110,15 @@ class Artifacts:
         self.bucket = bucket
 
     def put(self, release: Release, read: Read) -> int:
-        """Keep a release; return how many of its packages were new here.
+        """Store a release; return the number of packages that were new here.
 
-        Every package is read and compared with its digest first, so a release is whole or not
-        there at all: its manifest comes last.
+        Every package is checked against its digest first, and the manifest is written last, so a
+        stored release is always complete.
 
         Raises
         ------
         OperationError
-            When a package's bytes are not those of its digest, here or where they come from.
+            When a package does not match its digest, here or at its source.
         """
         packages = [release.packages[name] for name in sorted(release.packages)]
         contents = {package: self._checked(package, read(package)) for package in packages}
@@ -129,19 +129,19 @@ class Artifacts:
         return new
 
     def release(self, digest: str) -> Release:
-        """Return a release by its digest.
+        """Return the release with this digest.
 
         Raises
         ------
         OperationError
-            When it is not there.
+            When the bucket does not have it.
         """
         key = f"releases/{digest}.json"
         manifest = self._get(key)
         if manifest is None:
             raise OperationError(
-                f"{self.bucket} does not hold release {digest[:12]}.",
-                "See that the environment and the digest are the right ones.",
+                f"{self.bucket} does not have release {digest[:12]}.",
+                "Check the environment and the digest.",
             )
         return Release.parse(manifest, f"s3://{self.bucket}/{key}")
 
@@ -151,17 +151,18 @@ class Artifacts:
         Raises
         ------
         OperationError
-            When they are missing, or not those of its digest.
+            When they are missing or do not match the digest.
         """
         data = self._get(package.key)
         if data is None:
             raise OperationError(
-                f"s3://{self.bucket}/{package.key} is missing.", "Release it again: 'make release'."
+                f"s3://{self.bucket}/{package.key} is missing.",
+                "Upload the release again: 'make release'.",
             )
         return self._checked(package, data)
 
     def record_smoke_test(self, release: str, passed: bool, detail: str) -> None:
-        """Keep how the last smoke test of a release ended, or that it began."""
+        """Record the start or the result of a release's last smoke test."""
         record = {
             "release": release,
             "passed": passed,
@@ -171,7 +172,7 @@ class Artifacts:
         self._replace(f"smoke-tests/{release}.json", json.dumps(record).encode())
 
     def smoke_test(self, release: str) -> dict[str, Any] | None:
-        """Return how the last smoke test of a release ended: release, passed, detail, at."""
+        """Return a release's last smoke test: release, passed, detail, at."""
         record = self._get(f"smoke-tests/{release}.json")
         if record is None:
             return None
@@ -179,11 +180,11 @@ class Artifacts:
         return result
 
     def record_origin(self, release: str, origin: Origin) -> None:
-        """Keep what a release was made from; of two origins of the same bytes, the later counts."""
+        """Record the provenance of a release, replacing an earlier one."""
         self._replace(f"origins/{release}.json", origin.record())
 
     def origin(self, release: str) -> Origin:
-        """Return what a release was made from, the last time."""
+        """Return the provenance of a release's last build."""
         return Origin.parse(self._get(f"origins/{release}.json"))
 
     def _checked(self, package: Package, data: bytes) -> bytes:
@@ -192,7 +193,7 @@ class Artifacts:
             raise OperationError(
                 f"The package {package.name} was changed: its SHA-256 is {found[:12]}…, "
                 f"the manifest says {package.sha256[:12]}….",
-                "Find out who changed it; build anew with 'build/package.py --clean'.",
+                "Find out who changed it. Rebuild with 'build/package.py --clean'.",
             )
         return data
 
@@ -205,7 +206,7 @@ class Artifacts:
             code = error.response["Error"]["Code"]
             if code == "NoSuchBucket":
                 raise OperationError(
-                    f"There is no bucket {self.bucket}.", "Type 'make bootstrap ENV=…' first."
+                    f"The bucket {self.bucket} is missing.", "Type 'make bootstrap ENV=…' first."
                 ) from error
             if code not in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
                 raise

@@ -1,4 +1,4 @@
-"""Which release runs where, and how it gets from one environment to the next and back."""
+"""Which release runs in an environment, and whether it may be promoted or rolled back."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ops.settings import LOCAL
 from ops.terraform.environments import Environment
 from ops.terraform.runner import Terraform
 
-#: The way of a release. `local` stands beside it: it runs what was built here.
+#: The stages of a release. `local` is not one: it runs the last local build.
 STAGES = ("dev", "qa", "prd")
-#: Environments that run what was built here; the others run what was promoted to them.
+#: Environments that run the last local build; the others run promoted releases.
 FOLLOW_THE_BUILD = (LOCAL, STAGES[0])
 ALIAS = "live"
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """An environment as releases see it."""
+    """An environment in which releases run."""
 
     environment: Environment
     aws: Aws
@@ -39,12 +39,12 @@ class Deployment:
         return Artifacts(self.aws.client("s3"), self.environment.artifact_bucket)
 
     def release(self) -> str | None:
-        """Return the digest of the release that runs, or nothing before the first apply."""
+        """Return the digest of the running release; None before the first apply."""
         history = self.history()
         return history[-1] if history else None
 
     def history(self) -> list[str]:
-        """Return the releases that ran, the one that runs last; each change once."""
+        """Return the digests of all releases in order; the last one is running."""
         client = self.aws.client("ssm")
         name = f"/{self.environment.variables.get('project', 'flowbridge')}/{self.name}/release"
         values: list[str] = []
@@ -57,65 +57,70 @@ class Deployment:
             return []
         return values
 
+    @property
+    def first_release(self) -> str:
+        """How to bring the first release into the environment."""
+        if self.name in FOLLOW_THE_BUILD:
+            return f"Type 'make apply ENV={self.name}'."
+        source = STAGES[STAGES.index(self.name) - 1]
+        return f"Type 'make promote FROM={source} TO={self.name}'."
+
     def running(self) -> Release:
-        """Return the release that runs.
+        """Return the running release.
 
         Raises
         ------
         OperationError
-            When the environment was never applied, or its release's manifest is gone.
+            When the environment was never applied or the manifest is missing.
         """
         digest = self.release()
         if digest is None:
-            raise OperationError(
-                f"'{self.name}' runs no release yet.", f"Type 'make apply ENV={self.name}'."
-            )
+            raise OperationError(f"'{self.name}' does not run a release yet.", self.first_release)
         return self.artifacts.release(digest)
 
     def commit(self) -> str:
-        """Return the commit that the release that runs was built from.
+        """Return the commit of the running release.
 
         Raises
         ------
         OperationError
-            When that is not known, or it was built from more than a commit.
+            When it is unknown, or the build had uncommitted changes.
         """
         running = self.running()
         origin = self.artifacts.origin(running.digest)
         if origin.commit is None or origin.is_changed:
             raise OperationError(
-                f"Release {running.short}, which runs in '{self.name}', was built from {origin}.",
-                "Release again what is committed, from a clone of the repository.",
+                f"The running release {running.short} of '{self.name}' was built from {origin}.",
+                "Commit the changes, then release again from a git clone.",
             )
         return origin.commit
 
     def previous(self) -> str:
-        """Return the newest release before the one that runs whose last smoke test here passed.
+        """Return the newest earlier release whose last smoke test here passed.
 
         Raises
         ------
         OperationError
-            When there is none, or it is not known of the newest whether it passed.
+            When there is none, or the newest has no recorded smoke test.
         """
         name_it = f"make rollback ENV={self.name} RELEASE="
         for digest in reversed(_not_taken_back(self.history())[:-1]):
             test = self.artifacts.smoke_test(digest)
             if test is None:
                 raise OperationError(
-                    f"Release {digest[:12]} ran in '{self.name}' before, and no smoke test of it "
-                    "is on record there.",
-                    f"If it did its work, name it: {name_it}{digest}",
+                    f"The previous release {digest[:12]} of '{self.name}' has no recorded smoke "
+                    "test.",
+                    f"If it worked, name it: {name_it}{digest}",
                 )
             if test["passed"]:
                 return digest
         raise OperationError(
-            f"'{self.name}' has no release to go back to: none that ran before, and was not taken "
-            "back, passed its last smoke test there.",
-            f"Put a corrected release there, or name an older one: {name_it}<digest>",
+            f"'{self.name}' has no earlier release that passed its last smoke test there.",
+            f"Deploy a corrected release, or name an older one: {name_it}<digest>",
         )
 
     def foreign_code(self, release: Release, outputs: dict[str, Any]) -> list[str]:
-        """Return the functions whose live code is not the release's, a line each."""
+        """Return a line for each function whose live code is not the release's."""
         client = self.aws.client("lambda")
         found = []
         for flow in outputs["functions"].values():
@@ -129,7 +134,7 @@ class Deployment:
         return found
 
     def live_versions(self, outputs: dict[str, Any]) -> dict[str, str]:
-        """Return the version of each function, by name, that has the calls now."""
+        """Return the live version of each function, by name."""
         client = self.aws.client("lambda")
         return {
             function["name"]: client.get_alias(FunctionName=function["name"], Name=ALIAS)[
@@ -140,7 +145,7 @@ class Deployment:
         }
 
     def alarms(self) -> dict[str, str]:
-        """Return the environment's alarms that are raised, with the reason of each by its name."""
+        """Return the reasons of the environment's firing alarms, by alarm name."""
         pages = (
             self.aws.client("cloudwatch")
             .get_paginator("describe_alarms")
@@ -154,27 +159,26 @@ class Deployment:
         }
 
     def check_code(self, release: Release, outputs: dict[str, Any]) -> None:
-        """Refuse when a function runs other bytes than the release's.
+        """Check that every function runs the release's bytes.
 
         Raises
         ------
         OperationError
-            Naming the functions.
+            When functions do not; the message names them.
         """
         if foreign := self.foreign_code(release, outputs):
             raise OperationError(
                 f"'{self.name}' does not run the bytes of release {release.short}: "
                 + "; ".join(foreign)
                 + ".",
-                f"Apply it again ('make apply ENV={self.name}'), and find out who changed it.",
+                f"Apply it again ('make apply ENV={self.name}'). Find out who changed it.",
             )
 
 
 def _not_taken_back(history: Iterable[str]) -> list[str]:
-    """Return the releases that led to the one that runs, which is the last.
+    """Return the releases that were not rolled back; the last one is running.
 
-    A return to a release takes back whatever ran after it, so that a second return goes on to what
-    was before, and not forth again.
+    A rollback to a release removes all releases after it, so a second rollback goes further back.
     """
     kept: list[str] = []
     for digest in history:
@@ -186,33 +190,33 @@ def _not_taken_back(history: Iterable[str]) -> list[str]:
 
 
 def check_stages(source: str, target: str) -> None:
-    """Refuse a promotion that leaves a stage out or goes backwards.
+    """Check that a promotion goes to the next stage.
 
     Raises
     ------
     OperationError
-        Naming the way.
+        When it skips a stage or goes backwards.
     """
     way = " -> ".join(STAGES)
     for name in (source, target):
         if name not in STAGES:
             raise OperationError(
-                f"'{name}' is not on the way of a release, {way}.", "Choose one of these."
+                f"'{name}' is not a stage of a release ({way}).", "Choose one of these."
             )
     if STAGES.index(target) != STAGES.index(source) + 1:
         raise OperationError(
-            f"A release goes {way}, one stage at a time, not from {source} to {target}.",
-            "Promote to the next stage, or take back with 'make rollback'.",
+            f"A release cannot go from {source} to {target}; the stages are {way}.",
+            "Promote to the next stage, or go back with 'make rollback'.",
         )
 
 
 def promotable(source: Deployment) -> Release:
-    """Return the source's release, when it may go on.
+    """Return the source's release if it may be promoted.
 
     Raises
     ------
     OperationError
-        When other bytes run there, or its smoke test did not pass.
+        When other bytes run there or its smoke test did not pass.
     """
     release = source.running()
     source.check_code(release, source.terraform.outputs())
@@ -226,6 +230,6 @@ def promotable(source: Deployment) -> Release:
         raise OperationError(
             f"The smoke test of release {release.short} failed in '{source.name}' at "
             f"{test['at']}: {test['detail']}",
-            f"Correct it and release again. When the cause was elsewhere: {again}",
+            f"Correct it and release again. If the cause was elsewhere: {again}",
         )
     return release

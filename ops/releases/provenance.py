@@ -1,7 +1,7 @@
-"""What a release was made from: a commit, and the files that Terraform read beside the packages.
+"""The provenance of a release: its commit and the digests of the files that Terraform reads.
 
-The packages alone do not say it: they hold no file of Terraform's, and many commits give the same
-bytes. With each file's digest, what is checked out is compared without git and without that commit.
+The packages alone do not show it: they contain no Terraform file, and many commits give the same
+bytes. The digests allow a comparison with the working folder without git and without that commit.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from pathlib import Path
 
 from ops.settings import REPOSITORY
 
-#: What packages are built from and by, and what Terraform reads.
+#: Folders with the sources of packages, their build, and the files that Terraform reads.
 FOLDERS = ("build", "lambda_src", "requirements", "terraform", "web")
-#: What the root module reads outside of its folder.
+#: Files that the root module reads outside its folder.
 READ_BESIDE = ("web/**/*", "lambda_src/*/*.json")
-#: Folders below Terraform's of which it makes nothing here: what it fetched, what others apply.
+#: Folders below `terraform` that the root module does not read.
 NOT_READ = frozenset({".terraform", "bootstrap"})
 COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a release was made from.
+    """The provenance of a release.
 
-    `commit` is nothing where git could not say; `is_changed` tells whether files differed from it;
-    `files` are the digests of the files that Terraform reads, by their paths in the repository, of
-    which there is none where nothing is known.
+    `commit` is None when git does not know it. `is_changed` is true when files differed from the
+    commit. `files` are the digests of the files that Terraform reads, by repository path; empty
+    when the provenance is unknown.
     """
 
     commit: str | None
@@ -40,7 +40,7 @@ class Origin:
 
     @classmethod
     def parse(cls, record: bytes | None) -> Origin:
-        """Read what was recorded; what is no record, or is not there, tells of nothing."""
+        """Parse a record; a missing or broken record means UNKNOWN."""
         try:
             content = json.loads(record or b"")
             commit, files = content["commit"], dict(content["files"])
@@ -51,12 +51,12 @@ class Origin:
         return UNKNOWN
 
     def record(self) -> bytes:
-        """Return what `parse` reads."""
+        """Return the record that `parse` reads."""
         content = {"commit": self.commit, "changed": self.is_changed, "files": self.files}
         return json.dumps(content, indent=1).encode()
 
     def differing(self, other: Origin) -> list[str]:
-        """Return the files that Terraform reads and that are not the same in another origin."""
+        """Return the paths of the files that differ from another provenance."""
         return sorted(
             path
             for path in self.files.keys() | other.files.keys()
@@ -66,7 +66,7 @@ class Origin:
     def __str__(self) -> str:
         if self.commit is None:
             return "an unknown commit"
-        changes = " with changes that nobody committed" if self.is_changed else ""
+        changes = " with uncommitted changes" if self.is_changed else ""
         return f"commit {self.commit[:12]}{changes}"
 
 
@@ -74,7 +74,7 @@ UNKNOWN = Origin(None, is_changed=False, files={})
 
 
 def here(repository: Path = REPOSITORY) -> Origin:
-    """Return what a release would be made from now."""
+    """Return the provenance of a release built now."""
     commit, is_changed = _commit(repository)
     files = {
         file.relative_to(repository).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
@@ -84,7 +84,7 @@ def here(repository: Path = REPOSITORY) -> Origin:
 
 
 def _files(repository: Path) -> Iterator[Path]:
-    """Yield the files that Terraform reads."""
+    """Yield the files that the root module reads."""
     root = repository / "terraform"
     for file in root.rglob("*"):
         folders = file.relative_to(root).parts[:-1]
@@ -95,8 +95,8 @@ def _files(repository: Path) -> Iterator[Path]:
 
 
 def _commit(repository: Path) -> tuple[str | None, bool]:
-    """Return the commit that is checked out, and whether files differ from it."""
-    # Without it, git would look in the folders above for a repository that is another's.
+    """Return the checked-out commit, and whether files differ from it."""
+    # Otherwise git would search the parent folders and find another repository.
     if not (repository / ".git").exists():
         return None, False
     git = ["git", "--no-optional-locks", "-C", str(repository)]
@@ -105,7 +105,7 @@ def _commit(repository: Path) -> tuple[str | None, bool]:
         try:
             result = subprocess.run([*git, *arguments], capture_output=True, text=True, check=True)
         except (OSError, subprocess.CalledProcessError):
-            # No git here, or it does not trust this folder: that is what 'unknown' says.
+            # git is missing, or does not trust this folder.
             return None, False
         answers.append(result.stdout.strip())
     return answers[0], bool(answers[1])

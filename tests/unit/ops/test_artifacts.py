@@ -99,19 +99,19 @@ def test_a_manifest_that_names_other_packages_than_its_digest_is_refused() -> No
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"release": "x", "packages": {"a": {}}}'])
 def test_what_is_no_manifest_is_refused(text: bytes) -> None:
-    with pytest.raises(OperationError, match="is no manifest"):
+    with pytest.raises(OperationError, match="is not a release manifest"):
         Release.parse(text, "manifest.json")
 
 
 def test_what_is_missing_is_named(bucket: Artifacts) -> None:
-    with pytest.raises(OperationError, match=f"does not hold release {RELEASE.short}"):
+    with pytest.raises(OperationError, match=f"does not have release {RELEASE.short}"):
         bucket.release(RELEASE.digest)
     with pytest.raises(OperationError, match=r"packages/one/.* is missing"):
         bucket.read(RELEASE.packages["one"])
 
 
 def test_an_account_without_its_buckets_is_told_so(aws: Callable[[str], Any]) -> None:
-    with pytest.raises(OperationError, match="There is no bucket nowhere"):
+    with pytest.raises(OperationError, match="The bucket nowhere is missing"):
         put(Artifacts(aws("s3"), "nowhere"))
 
 

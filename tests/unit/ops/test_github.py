@@ -27,8 +27,7 @@ def test_the_comment_gives_the_verdict_and_folds_the_plan() -> None:
 
     first, _, rest = comment.partition("\n")
     assert first == (
-        "**Plan for `dev`** with the release that runs there: "
-        "Plan: 0 to add, 1 to change, 0 to destroy."
+        "**Plan for `dev`** with its running release: Plan: 0 to add, 1 to change, 0 to destroy."
     )
     assert "<details>" in rest
     assert "will be updated in-place" in rest
@@ -47,8 +46,8 @@ def test_a_long_plan_is_cut_to_what_github_takes() -> None:
     comment = plan_comment("dev", "Terraform will\n" + "x" * 70_000, could_plan=True)
 
     assert len(comment) < COMMENT_CHARACTERS + 1000
-    assert "the job's log has all of it" not in plan_comment("dev", PLAN, could_plan=True)
-    assert "the job's log has all of it" in comment
+    assert "see the job's log for the rest" not in plan_comment("dev", PLAN, could_plan=True)
+    assert "see the job's log for the rest" in comment
 
 
 def test_profiles_are_kept_beside_each_other_for_their_owner_alone(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_clone_knows_its_commit(clone: Path) -> None:
 def test_what_is_not_committed_is_told(clone: Path, path: str) -> None:
     (clone / path).write_text("other")
 
-    assert str(here(clone)).endswith(" with changes that nobody committed")
+    assert str(here(clone)).endswith(" with uncommitted changes")
 
 
 def test_what_no_release_is_made_from_is_no_change(clone: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_job_hands_on_a_commit_of_its_branch_only(
 
     hand_on_commit(first, {OUTPUT_VARIABLE: str(output)})
     for commit in (other, 40 * "0"):
-        with pytest.raises(OperationError, match=f"Commit {commit} is not of the branch"):
+        with pytest.raises(OperationError, match=f"Commit {commit} is not on this job's branch"):
             hand_on_commit(commit, {OUTPUT_VARIABLE: str(output)})
 
     assert output.read_text() == f"commit={first}\n"

@@ -193,9 +193,9 @@ def test_the_history_tells_what_ran_and_what_ran_before(dev: Account) -> None:
 
 def test_an_environment_without_a_release_says_so(qa: Account) -> None:
     assert qa.deployment.release() is None
-    with pytest.raises(OperationError, match="'qa' runs no release yet"):
+    with pytest.raises(OperationError, match="'qa' does not run a release yet"):
         qa.deployment.running()
-    with pytest.raises(OperationError, match="has no release to go back to"):
+    with pytest.raises(OperationError, match="has no earlier release"):
         qa.deployment.previous()
 
 
@@ -290,7 +290,7 @@ def test_the_commit_of_what_runs_is_told_when_it_is_all_that_it_was_built_from(
     ):
         if origin:
             dev.deployment.artifacts.record_origin(NEW.digest, origin)
-        with pytest.raises(OperationError, match=f"runs in 'dev', was built from {words}"):
+        with pytest.raises(OperationError, match=f"of 'dev' was built from {words}"):
             dev.deployment.commit()
     dev.deployment.artifacts.record_origin(NEW.digest, ELSEWHERE)
 
@@ -509,7 +509,7 @@ def test_a_rollback_does_not_bring_back_what_was_taken_back(
 def test_a_release_that_was_taken_back_is_nothing_to_go_back_to(dev: Account, smoke: Smoke) -> None:
     dev.run(OLD.digest)
 
-    with pytest.raises(OperationError, match="'dev' has no release to go back to") as caught:
+    with pytest.raises(OperationError, match="'dev' has no earlier release") as caught:
         rollback(dev.deployment, agree)
 
     assert "make rollback ENV=dev RELEASE=<digest>" in caught.value.action
@@ -526,7 +526,7 @@ def test_two_rollbacks_go_back_twice(qa: Account, smoke: Smoke) -> None:
     rollback(qa.deployment, agree)
 
     assert qa.terraform.applied == [OLD.digest, OLDEST.digest]
-    with pytest.raises(OperationError, match="no release to go back to"):
+    with pytest.raises(OperationError, match="no earlier release"):
         rollback(qa.deployment, agree)
 
 
@@ -554,7 +554,7 @@ def test_a_release_that_nobody_tried_is_gone_back_to_by_name_only(
     qa.run(OLDEST.digest)
     qa.run(NEW.digest)
 
-    with pytest.raises(OperationError, match="no smoke test of it is on record") as caught:
+    with pytest.raises(OperationError, match="has no recorded smoke test") as caught:
         rollback(qa.deployment, agree)
 
     assert qa.terraform.applied == []
