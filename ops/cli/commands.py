@@ -41,6 +41,7 @@ from ops.releases.deployment import STAGES
 from ops.report.gather import gather
 from ops.report.page import render
 from ops.settings import LOCAL
+from ops.style.words import count_by_folder, find_words
 from ops.terraform.checks import check_terraform, scan_terraform
 from ops.terraform.docs import draw
 from ops.terraform.environments import Environment
@@ -455,6 +456,28 @@ def lint() -> None:
     with step("Scan Terraform's files") as current:
         scanner = settings.REPOSITORY / ".venv-checkov" / "bin" / "checkov"
         current.detail = scan_terraform(ROOT, scanner)
+
+
+@app.command()
+def words(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders; all of it.")
+    ] = None,
+    count: Annotated[bool, typer.Option("--count", help="Count them for each folder.")] = False,
+) -> None:
+    """List the words that docs/style.md rejects."""
+    findings = find_words(settings.REPOSITORY, [path.resolve() for path in paths or []])
+    lines = (
+        [f"{number:5}  {folder}" for folder, number in sorted(count_by_folder(findings).items())]
+        if count
+        else [str(finding) for finding in findings]
+    )
+    for line in lines:
+        print(line)
+    if findings:
+        raise OperationError(
+            f"{len(findings)} rejected words were found.", "Replace them as docs/style.md says."
+        )
 
 
 @app.command()

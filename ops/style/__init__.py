@@ -1,0 +1,1 @@
+"""How the project's texts are written, and the check of it."""
