@@ -286,7 +286,7 @@ def test_the_commit_of_what_runs_is_told_when_it_is_all_that_it_was_built_from(
     for origin, words in (
         (None, "an unknown commit"),
         (replace(ELSEWHERE, commit=None), "an unknown commit"),
-        (replace(ELSEWHERE, is_changed=True), "commit aaaaaaaaaaaa with changes"),
+        (replace(ELSEWHERE, is_changed=True), "commit aaaaaaaaaaaa with uncommitted changes"),
     ):
         if origin:
             dev.deployment.artifacts.record_origin(NEW.digest, origin)
