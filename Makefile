@@ -18,7 +18,7 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-ops package up down status demo send watch dead-letters \
   redrive discard reconcile report env bootstrap release plan \
-  apply smoke release-commit promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-infrastructure test-end-to-end test-faults test-hostile bench lint format lock new-flow docs clean
+  apply smoke release-commit promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-platform test-end-to-end test-faults test-hostile bench lint format lock new-flow docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  \033[1m%-20s\033[0m %s\n' "$$t" "$$d"; done
@@ -116,22 +116,22 @@ test: lint ## Run every check and test
 	@$(PYTEST) -n 3 --dist loadgroup tests
 
 test-unit: setup ## Run the fast tests
-	@$(PYTEST) -n 2 -p no:schemathesis tests/unit tests/emulator
+	@$(PYTEST) -n 2 -p no:schemathesis --kind unit
 
 test-contract: setup package ## Check the state machine and the API's document against what they promise
-	@$(PYTEST) -n 2 tests/contract
+	@$(PYTEST) -n 2 --kind contract
 
-test-infrastructure: setup package ## Check policies, wrong values, an empty second plan and destroy, on the emulator
-	@$(PYTEST) tests/infrastructure
+test-platform: setup package ## Check policies, wrong values, an empty second plan and destroy, on the emulator
+	@$(PYTEST) --kind platform
 
 test-end-to-end: setup package ## Run the whole system here
-	@$(PYTEST) tests/end_to_end
+	@$(PYTEST) --kind end_to_end
 
 test-faults: setup package ## Break every part while leads flow: nothing may be lost or there twice (minutes)
-	@$(PYTEST) -m "long or not long" tests/faults
+	@$(PYTEST) -m "long or not long" --kind faults
 
 test-hostile: setup package ## Try thousands of hostile requests, events and messages on every function
-	@HOSTILE_FACTOR=10 HOSTILE_LEAST=5000 $(PYTEST) -n 2 --dist loadgroup tests/hostile
+	@HOSTILE_FACTOR=10 HOSTILE_LEAST=5000 $(PYTEST) -n 2 --dist loadgroup --kind hostile
 
 bench: ## Measure, and write benchmarks/README.md: make bench [PART=packaging]
 	@python3 ops/local/prepare.py bench

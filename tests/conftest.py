@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ops.settings import REPOSITORY
 from tests.support.platform import Platform
-from tests.support.publishing import Publishing, running_publishing
+
+if TYPE_CHECKING:
+    from tests.flows.article_publishing.support.publishing import Publishing
+
+pytest_plugins = [
+    "tests.support.plugins.cases",
+    "tests.support.plugins.functions",
+    "tests.support.plugins.kinds",
+    "tests.support.plugins.terraform",
+]
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +42,8 @@ def platform() -> Iterator[Platform]:
 @pytest.fixture(scope="session")
 def publishing() -> Iterator[Publishing]:
     """The article publishing in an environment of its own, once for all tests."""
+    from tests.flows.article_publishing.support.publishing import running_publishing
+
     name = os.environ.get("PYTEST_XDIST_WORKER", "test")
     with running_publishing(REPOSITORY / ".local" / f"test-{name}-publishing") as publishing:
         yield publishing

@@ -41,7 +41,7 @@ def make(name: str, root: Path) -> list[Path]:
     folders = {
         "terraform": root / "terraform" / "flows" / name,
         "lambda_src": root / "lambda_src" / name,
-        "tests": root / "tests" / "unit" / name,
+        "tests": root / "tests" / "flows" / name / "unit",
         "examples": root / "examples" / name,
     }
     for folder in folders.values():

@@ -11,7 +11,7 @@ from emulator.patches.stepfunctions import redrive
 from emulator.patches.stepfunctions.definitions import with_outputs
 from emulator.patches.stepfunctions.history import chained, recorded
 from ops.executions.executions import state_runs
-from tests.unit.ops.test_executions import START
+from tests.support.times import START
 
 
 def added(execution: Any, kind: str, details: Any = None) -> Any:

@@ -15,12 +15,15 @@ from hypothesis import strategies as st
 
 from flowbridge.logs import JsonFormatter
 from ops.settings import REPOSITORY
+from tests.support.cases import TRIED
 from tests.support.functions import LEAD
 
 #: The long form, `make test-hostile`, tries this many times as much as `make test`.
 FACTOR = int(os.environ.get("HOSTILE_FACTOR", "1"))
-#: How many cases this process has tried.
-TRIED = [0]
+
+#: What EventBridge takes at most of one event (the emulator takes more), less its own envelope and
+#: what CatchErrors adds.
+LARGEST_EVENT = 256 * 1024 - 2048
 
 SOURCES = {".py", ".json"}
 

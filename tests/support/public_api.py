@@ -7,9 +7,25 @@ from typing import Any
 import requests
 import schemathesis
 from requests.adapters import HTTPAdapter
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 from urllib3.util import Retry
 
 from tests.support.hostile import leaked
+
+#: What an API's document promises of every answer.
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
 
 
 class PublicApi:

@@ -1,0 +1,169 @@
+"""The article publishing, in an environment of its own: only its servers know their addresses."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from article_publishing.signature import HEADER, sign
+from ops.executions.executions import Execution
+from ops.flow import Flow
+from ops.releases import deploy
+from ops.releases.deployment import Deployment
+from ops.settings import LOCAL
+from ops.terraform.environments import Environment
+from ops.terraform.runner import Terraform
+from tests.flows.article_publishing.support.targets import HOST, TOKENS, Targets, running_targets
+from tests.support.fault_proxy import FaultProxy
+from tests.support.platform import Platform, wait_for
+
+FLOW = "article_publishing"
+SECRET = f"signing-secret-{secrets.token_hex(8)}"
+
+
+class OwnTerraform(Terraform):
+    """Terraform for an environment with this flow alone, whose targets are the test's."""
+
+    #: Where the targets are.
+    port: int
+
+    def arguments(self, release: str | None = None) -> list[str]:
+        """Return the variables of plan, apply and destroy."""
+        base = f"http://127.0.0.1:{self.port}"
+        settings = {
+            "site_url": "https://blog.example.com",
+            "medium": {"url": f"{base}/medium", "feed_url": f"{base}/feed"},
+            "devto": {"url": f"{base}/devto"},
+            "hashnode": {"url": f"{base}/hashnode", "host": HOST},
+            "opensearch": {"url": f"{base}/opensearch"},
+        }
+        return [
+            *super().arguments(release),
+            f"-var=flows={json.dumps([FLOW])}",
+            f"-var=article_publishing={json.dumps(settings)}",
+        ]
+
+
+@dataclass
+class Publishing(Platform):
+    """The flow, as its CMS, its targets and its operator see it.
+
+    The functions reach the targets through the proxy.
+    """
+
+    targets: Targets = field(kw_only=True)
+    proxy: FaultProxy = field(kw_only=True)
+
+    @cached_property
+    def terraform(self) -> OwnTerraform:
+        """Terraform."""
+        terraform = OwnTerraform(LOCAL, self.settings, self.aws)
+        terraform.port = self.proxy.port
+        return terraform
+
+    @cached_property
+    def flow(self) -> Flow:
+        """The article publishing."""
+        return Flow.from_outputs(self.outputs, FLOW)
+
+    @cached_property
+    def second_plan(self) -> tuple[Path, bool]:
+        """A plan of what was applied, in its file, and whether it would change anything."""
+        file = self.settings.folder / "second-plan"
+        return file, self.terraform.plan(file=file)
+
+    def function(self, key: str) -> str:
+        """Return a function's name by its state or task."""
+        name: str = self.outputs["functions"][FLOW][key]["name"]
+        return name
+
+    def call(self, document: dict[str, Any], secret: str = SECRET) -> requests.Response:
+        """Send a document as the CMS does."""
+        body = json.dumps(document).encode()
+        return requests.post(
+            f"{self.outputs['api_urls'][FLOW]}/webhook",
+            data=body,
+            headers=signed_headers(body, secret),
+            timeout=60,
+        )
+
+    def published(self, document: dict[str, Any]) -> Execution:
+        """Send a document, and return its execution when it has ended."""
+        response = self.call(document)
+        assert response.status_code == 202, response.text
+        return self.finished(response.json()["execution"])
+
+    def finished(self, name: str) -> Execution:
+        """Return an execution, by its name, when it has ended."""
+        arn = f"{self.flow.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+        def over() -> Execution | None:
+            execution = self.executions.describe(arn)
+            return execution if execution.is_over else None
+
+        execution: Execution = wait_for(over, f"the end of {arn}", 90)
+        return execution
+
+    def outcome(self, execution: Execution) -> dict[str, str]:
+        """Return what an execution that succeeded says of each target."""
+        targets = (execution.answer or {})["targets"]
+        return {target["target"]: target["outcome"] for target in targets}
+
+
+@contextmanager
+def running_publishing(folder: Path) -> Iterator[Publishing]:
+    """Run the flow in an environment of its own, in a folder, with its targets."""
+    settings = Platform.new(folder).settings
+    with running_targets() as targets, closing(FaultProxy(targets.server.port)) as proxy:
+        publishing = Publishing(settings, targets=targets, proxy=proxy)
+        try:
+            up = publishing.make("up")
+            assert up.code == 0, up.text
+            terraform = publishing.terraform
+            terraform.bootstrap(lambda _: None)
+            deploy.release(Deployment(Environment.named(LOCAL), publishing.aws, terraform))
+            terraform.apply(lambda _: None)
+            for name, value in {**TOKENS, "webhook": SECRET}.items():
+                publishing.aws.client("secretsmanager").put_secret_value(
+                    SecretId=f"flowbridge-local-article-publishing-{name}", SecretString=value
+                )
+            yield publishing
+        finally:
+            down = publishing.make("down")
+            assert down.code == 0, down.text
+
+
+def signed_headers(body: bytes, secret: str = SECRET) -> dict[str, str]:
+    """Return the headers of a request of the CMS's, made just now."""
+    now = time.time_ns() // 1_000_000
+    return {
+        "Content-Type": "application/json",
+        HEADER: f"t={now},v1={sign(now, body, secret)}",
+    }
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """Return a document of the CMS that nobody has."""
+    identity = uuid.uuid4().hex
+    return {
+        "_id": identity,
+        "_rev": "r1",
+        "_createdAt": "2026-11-20T16:05:11Z",
+        "_updatedAt": "2026-11-21T09:30:00Z",
+        "title": "Starting workflows from code",
+        "description": "When a function between the webhook and the workflow pays.",
+        "slug": f"workflows-{identity}",
+        "body": "Some work begins with **an event**.",
+        "categories": [{"title": "AWS"}, {"title": "Step Functions"}],
+        **changes,
+    }

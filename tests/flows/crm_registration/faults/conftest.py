@@ -1,0 +1,23 @@
+"""What the fault suite shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.flows.crm_registration.support.leads import Faulty, Leads
+from tests.support.platform import Platform
+
+
+@pytest.fixture(scope="module")
+def faulty(platform: Platform) -> Iterator[Faulty]:
+    """The platform, its functions' connections through proxies while these tests run."""
+    with Faulty.of(platform) as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def stream(faulty: Faulty) -> Leads:
+    """A new stream of leads."""
+    return faulty.stream()

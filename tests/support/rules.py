@@ -1,0 +1,217 @@
+"""Rules that the policies of every environment keep, planned or made."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+from ops.terraform.definition import all_states
+from ops.terraform.environments import Environment
+from tests.support.resources import JsonObject, Resource, Statement, as_list, of_type, statements
+
+#: Policies that Terraform does not know before it applies, and why. The promotion story reads them.
+UNKNOWN = {
+    "module.crm_registration.module.migrate.aws_iam_role_policy.this": (
+        "RDS names the administrator's secret, and KMS its key"
+    ),
+    "module.crm_registration.module.api_key_issuer.aws_iam_role_policy.this": (
+        "API Gateway chooses the usage plan's identifier"
+    ),
+    "module.lead_form.module.site.module.bucket.aws_s3_bucket_policy.this": (
+        "CloudFront chooses the distribution's identifier"
+    ),
+}
+
+#: Statements whose resource has a wildcard in it, and why there is nothing narrower.
+WIDE = {
+    "WriteTraces": "X-Ray has no resources to name",
+    "DeliverLog": "log delivery has no resources to name",
+    "WriteOwnLogs": "Lambda names the streams of the function's own group as it goes",
+    "AttachToNetwork": "Lambda asks for it before the network interface exists",
+    "RemoveKeys": "API Gateway chooses a key's identifier when the key is made",
+    "AdministerKey": "in a key's policy, this is the key",
+    "EncryptAlarms": "in a key's policy, this is the key",
+    "UseThroughServices": "in a key's policy, this is the key",
+    "GrantToServices": "in a key's policy, this is the key",
+    "OnlyThisAccount": "an endpoint's policy says of what account things are; roles say which",
+    "WriteFlowLog": "the VPC names the streams of its own group as it goes",
+    "FindLogGroup": "the action lists the account's groups",
+    "KeepOwnSpaces": "a tenant's role reaches every object below the tenant's own prefix",
+    "CreateAuditStreams": "EventBridge names the streams of the audit's own group as it goes",
+    "WriteAudit": "EventBridge names the streams of the audit's own group as it goes",
+}
+
+
+TABLE = "arn:aws:dynamodb:{place}:table/{TableName}"
+#: What a state needs for its integration: the rights, and on what, made of the state's arguments
+#: (https://docs.aws.amazon.com/service-authorization/latest/reference/).
+NEEDED = {
+    "lambda:invoke": (["lambda:InvokeFunction"], ["{FunctionName}"]),
+    "dynamodb:getItem": (["dynamodb:GetItem"], [TABLE]),
+    "dynamodb:putItem": (["dynamodb:PutItem"], [TABLE]),
+    "dynamodb:updateItem": (["dynamodb:UpdateItem"], [TABLE]),
+    "dynamodb:deleteItem": (["dynamodb:DeleteItem"], [TABLE]),
+    "aws-sdk:s3:putObject": (["s3:PutObject"], ["arn:aws:s3:::{Bucket}/*"]),
+    "aws-sdk:s3:deleteObject": (["s3:DeleteObject"], ["arn:aws:s3:::{Bucket}/*"]),
+    "aws-sdk:sesv2:sendEmail": (
+        # The second one for the template.
+        ["ses:SendEmail", "ses:SendTemplatedEmail"],
+        [
+            "arn:aws:ses:{place}:identity/{domain}",
+            "arn:aws:ses:{place}:configuration-set/{ConfigurationSetName}",
+            "arn:aws:ses:{place}:template/{TemplateName}",
+        ],
+    ),
+}
+#: What every state machine may do beside its calls.
+OF_EVERY_STATE_MACHINE = {"DeliverLog", "WriteTraces"}
+
+
+def no_policy_allows_a_wildcard_of_actions(found: list[Resource]) -> None:
+    wild = [
+        (statement.address, action)
+        for statement in statements(found)
+        if statement.is_allow
+        for action in statement.actions
+        if "*" in action
+    ]
+
+    assert wild == []
+
+
+def a_wildcard_of_resources_is_there_for_a_reason_only(found: list[Resource]) -> None:
+    wide = {
+        statement.sid
+        for statement in statements(found)
+        if statement.is_allow
+        for resource in statement.resources
+        # Secrets Manager adds six characters to a secret's name.
+        if re.search(r"[*?]", resource.removesuffix("-??????"))
+    }
+
+    assert wide <= set(WIDE)
+    for statement in statements(found):
+        if statement.sid == "WriteOwnLogs":
+            [resource] = statement.resources
+            assert re.fullmatch(r"arn:aws:logs:[^*]+:log-group:/aws/lambda/[^*]+:\*", resource)
+
+
+def nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
+    found: list[Resource],
+) -> None:
+    for statement in statements(found):
+        principal = statement.content.get("Principal")
+        if not statement.is_allow or principal is None:
+            continue
+        if statement.sid == "AdministerKey":
+            # Leaves it to the account's own policies who administers the key; nobody else could.
+            assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:root", principal["AWS"]), statement
+            assert not {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"} & {*statement.actions}
+            continue
+        if statement.sid in ("UseThroughServices", "GrantToServices"):
+            # The account's policies say who may ask these services; nobody uses the key directly.
+            assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:root", principal["AWS"]), statement
+            services = statement.content["Condition"]["StringEquals"]["kms:ViaService"]
+            assert {name.partition(".")[0] for name in services} == {"rds", "secretsmanager"}
+            continue
+        if statement.sid == "AssumedByTheStateMachine" and "AWS" in principal:
+            # A tenant's role, which one role of the account may take on and no other.
+            assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:root", principal["AWS"]), statement
+            [caller] = as_list(statement.content["Condition"]["ArnEquals"]["aws:PrincipalArn"])
+            assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:role/[a-z0-9-]+", caller), statement
+            continue
+        if statement.sid == "OnlyThisAccount":
+            # A gate on the way, which lets in nobody whom a role does not.
+            conditions = statement.content["Condition"]["StringEquals"]
+            assert set(conditions) == {"aws:PrincipalAccount", "aws:ResourceAccount"}
+            continue
+        assert set(principal) == {"Service"}, statement
+        if statement.sid == "CreateAuditStreams":
+            # EventBridge does not say for which rule it makes a stream, which is empty.
+            assert statement.actions == ["logs:CreateLogStream"]
+            continue
+        if as_list(principal["Service"]) != ["lambda.amazonaws.com"]:
+            conditions = json.dumps(statement.content["Condition"])
+            assert "aws:SourceArn" in conditions, statement
+
+
+def the_state_machine_may_call_exactly_what_it_calls(found: list[Resource]) -> None:
+    for machine in of_type(found, "aws_sfn_state_machine"):
+        module = machine.address.rpartition(".aws_sfn_state_machine")[0]
+        rights = [s for s in statements(found) if s.address.startswith(f"{module}.aws_iam_role_p")]
+        needed = needed_by(machine)
+        own = needed.pop("")
+
+        assert own
+        assert pairs(s for s in rights if s.sid not in OF_EVERY_STATE_MACHINE) == own | {
+            ("sts:AssumeRole", role) for role in needed
+        }
+        for role, calls in needed.items():
+            name = role.rpartition("/")[2]
+            policies = of_type(found, "aws_iam_role_policy")
+            allowed = pairs(statements(p for p in policies if p.values["role"] == name))
+            # Of the spaces, it reaches its tenant's own only.
+            own_space = f"/{name.partition('-tenant-')[2]}/*"
+            assert {(action, arn.replace(own_space, "/*")) for action, arn in allowed} == calls
+
+
+def a_tenants_role_reaches_that_tenant_only(found: list[Resource]) -> None:
+    # Some environments have no flow with tenants.
+    roles = [r for r in of_type(found, "aws_iam_role_policy") if "-tenant-" in r.values["role"]]
+    for role in roles:
+        tenant = role.values["role"].partition("-tenant-")[2]
+        rights = {s.sid: s for s in statements([role])}
+        assert set(rights) == {"KeepOwnUsers", "KeepOwnSpaces"}
+        assert rights["KeepOwnUsers"].content["Condition"] == {
+            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": tenant}
+        }
+        # A request without a key would meet the condition.
+        assert not {"dynamodb:Scan", "dynamodb:PartiQLSelect"} & {*rights["KeepOwnUsers"].actions}
+        [prefix] = rights["KeepOwnSpaces"].resources
+        assert prefix.endswith(f"/{tenant}/*")
+
+
+def needed_by(machine: Resource) -> dict[str, set[tuple[str, str]]]:
+    """Return the rights that a definition's tasks need, with their resources, by the role's ARN.
+
+    Those of the tasks that name no role, which the state machine's own has, stand under no name.
+    """
+    environment = Environment(machine.values["name"].split("-")[1])
+    needed: dict[str, set[tuple[str, str]]] = {"": set()}
+    for name, state in all_states(json.loads(machine.values["definition"])):
+        if state["Type"] != "Task":
+            continue
+        integration = state["Resource"].removeprefix("arn:aws:states:::")
+        assert integration in NEEDED, f"{name} calls {integration}: say above what that needs"
+        actions, patterns = NEEDED[integration]
+        arguments: JsonObject = state["Arguments" if "Arguments" in state else "Parameters"]
+        names = {
+            **arguments,
+            **arguments.get("Content", {}).get("Template", {}),
+            "place": f"{environment.region}:{environment.account_id}",
+            "domain": arguments.get("FromEmailAddress", "").partition("@")[2].removesuffix(">"),
+        }
+        roles = re.findall(r"arn:[^']+", state.get("Credentials", {}).get("RoleArn", "")) or [""]
+        for role in roles:
+            needed.setdefault(role, set()).update(
+                (action, pattern.format(**names)) for action in actions for pattern in patterns
+            )
+    return needed
+
+
+def pairs(found: Iterable[Statement]) -> set[tuple[str, str]]:
+    """Return what statements allow: each action with each resource."""
+    return {
+        (action, arn) for s in found if s.is_allow for action in s.actions for arn in s.resources
+    }
+
+
+#: All of them.
+RULES = (
+    no_policy_allows_a_wildcard_of_actions,
+    a_wildcard_of_resources_is_there_for_a_reason_only,
+    nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy,
+    the_state_machine_may_call_exactly_what_it_calls,
+    a_tenants_role_reaches_that_tenant_only,
+)
