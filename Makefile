@@ -1,4 +1,4 @@
-# The front door: `make` lists what there is. Every target is a thin call of a tool.
+# The front door: `make` lists the targets. Every target is a thin call of a tool.
 
 ENV ?= local
 
@@ -6,8 +6,12 @@ PYTHON := .venv/bin/python
 OPS    := $(PYTHON) -m ops
 PYTEST := $(PYTHON) -m pytest
 
-# One flow; without it, each command says which.
-OF_FLOW = $(if $(FLOW),--flow "$(FLOW)")
+# An option of a command, when its variable has a value; a flag, when it is yes.
+quoted = '$(subst ','\'',$(1))'
+option = $(if $($(2)),$(1) $(call quoted,$($(2))))
+flag   = $(if $(filter yes,$($(2))),$(1))
+# CONFIRM=yes or CONFIRM=<the environment> agrees to a change without being asked.
+agreed = $(if $(CONFIRM),--yes)
 
 export PYTHONDONTWRITEBYTECODE := 1
 # EMULATED=yes rehearses dev, qa or prd on this computer's emulator instead of on AWS.
@@ -37,30 +41,44 @@ down: setup-ops ## Stop the local environment; rows stay, the emulator's bus, ex
 status: setup-ops ## Tell whether the local environment runs
 	@$(OPS) status
 
-send: setup-ops ## Put events onto the bus: make send FILE=events.jsonl [ENV=dev] [FLOW=crm_registration]
-	@$(OPS) send --env $(ENV) $(OF_FLOW) "$(or $(FILE),$(error FILE is missing: make send FILE=examples/crm_registration/event.json))"
+takes.send := ENV FLOW FILE RATE
+send: setup-ops ## Put events onto the bus: make send FILE=events.jsonl [ENV=dev] [RATE=events a second]
+	@$(OPS) send $(call option,--env,ENV) $(call option,--flow,FLOW) $(call option,--rate,RATE) \
+	  $(call quoted,$(or $(FILE),$(error FILE is missing. Name a file of events, such as FILE=examples/crm_registration/event.json)))
 
-watch: setup-ops ## Show executions live: make watch [EXECUTION=name [STATE=name]] [ENV=dev] [FLOW=crm_registration]
-	@$(OPS) watch --env $(ENV) $(OF_FLOW) $(if $(EXECUTION),--execution "$(EXECUTION)") $(if $(STATE),--state "$(STATE)")
+takes.watch := ENV FLOW EXECUTION STATE
+watch: setup-ops ## Show executions live: make watch [EXECUTION=name [STATE=name]] [ENV=dev] [FLOW=name, else all]
+	@$(OPS) watch $(call option,--env,ENV) $(call option,--flow,FLOW) \
+	  $(call option,--execution,EXECUTION) $(call option,--state,STATE)
 
+takes.dead-letters := ENV FLOW MESSAGE
 dead-letters: setup-ops ## List what could not go on, and why: make dead-letters [MESSAGE=id] [ENV=dev] [FLOW=name, else all]
-	@$(OPS) dead-letters --env $(ENV) $(OF_FLOW) --message "$(MESSAGE)"
+	@$(OPS) dead-letters $(call option,--env,ENV) $(call option,--flow,FLOW) $(call option,--message,MESSAGE)
 
+takes.redrive := ENV FLOW MESSAGE ERROR STATE ALL RATE DRY_RUN
 redrive: setup-ops ## Send it again: make redrive MESSAGE=id|ERROR=name|STATE=state|ALL=yes [ENV=dev] [FLOW=name, else all] [RATE=5] [DRY_RUN=yes]
-	@$(OPS) redrive --env $(ENV) $(OF_FLOW) --message "$(MESSAGE)" --error "$(ERROR)" --state "$(STATE)" \
-	  --all "$(ALL)" --rate $(or $(RATE),5) --dry-run "$(DRY_RUN)"
+	@$(OPS) redrive $(call option,--env,ENV) $(call option,--flow,FLOW) $(call option,--message,MESSAGE) \
+	  $(call option,--error,ERROR) $(call option,--state,STATE) $(call flag,--all,ALL) \
+	  $(call option,--rate,RATE) $(call flag,--dry-run,DRY_RUN)
 
+takes.discard := ENV FLOW MESSAGE CONFIRM
 discard: setup-ops ## Take one message out for good: make discard MESSAGE=id [ENV=dev] [FLOW=name, else all] [CONFIRM=yes]
-	@$(OPS) discard --env $(ENV) $(OF_FLOW) --message "$(or $(MESSAGE),$(error MESSAGE is missing: 'make dead-letters' lists the messages))" --confirm "$(CONFIRM)"
+	@$(OPS) discard $(call option,--env,ENV) $(call option,--flow,FLOW) $(agreed) \
+	  --message $(call quoted,$(or $(MESSAGE),$(error MESSAGE is missing. Type 'make dead-letters' to see the messages)))
 
+takes.report := ENV SINCE MOST PERSONAL OUT
 report: setup-ops ## Write an HTML file about what ran: make report [ENV=dev] [SINCE=24h] [MOST=500] [PERSONAL=yes] [OUT=file]
-	@$(OPS) report --env $(ENV) --since "$(or $(SINCE),24h)" --most $(or $(MOST),500) --personal "$(PERSONAL)" --out "$(OUT)"
+	@$(OPS) report $(call option,--env,ENV) $(call option,--since,SINCE) $(call option,--most,MOST) \
+	  $(call flag,--personal,PERSONAL) $(call option,--out,OUT)
 
+takes.reconcile := ENV FLOW SINCE ALL JSON
 reconcile: setup-ops ## Tell what became of every event: make reconcile [ENV=prd] [FLOW=name, else all] [SINCE=24h|2026-11-21T10:00Z] [ALL=yes] [JSON=yes]
-	@$(OPS) reconcile --env $(ENV) $(OF_FLOW) --since "$(or $(SINCE),24h)" --all "$(ALL)" --json "$(JSON)"
+	@$(OPS) reconcile $(call option,--env,ENV) $(call option,--flow,FLOW) $(call option,--since,SINCE) \
+	  $(call flag,--all,ALL) $(call flag,--json,JSON)
 
+takes.env := ENV
 env: setup-ops ## Print the variables that let other tools reach the environment: eval "$(make -s env)"
-	@$(OPS) env --env $(ENV)
+	@$(OPS) env $(call option,--env,ENV)
 
 ## --- build and deploy -----------------------------------------------------
 
@@ -73,44 +91,57 @@ setup-ops: # What is needed to run, without the test tools
 package: setup-ops ## Build the Lambda packages into build/dist
 	@$(PYTHON) build/package.py
 
+takes.bootstrap := ENV
 bootstrap: setup-ops ## Make what an account has before the platform, or change it: make bootstrap ENV=dev
-	@$(OPS) bootstrap --env $(ENV)
+	@$(OPS) bootstrap $(call option,--env,ENV)
 
+takes.release := ENV
 release: setup-ops package ## Put the packages into an environment's artifact bucket: make release ENV=dev
-	@$(OPS) release --env $(ENV)
+	@$(OPS) release $(call option,--env,ENV)
 
+takes.plan := ENV RELEASE
 plan: setup-ops package ## Show what Terraform would change (fails when anything)
-	@$(OPS) plan --env $(ENV) --release "$(RELEASE)"
+	@$(OPS) plan $(call option,--env,ENV) $(call option,--release,RELEASE)
 
+takes.apply := ENV RELEASE
 apply: setup-ops package ## Apply Terraform: make apply ENV=dev
-	@$(OPS) apply --env $(ENV) --release "$(RELEASE)"
+	@$(OPS) apply $(call option,--env,ENV) $(call option,--release,RELEASE)
 
+takes.smoke := ENV
 smoke: setup-ops ## Send a synthetic lead the whole way and take it out again: make smoke ENV=dev
-	@$(OPS) smoke --env $(ENV)
+	@$(OPS) smoke $(call option,--env,ENV)
 
+takes.release-commit := ENV
 release-commit: setup-ops ## Print the commit of the release that runs: make -s release-commit ENV=dev
-	@$(OPS) release-commit --env $(ENV)
+	@$(OPS) release-commit $(call option,--env,ENV)
 
+takes.promote := FROM TO CONFIRM COMMIT CANARY_MINUTES
 promote: setup-ops ## Bring a release to the next environment: make promote FROM=dev TO=qa [CONFIRM=yes] [COMMIT=commit]
-	@$(OPS) promote --from "$(FROM)" --to "$(TO)" --confirm "$(CONFIRM)" --commit "$(COMMIT)"
+	@$(OPS) promote --from $(call quoted,$(FROM)) --to $(call quoted,$(TO)) $(agreed) $(call option,--commit,COMMIT)
 
+takes.rollback := ENV RELEASE CONFIRM
 rollback: setup-ops ## Return to the release before: make rollback ENV=prd [RELEASE=digest] [CONFIRM=yes]
-	@$(OPS) rollback --env $(ENV) --release "$(RELEASE)" --confirm "$(CONFIRM)"
+	@$(OPS) rollback $(call option,--env,ENV) $(call option,--release,RELEASE) $(agreed)
 
+takes.drift := ENV
 drift: setup-ops ## Name what differs between code and cloud (fails when anything)
-	@$(OPS) drift --env $(ENV)
+	@$(OPS) drift $(call option,--env,ENV)
 
+takes.sign-in := ENV ROLE
 sign-in: setup-ops ## In a job of GitHub, take on a role: make sign-in ENV=dev ROLE=deploy
-	@$(OPS) sign-in --env $(ENV) --role "$(ROLE)"
+	@$(OPS) sign-in $(call option,--env,ENV) --role $(call quoted,$(ROLE))
 
+takes.plan-comment := ENV PULL_REQUEST
 plan-comment: setup-ops package ## Put the plan beneath a pull request: make plan-comment ENV=dev PULL_REQUEST=7
-	@$(OPS) plan-comment --env $(ENV) --pull-request "$(PULL_REQUEST)"
+	@$(OPS) plan-comment $(call option,--env,ENV) --pull-request $(call quoted,$(PULL_REQUEST))
 
+takes.destroy := ENV CONFIRM
 destroy: setup-ops package ## Destroy everything that Terraform made, but the bootstrap's buckets: make destroy ENV=dev [CONFIRM=yes]
-	@$(OPS) destroy --env $(ENV) --confirm "$(CONFIRM)"
+	@$(OPS) destroy $(call option,--env,ENV) $(agreed)
 
 ## --- check ----------------------------------------------------------------
 
+takes.test := FLOW
 test: lint ## Run every check and test
 	@$(MAKE) --no-print-directory package
 	@$(PYTEST) -n 3 --dist loadgroup tests
@@ -133,6 +164,7 @@ test-faults: setup package ## Break every part while leads flow: nothing may be 
 test-hostile: setup package ## Try thousands of hostile requests, events and messages on every function
 	@HOSTILE_FACTOR=10 HOSTILE_LEAST=5000 $(PYTEST) -n 2 --dist loadgroup --kind hostile
 
+takes.bench := PART LEADS
 bench: ## Measure, and write benchmarks/README.md: make bench [PART=packaging]
 	@python3 ops/local/prepare.py bench
 	@LEADS="$(LEADS)" $(PYTHON) -m benchmarks --part "$(or $(PART),all)"
@@ -151,11 +183,32 @@ format: setup ## Format Python and Terraform
 lock: setup ## Pin the newest allowed versions of every library, with hashes
 	@$(PYTHON) build/lock.py
 
+takes.new-flow := NAME
 new-flow: setup ## Write the skeleton of a flow: make new-flow NAME=order_intake
-	@$(OPS) new-flow "$(NAME)"
+	@$(OPS) new-flow $(call quoted,$(NAME))
 
 docs: setup ## Draw the flows' pictures anew
 	@$(OPS) docs
 
 clean: ## Remove what was built and set up (stop the local environment first)
 	@rm -rf build/dist build/cache .venv .venv-emulator .venv-checkov .venv-bench .venv-runtime .local .mypy_cache .ruff_cache .pytest_cache
+
+# --- wrong variables stop everything ------------------------------------------------------------
+
+# A misspelt DRYRUN=yes would really redrive. So a target refuses the variables that it does not take.
+goals   := $(or $(MAKECMDGOALS),help)
+allowed := $(foreach goal,$(goals),$(takes.$(goal)))
+typed   := $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+unknown := $(filter-out $(allowed) EMULATED FLOWBRIDGE_% AWS_% TF_% COLUMNS SHELL,$(typed))
+$(if $(unknown),$(error make $(goals) takes no $(unknown). $(if $(strip $(allowed)),Use only: $(strip $(allowed)),It takes no variable)))
+# A make within these recipes finds the variables in its environment.
+MAKEOVERRIDES :=
+
+yes_or_no = $(if $(filter 1,$(words $($(1)))),$(filter yes no,$($(1))))
+$(foreach name,$(filter ALL DRY_RUN JSON PERSONAL,$(allowed)),\
+  $(if $(filter undefined,$(origin $(name))),,\
+    $(if $(call yes_or_no,$(name)),,$(error $(name) is '$($(name))'. Use $(name)=yes or $(name)=no))))
+
+agreements := yes $(or $(TO),$(ENV))
+$(if $(filter CONFIRM,$(allowed)),$(if $(filter-out $(agreements),$(CONFIRM)),\
+  $(error CONFIRM is '$(CONFIRM)'. Use CONFIRM=yes$(foreach name,$(or $(TO),$(ENV)), or CONFIRM=$(name)), or leave it out)))

@@ -1,5 +1,5 @@
-"""``python -m ops``: the operators' command line."""
+"""``python -m ops``: the operators' command line, as ``flowbridge`` is."""
 
-from ops.cli.commands import main
+from ops.cli.main import main
 
 main()

@@ -7,8 +7,6 @@ from functools import cached_property
 
 from ops import settings
 from ops.aws.clients import Aws
-from ops.executions.executions import Executions
-from ops.flow import Flow
 from ops.local.environment import LocalEnvironment
 from ops.releases.deployment import Deployment
 from ops.terraform.environments import Environment
@@ -55,11 +53,3 @@ class Context:
             context.local.require_up()
         context.aws.require_account()
         return context
-
-    def flow(self, name: str) -> Flow:
-        """Return a deployed flow."""
-        return Flow.from_outputs(self.terraform.outputs(), name)
-
-    def executions(self, flow: str) -> Executions:
-        """Return the executions of a deployed flow."""
-        return self.flow(flow).executions(self.aws.client)

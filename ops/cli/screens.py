@@ -32,14 +32,18 @@ CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 COLORS = {"RUNNING": "cyan", "SUCCEEDED": "green"}
 
 
-def executions_table(rows: Sequence[tuple[Execution, Sequence[StateRun]]]) -> Table:
-    """Return a table of executions, each with the state that it is in or ended in."""
+def executions_table(
+    rows: Sequence[tuple[str, Execution, Sequence[StateRun]]], with_flow: bool
+) -> Table:
+    """Return a table of executions: flow, execution, and the state that it is in or ended in."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("execution", "status", "started (UTC)", "seconds", "state", "error"):
+    columns = ("execution", "status", "started (UTC)", "seconds", "state", "error")
+    for column in ("flow", *columns) if with_flow else columns:
         table.add_column(column, justify="right" if column == "seconds" else "left", no_wrap=True)
-    for execution, runs in rows:
+    for flow, execution, runs in rows:
         color = COLORS.get(execution.status, "red")
         table.add_row(
+            *([flow] if with_flow else []),
             escape(execution.name[:NAME_LENGTH]),
             f"[{color}]{execution.status}[/{color}]",
             f"{execution.started:%H:%M:%S}",

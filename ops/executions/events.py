@@ -120,12 +120,12 @@ def _json_type(value: Any) -> str:
     return names.get(type(value), "number")
 
 
-def batches(events: Iterable[Event]) -> Iterator[list[Event]]:
-    """Group events into calls that respect the limits of PutEvents, in order."""
+def batches(events: Iterable[Event], most: int = MAX_ENTRIES) -> Iterator[list[Event]]:
+    """Group events, at most `most` each, into calls within the limits of PutEvents, in order."""
     batch: list[Event] = []
     size = 0
     for event in events:
-        if batch and (len(batch) == MAX_ENTRIES or size + event.size > MAX_BYTES):
+        if batch and (len(batch) == most or size + event.size > MAX_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(event)

@@ -205,23 +205,6 @@ class Executions:
         )
         return [_execution(item) for page in pages for item in page["executions"]]
 
-    def find(self, name: str) -> Execution:
-        """Return the execution whose name, or the beginning of it, is `name`.
-
-        Raises
-        ------
-        OperationError
-            When none or several fit.
-        """
-        found = [e for e in self.newest(1000) if e.name.startswith(name)]
-        exact = [e for e in found if e.name == name]
-        if len(exact or found) != 1:
-            raise OperationError(
-                f"{len(found) or 'No'} executions have a name that begins with '{name}'.",
-                "Type 'make watch' to see the names.",
-            )
-        return self.describe((exact or found)[0].arn)
-
     def started_by(self, event_ids: Iterable[str], known: dict[str, Execution]) -> None:
         """Add to `known` the executions that the events started, by event id.
 
@@ -317,6 +300,25 @@ class Executions:
         )
         for event in (event for page in pages for event in page["events"]):
             yield {**event, "timestamp": event["timestamp"].astimezone(UTC)}
+
+
+def find(flows: Iterable[Executions], name: str) -> tuple[Executions, Execution]:
+    """Return the execution whose name, or the beginning of it, is `name`, and its flow's.
+
+    Raises
+    ------
+    OperationError
+        When none or several fit.
+    """
+    found = [(flow, e) for flow in flows for e in flow.newest(1000) if e.name.startswith(name)]
+    exact = [(flow, e) for flow, e in found if e.name == name]
+    if len(exact or found) != 1:
+        raise OperationError(
+            f"{len(found) or 'No'} executions have a name that begins with '{name}'.",
+            "Type 'make watch' to see the names.",
+        )
+    [(executions, execution)] = exact or found
+    return executions, executions.describe(execution.arn)
 
 
 def _execution(item: Mapping[str, Any]) -> Execution:

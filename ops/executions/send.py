@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -11,7 +13,7 @@ from rich.markup import escape
 from ops.aws.clients import AWS_ERRORS, as_operation_error
 from ops.cli.terminal import console, errors
 from ops.errors import OperationError
-from ops.executions.events import Event, Malformed, Publisher, batches, read
+from ops.executions.events import MAX_ENTRIES, Event, Malformed, Publisher, batches, read
 
 
 def read_file(name: str) -> list[Event | Malformed]:
@@ -27,7 +29,7 @@ def read_file(name: str) -> list[Event | Malformed]:
     except (OSError, UnicodeDecodeError) as error:
         raise OperationError(
             f"{name} cannot be read: {error}.",
-            "Name a file with: make send FILE=examples/crm_registration/event.json",
+            "Name another file: make send FILE=<file of events>.",
         ) from error
     items = read(text)
     if not items:
@@ -37,8 +39,24 @@ def read_file(name: str) -> list[Event | Malformed]:
     return items
 
 
-def send(publisher: Publisher, items: list[Event | Malformed]) -> tuple[list[str], int]:
+def send(
+    publisher: Publisher,
+    items: list[Event | Malformed],
+    per_second: float | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[list[str], int]:
     """Publish what is well formed; report every line that did not get onto the bus.
+
+    Parameters
+    ----------
+    publisher
+        The bus.
+    items
+        The lines of the file.
+    per_second
+        The most events a second; without it, as fast as the bus takes them.
+    sleep
+        Waits between calls; a test passes its own.
 
     Returns
     -------
@@ -57,7 +75,13 @@ def send(publisher: Publisher, items: list[Event | Malformed]) -> tuple[list[str
             errors.print(f"[red]line {item.line}[/red] {escape(item.reason)}")
     sent: list[str] = []
     waiting = {item.line: item for item in items if isinstance(item, Event)}
-    for batch in batches(list(waiting.values())):
+    # At a low rate, a full batch would be a burst.
+    most = MAX_ENTRIES if per_second is None else max(1, min(MAX_ENTRIES, int(per_second)))
+    pause = 0.0
+    for batch in batches(list(waiting.values()), most):
+        if pause:
+            sleep(pause)
+        pause = len(batch) / per_second if per_second else 0.0
         try:
             for outcome in publisher.publish(batch):
                 del waiting[outcome.event.line]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from rich.console import RenderableType
 from rich.live import Live
@@ -11,42 +11,50 @@ from rich.live import Live
 from ops.cli import screens
 from ops.cli.terminal import console
 from ops.errors import OperationError
-from ops.executions.executions import Execution, Executions, StateRun
+from ops.executions.executions import Execution, Executions, StateRun, find
 
 REFRESH_SECONDS = 1.0
 SHOWN = 15
 
 
 class ExecutionsView:
-    """The newest executions; histories of those that have ended are read once."""
+    """The newest executions of flows; the history of an ended one is read once.
 
-    def __init__(self, executions: Executions) -> None:
-        self._executions = executions
+    Parameters
+    ----------
+    flows
+        The executions of each flow, by its name.
+    """
+
+    def __init__(self, flows: Mapping[str, Executions]) -> None:
+        self._flows = flows
         self._ended: dict[str, list[StateRun]] = {}
 
     def render(self) -> RenderableType:
         """Return the table as it is now."""
-        rows = [(e, self._runs(e)) for e in self._executions.newest(SHOWN)]
-        return screens.executions_table(rows)
+        found = [(e, name) for name, flow in self._flows.items() for e in flow.newest(SHOWN)]
+        newest = sorted(found, key=lambda pair: pair[0].started, reverse=True)[:SHOWN]
+        rows = [(name, e, self._runs(self._flows[name], e)) for e, name in newest]
+        return screens.executions_table(rows, with_flow=len(self._flows) > 1)
 
-    def _runs(self, execution: Execution) -> list[StateRun]:
+    def _runs(self, flow: Executions, execution: Execution) -> list[StateRun]:
         if execution.arn in self._ended:
             return self._ended[execution.arn]
-        runs = self._executions.history(execution.arn)
+        runs = flow.history(execution.arn)
         if execution.is_over:
             self._ended[execution.arn] = runs
         return runs
 
 
-def watch_all(executions: Executions, once: bool) -> None:
+def watch_all(flows: Mapping[str, Executions], once: bool) -> None:
     """Show the newest executions, until Ctrl-C; once when not on a terminal."""
-    view = ExecutionsView(executions)
+    view = ExecutionsView(flows)
     _show(view.render, until=lambda: once)
 
 
-def watch_one(executions: Executions, name: str, once: bool) -> None:
+def watch_one(flows: Iterable[Executions], name: str, once: bool) -> None:
     """Show the graph of one execution until it ends."""
-    current = executions.find(name)
+    executions, current = find(flows, name)
     definition = executions.definition()
 
     def render() -> RenderableType:
@@ -57,7 +65,7 @@ def watch_one(executions: Executions, name: str, once: bool) -> None:
     _show(render, until=lambda: once or current.is_over)
 
 
-def show_state(executions: Executions, name: str, state: str) -> None:
+def show_state(flows: Iterable[Executions], name: str, state: str) -> None:
     """Show every visit of one execution to a state, with input and output.
 
     Raises
@@ -65,7 +73,7 @@ def show_state(executions: Executions, name: str, state: str) -> None:
     OperationError
         When the execution was never in that state.
     """
-    execution = executions.find(name)
+    executions, execution = find(flows, name)
     runs = executions.history(execution.arn)
     found = [run for run in runs if run.name == state]
     if not found:

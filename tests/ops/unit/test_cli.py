@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from ops.cli import commands as cli
+from ops.cli import executions, options
+from ops.cli.main import app
 from ops.cli.terminal import console
 from ops.context import Context
 from ops.errors import OperationError
@@ -28,7 +29,7 @@ def destroyed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("name", ["dev", "qa", "prd"])
 def test_nothing_is_destroyed_when_nobody_can_be_asked(destroyed: list[str], name: str) -> None:
-    result = CliRunner().invoke(cli.app, ["destroy", "--env", name])
+    result = CliRunner().invoke(app, ["destroy", "--env", name])
 
     assert isinstance(result.exception, OperationError)
     assert f"whether to destroy '{name}'" in result.exception.problem
@@ -46,23 +47,22 @@ def test_prd_is_destroyed_when_its_name_is_typed(
     answer: str,
     is_destroyed: bool,
 ) -> None:
-    monkeypatch.setattr(cli, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr(options, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
     monkeypatch.setattr(console, "input", lambda _: answer)
 
-    CliRunner().invoke(cli.app, ["destroy", "--env", name])
+    CliRunner().invoke(app, ["destroy", "--env", name])
 
     assert destroyed == ([name] if is_destroyed else [])
 
 
-@pytest.mark.parametrize("confirm", ["yes", "prd"])
-def test_a_pipeline_agrees_beforehand(destroyed: list[str], confirm: str) -> None:
-    CliRunner().invoke(cli.app, ["destroy", "--env", "prd", "--confirm", confirm])
+def test_a_pipeline_agrees_beforehand(destroyed: list[str]) -> None:
+    CliRunner().invoke(app, ["destroy", "--env", "prd", "--yes"])
 
     assert destroyed == ["prd"]
 
 
 def test_the_local_environment_is_destroyed_unasked(destroyed: list[str]) -> None:
-    CliRunner().invoke(cli.app, ["destroy"])
+    CliRunner().invoke(app, ["destroy"])
 
     assert destroyed == ["local"]
 
@@ -74,7 +74,7 @@ def test_drift_tells_a_difference_from_a_failure(
     monkeypatch.setattr(Context, "reachable", lambda _: SimpleNamespace(deployment=None))
     monkeypatch.setattr(deploy, "drift", lambda _: found)
 
-    assert CliRunner().invoke(cli.app, ["drift", "--env", "dev"]).exit_code == code
+    assert CliRunner().invoke(app, ["drift", "--env", "dev"]).exit_code == code
 
 
 def test_no_target_promises_an_exit_code_that_make_does_not_pass_on() -> None:
@@ -89,12 +89,10 @@ def test_a_report_that_cannot_be_written_is_a_sentence(
 ) -> None:
     context = SimpleNamespace(aws=None, terraform=SimpleNamespace(outputs=dict))
     monkeypatch.setattr(Context, "reachable", lambda _: context)
-    monkeypatch.setattr(cli, "gather", lambda *_: [])
+    monkeypatch.setattr(executions, "gather", lambda *_: [])
     (tmp_path / "file").write_text("")
 
-    result = CliRunner().invoke(
-        cli.app, ["report", "--out", str(tmp_path / "file" / "report.html")]
-    )
+    result = CliRunner().invoke(app, ["report", "--out", str(tmp_path / "file" / "report.html")])
 
     assert isinstance(result.exception, OperationError)
     assert "OUT=" in result.exception.action

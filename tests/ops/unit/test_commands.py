@@ -7,19 +7,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from ops.cli import commands as cli
+from ops.cli.main import app
 from ops.context import Context
 from ops.errors import OperationError
 
 GROUP = "/aws/events/bus-audit"
 ONE, OTHER = "order_intake", "order_returns"
 ROLE = "arn:aws:iam::123456789012:role/machine"
+#: The history of each execution of moto visits this state.
+MACHINE = json.dumps({"States": {"A State": {"Type": "Pass"}}})
 
 
 @dataclass
@@ -30,7 +33,7 @@ class Environment:
     outputs: dict[str, Any]
 
     def run(self, *arguments: str) -> Result:
-        return CliRunner().invoke(cli.app, list(arguments))
+        return CliRunner().invoke(app, list(arguments))
 
     def accepted(self, flow: str) -> None:
         """Have the audit log tell of an event of a flow, of which there is nothing else."""
@@ -51,6 +54,12 @@ class Environment:
         identifier: str = answer["MessageId"]
         return identifier
 
+    def started(self, flow: str, name: str) -> None:
+        """Start an execution of a flow."""
+        self.client("stepfunctions").start_execution(
+            stateMachineArn=self.outputs["state_machine_arns"][flow], name=name
+        )
+
     def count(self, url: str) -> int:
         """Return how many messages a queue holds."""
         name = "ApproximateNumberOfMessages"
@@ -65,7 +74,9 @@ def environment(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> E
         return url
 
     def machine(flow: str) -> str:
-        answer = aws("stepfunctions").create_state_machine(name=flow, definition="{}", roleArn=ROLE)
+        answer = aws("stepfunctions").create_state_machine(
+            name=flow, definition=MACHINE, roleArn=ROLE
+        )
         arn: str = answer["stateMachineArn"]
         return arn
 
@@ -107,8 +118,8 @@ def test_what_any_flow_lost_is_told(environment: Environment) -> None:
 def test_a_machine_reads_the_reports_by_flow_or_that_of_one(environment: Environment) -> None:
     environment.accepted(OTHER)
 
-    every = json.loads(environment.run("reconcile", "--json", "yes").output)
-    one = json.loads(environment.run("reconcile", "--json", "yes", "--flow", OTHER).output)
+    every = json.loads(environment.run("reconcile", "--json").output)
+    one = json.loads(environment.run("reconcile", "--json", "--flow", OTHER).output)
 
     assert {name: report["lost"] for name, report in every.items()} == {ONE: 0, OTHER: 1}
     assert one == every[OTHER]
@@ -155,8 +166,8 @@ def test_a_redrive_tells_by_its_exit_code_whether_all_went_on(environment: Envir
     environment.queued(url, "poison")
 
     nothing = environment.run("redrive", "--error", "NoSuchError")
-    left = environment.run("redrive", "--all", "yes")
-    dry = environment.run("redrive", "--all", "yes", "--dry-run", "yes")
+    left = environment.run("redrive", "--all")
+    dry = environment.run("redrive", "--all", "--dry-run")
 
     assert isinstance(nothing.exception, OperationError)
     assert "No dead letter fits" in str(nothing.exception)
@@ -172,11 +183,43 @@ def test_a_message_is_taken_out_when_its_operator_agrees(environment: Environmen
     assert isinstance(asked.exception, OperationError)
     assert "CONFIRM=yes" in asked.exception.action
     assert environment.count(url) == 2
-    unknown = environment.run("discard", "--message", "unknown", "--confirm", "yes")
+    unknown = environment.run("discard", "--message", "unknown", "--yes")
     assert isinstance(unknown.exception, OperationError)
-    taken = environment.run("discard", "--message", message[:13], "--confirm", "yes")
+    taken = environment.run("discard", "--message", message[:13], "--yes")
 
     assert taken.exit_code == 0
     assert f"{message} is taken out" in taken.output
     left = environment.run("dead-letters", "--flow", OTHER).output
     assert (message[:13] in left, kept[:13] in left) == (False, True)
+
+
+def test_executions_of_every_flow_are_shown_or_those_of_one(environment: Environment) -> None:
+    environment.started(ONE, "mango")
+    environment.started(OTHER, "papaya")
+
+    every = environment.run("watch").output
+    one = environment.run("watch", "--flow", ONE).output
+
+    rows = [line.split()[:2] for line in every.splitlines()]
+    assert [row for row in rows if row[0] in (ONE, OTHER)] == [[OTHER, "papaya"], [ONE, "mango"]]
+    assert ("mango" in one, "papaya" in one, OTHER in one) == (True, False, False)
+
+
+def test_an_execution_is_found_in_whatever_flow_it_is(environment: Environment) -> None:
+    environment.started(ONE, "mango")
+    environment.started(OTHER, "papaya")
+
+    assert "papaya" in environment.run("watch", "--execution", "pap", "--once").output
+    nowhere = environment.run("watch", "--execution", "pap", "--flow", ONE).exception
+    assert "No executions have a name that begins with 'pap'" in str(nowhere)
+
+
+def test_events_are_sent_to_the_bus_whatever_flow_takes_them(
+    environment: Environment, tmp_path: Path
+) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({"source": "s", "detail-type": "d", "detail": {}}))
+
+    assert "1 sent, 0 not sent" in environment.run("send", str(file)).output
+    unknown = environment.run("send", str(file), "--flow", "unknown").exception
+    assert "no flow 'unknown'" in str(unknown)

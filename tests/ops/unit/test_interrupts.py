@@ -44,7 +44,7 @@ log.write_text(f"ended after {{len(signals)}} of {{signal.Signals(signals[0]).na
 OPERATOR = """
 import sys
 from pathlib import Path
-from ops.cli import commands as cli
+from ops.cli import main as cli
 from ops.aws.clients import Aws
 from ops.settings import LocalSettings, Ports
 from ops.terraform.runner import Terraform

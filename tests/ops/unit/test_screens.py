@@ -89,7 +89,11 @@ def test_json_is_shown_without_its_effects(text: str) -> None:
 
 
 def test_the_tables_name_the_zone_of_their_times() -> None:
-    found = shown(screens.executions_table([(Execution("arn", "one", "RUNNING", NOW, None), [])]))
+    found = shown(
+        screens.executions_table(
+            [("flow", Execution("arn", "one", "RUNNING", NOW, None), [])], False
+        )
+    )
     verdict = Verdict(Accepted("one", NOW, "s", "d"), Fate.LOST, NOW)
     lost = shown(screens.reconciliation(Report([verdict]), everything=False))
 

@@ -55,3 +55,29 @@ def test_every_line_is_accounted_for_when_a_call_fails_as_a_whole(
     assert "the 5 events after line 21 not sent" in told.err
     assert summary in told.out
     assert "send line 12 and all after it again" in caught.value.action
+
+
+@pytest.mark.parametrize(
+    ("rate", "sizes", "pauses"),
+    [
+        (None, [10, 10, 5], []),
+        (50, [10, 10, 5], [0.2, 0.2]),
+        (4, [4, 4, 4, 4, 4, 4, 1], [1.0] * 6),
+        (0.5, [1] * 25, [2.0] * 24),
+    ],
+)
+def test_no_second_has_more_events_than_the_rate_allows(
+    rate: float | None, sizes: list[int], pauses: list[float]
+) -> None:
+    calls: list[int] = []
+    slept: list[float] = []
+
+    class Counting:
+        def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            calls.append(len(Entries))
+            return {"Entries": [{"EventId": "id"} for _ in Entries]}
+
+    events: list[Event | Malformed] = [Event(line, "s", "t", "{}") for line in range(1, 26)]
+    send(Publisher(Counting(), "bus"), events, rate, slept.append)
+
+    assert (calls, slept) == (sizes, pauses)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from ops.cli import commands as cli
+from ops.cli import main as cli
 from ops.errors import OperationError
 from ops.local.environment import LocalEnvironment
 from ops.settings import LocalSettings, Ports, go_around_proxies, load

@@ -1,0 +1,82 @@
+"""Commands of the local environment, and of the shell that reaches any environment."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+import typer
+
+from ops import settings
+from ops.aws.clients import KEY_VARIABLES
+from ops.cli.options import EnvironmentOption
+from ops.cli.terminal import console, step
+from ops.context import Context
+from ops.flow import Flow
+from ops.local import demo as demonstration
+from ops.releases import deploy as deploying
+from ops.settings import LOCAL
+
+app = typer.Typer()
+DEFAULT_FLOW = "crm_registration"
+
+
+@app.command()
+def demo() -> None:
+    """Run the main job: start, apply, send a good and a bad lead, show where they ended."""
+    context = Context(LOCAL)
+    up()
+    deploying.bootstrap(context.deployment)
+    deploying.apply(context.deployment)
+    outputs = context.terraform.outputs()
+    flow = Flow.from_outputs(outputs, DEFAULT_FLOW)
+    demonstration.good_lead(context.aws, flow, outputs)
+    demonstration.bad_lead(context.aws, flow)
+    demonstration.how_to_go_on(context.aws, outputs)
+
+
+@app.command()
+def up() -> None:
+    """Start the local environment: MariaDB and the AWS emulator."""
+    local = Context(LOCAL).local
+    with step("Start MariaDB and the AWS emulator") as current:
+        if not local.up():
+            current.detail = "they run already"
+    ports = local.settings.ports
+    console.print(f"  AWS endpoint {local.settings.endpoint}, MariaDB on port {ports.database}")
+
+
+@app.command()
+def down() -> None:
+    """Stop the local environment. The database keeps its data, the emulator does not."""
+    with step("Stop the local environment") as current:
+        if not Context(LOCAL).local.down():
+            current.detail = "nothing was running"
+
+
+@app.command()
+def status() -> None:
+    """Show whether the local environment runs; exit code 1 when a part of it does not."""
+    answers = Context(LOCAL).local.status()
+    for name, is_up in answers.items():
+        console.print(f"{name:<10} {'[green]up[/green]' if is_up else '[red]down[/red]'}")
+    raise typer.Exit(0 if all(answers.values()) else 1)
+
+
+@app.command()
+def env(environment: EnvironmentOption = LOCAL) -> None:
+    """Print shell lines that let terraform, aws and other tools reach an environment."""
+    context = Context(environment)
+    variables = context.aws.variables()
+    if context.aws.emulated:
+        around = (name for name in settings.NO_PROXY_VARIABLES if name in os.environ)
+        variables |= {name: os.environ[name] for name in around}
+    elif variables:
+        print(f"unset {' '.join(KEY_VARIABLES)}")
+    # The make commands keep the result of 'terraform init' here, separately for each environment.
+    own = ("TF_DATA_DIR", "TF_CLI_CONFIG_FILE")
+    given = context.terraform.process_environment()
+    variables |= {name: given[name] for name in own if name in given}
+    for name, value in variables.items():
+        # Not console.print(): a shell reads these lines.
+        print(f"export {name}={shlex.quote(value)}")

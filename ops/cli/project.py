@@ -1,0 +1,75 @@
+"""Commands for those who develop the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops import settings
+from ops.cli.terminal import console, step
+from ops.context import Context
+from ops.errors import OperationError
+from ops.new_flow import make as make_flow
+from ops.settings import LOCAL
+from ops.style.words import count_by_folder, find_words
+from ops.terraform.checks import check_terraform, scan_terraform
+from ops.terraform.docs import draw
+from ops.terraform.runner import ROOT
+
+app = typer.Typer()
+
+
+@app.command()
+def lint() -> None:
+    """Check Terraform's files: format, validity, insecure settings."""
+    context = Context(LOCAL)
+    with step("Check Terraform's files"):
+        data = context.local.settings.folder / "terraform" / "lint"
+        check_terraform(ROOT, data, context.terraform.process_environment())
+    with step("Scan Terraform's files") as current:
+        scanner = settings.REPOSITORY / ".venv-checkov" / "bin" / "checkov"
+        current.detail = scan_terraform(ROOT, scanner)
+
+
+@app.command()
+def words(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders instead of all of them.")
+    ] = None,
+    count: Annotated[bool, typer.Option("--count", help="Count them for each folder.")] = False,
+) -> None:
+    """List the words that docs/style.md rejects."""
+    findings = find_words(settings.REPOSITORY, [path.resolve() for path in paths or []])
+    lines = (
+        [f"{number:5}  {folder}" for folder, number in sorted(count_by_folder(findings).items())]
+        if count
+        else [str(finding) for finding in findings]
+    )
+    for line in lines:
+        print(line)
+    if findings:
+        raise OperationError(
+            f"{len(findings)} rejected words were found.", "Replace them as docs/style.md says."
+        )
+
+
+@app.command()
+def docs() -> None:
+    """Draw the pictures of the documents."""
+    with step("Draw the flows' pictures") as current:
+        changed = [str(file.relative_to(settings.REPOSITORY)) for file in draw()]
+        current.detail = ", ".join(changed) or "nothing changed"
+
+
+@app.command()
+def new_flow(name: Annotated[str, typer.Argument(help="Its name, such as order_intake.")]) -> None:
+    """Write the skeleton of a flow, whose tests pass."""
+    for file in make_flow(name, settings.REPOSITORY):
+        console.print(f"  {file.relative_to(settings.REPOSITORY)}")
+    draw()
+    console.print(
+        f"Switch it on: put '{name}' into `flows` of terraform/envs/local.tfvars. "
+        "docs/adding-a-flow.md goes on from here."
+    )
