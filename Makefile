@@ -38,7 +38,7 @@ up: setup-ops ## Start the local environment (MariaDB and the AWS emulator)
 down: setup-ops ## Stop the local environment; rows stay, the emulator's bus, executions and queues do not
 	@$(OPS) down
 
-status: setup-ops ## Tell whether the local environment runs
+status: setup-ops ## Show whether the local environment runs
 	@$(OPS) status
 
 takes.send := ENV FLOW FILE RATE
@@ -52,27 +52,27 @@ watch: setup-ops ## Show executions live: make watch [EXECUTION=name [STATE=name
 	  $(call option,--execution,EXECUTION) $(call option,--state,STATE)
 
 takes.dead-letters := ENV FLOW MESSAGE
-dead-letters: setup-ops ## List what could not go on, and why: make dead-letters [MESSAGE=id] [ENV=dev] [FLOW=name, else all]
+dead-letters: setup-ops ## List failed and stuck events with their errors: make dead-letters [MESSAGE=id] [ENV=dev] [FLOW=name, else all]
 	@$(OPS) dead-letters $(call option,--env,ENV) $(call option,--flow,FLOW) $(call option,--message,MESSAGE)
 
 takes.redrive := ENV FLOW MESSAGE ERROR STATE ALL RATE DRY_RUN
-redrive: setup-ops ## Send it again: make redrive MESSAGE=id|ERROR=name|STATE=state|ALL=yes [ENV=dev] [FLOW=name, else all] [RATE=5] [DRY_RUN=yes]
+redrive: setup-ops ## Redrive dead letters: make redrive MESSAGE=id|ERROR=name|STATE=state|ALL=yes [ENV=dev] [FLOW=name, else all] [RATE=5] [DRY_RUN=yes]
 	@$(OPS) redrive $(call option,--env,ENV) $(call option,--flow,FLOW) $(call option,--message,MESSAGE) \
 	  $(call option,--error,ERROR) $(call option,--state,STATE) $(call flag,--all,ALL) \
 	  $(call option,--rate,RATE) $(call flag,--dry-run,DRY_RUN)
 
 takes.discard := ENV FLOW MESSAGE CONFIRM
-discard: setup-ops ## Take one message out for good: make discard MESSAGE=id [ENV=dev] [FLOW=name, else all] [CONFIRM=yes]
+discard: setup-ops ## Delete one message without redriving it: make discard MESSAGE=id [ENV=dev] [FLOW=name, else all] [CONFIRM=yes]
 	@$(OPS) discard $(call option,--env,ENV) $(call option,--flow,FLOW) $(agreed) \
 	  --message $(call quoted,$(or $(MESSAGE),$(error MESSAGE is missing. Type 'make dead-letters' to see the messages)))
 
 takes.report := ENV SINCE MOST PERSONAL OUT
-report: setup-ops ## Write an HTML file about what ran: make report [ENV=dev] [SINCE=24h] [MOST=500] [PERSONAL=yes] [OUT=file]
+report: setup-ops ## Write an HTML report of the executions: make report [ENV=dev] [SINCE=24h] [MOST=500] [PERSONAL=yes] [OUT=file]
 	@$(OPS) report $(call option,--env,ENV) $(call option,--since,SINCE) $(call option,--most,MOST) \
 	  $(call flag,--personal,PERSONAL) $(call option,--out,OUT)
 
 takes.reconcile := ENV FLOW SINCE ALL JSON
-reconcile: setup-ops ## Tell what became of every event: make reconcile [ENV=prd] [FLOW=name, else all] [SINCE=24h|2026-11-21T10:00Z] [ALL=yes] [JSON=yes]
+reconcile: setup-ops ## Find lost events: make reconcile [ENV=prd] [FLOW=name, else all] [SINCE=24h|2026-11-21T10:00Z] [ALL=yes] [JSON=yes]
 	@$(OPS) reconcile $(call option,--env,ENV) $(call option,--flow,FLOW) $(call option,--since,SINCE) \
 	  $(call flag,--all,ALL) $(call flag,--json,JSON)
 
@@ -92,7 +92,7 @@ package: setup-ops ## Build the Lambda packages into build/dist
 	@$(PYTHON) build/package.py
 
 takes.bootstrap := ENV
-bootstrap: setup-ops ## Make what an account has before the platform, or change it: make bootstrap ENV=dev
+bootstrap: setup-ops ## Create or change what an account needs before the platform: make bootstrap ENV=dev
 	@$(OPS) bootstrap $(call option,--env,ENV)
 
 takes.release := ENV
@@ -108,11 +108,11 @@ apply: setup-ops package ## Apply Terraform: make apply ENV=dev
 	@$(OPS) apply $(call option,--env,ENV) $(call option,--release,RELEASE)
 
 takes.smoke := ENV
-smoke: setup-ops ## Send a synthetic lead the whole way and take it out again: make smoke ENV=dev
+smoke: setup-ops ## Test the running release with synthetic events: make smoke ENV=dev
 	@$(OPS) smoke $(call option,--env,ENV)
 
 takes.release-commit := ENV
-release-commit: setup-ops ## Print the commit of the release that runs: make -s release-commit ENV=dev
+release-commit: setup-ops ## Print the commit of the running release: make -s release-commit ENV=dev
 	@$(OPS) release-commit $(call option,--env,ENV)
 
 takes.promote := FROM TO CONFIRM COMMIT CANARY_MINUTES
@@ -120,23 +120,23 @@ promote: setup-ops ## Bring a release to the next environment: make promote FROM
 	@$(OPS) promote --from $(call quoted,$(FROM)) --to $(call quoted,$(TO)) $(agreed) $(call option,--commit,COMMIT)
 
 takes.rollback := ENV RELEASE CONFIRM
-rollback: setup-ops ## Return to the release before: make rollback ENV=prd [RELEASE=digest] [CONFIRM=yes]
+rollback: setup-ops ## Return to the previous release: make rollback ENV=prd [RELEASE=digest] [CONFIRM=yes]
 	@$(OPS) rollback $(call option,--env,ENV) $(call option,--release,RELEASE) $(agreed)
 
 takes.drift := ENV
-drift: setup-ops ## Name what differs between code and cloud (fails when anything)
+drift: setup-ops ## List the differences between code and cloud (fails when there are any)
 	@$(OPS) drift $(call option,--env,ENV)
 
 takes.sign-in := ENV ROLE
-sign-in: setup-ops ## In a job of GitHub, take on a role: make sign-in ENV=dev ROLE=deploy
+sign-in: setup-ops ## Assume a role in a GitHub job: make sign-in ENV=dev ROLE=deploy
 	@$(OPS) sign-in $(call option,--env,ENV) --role $(call quoted,$(ROLE))
 
 takes.plan-comment := ENV PULL_REQUEST
-plan-comment: setup-ops package ## Put the plan beneath a pull request: make plan-comment ENV=dev PULL_REQUEST=7
+plan-comment: setup-ops package ## Comment a pull request with the plan: make plan-comment ENV=dev PULL_REQUEST=7
 	@$(OPS) plan-comment $(call option,--env,ENV) --pull-request $(call quoted,$(PULL_REQUEST))
 
 takes.destroy := ENV CONFIRM
-destroy: setup-ops package ## Destroy everything that Terraform made, but the bootstrap's buckets: make destroy ENV=dev [CONFIRM=yes]
+destroy: setup-ops package ## Destroy everything that Terraform made except the bootstrap: make destroy ENV=dev [CONFIRM=yes]
 	@$(OPS) destroy $(call option,--env,ENV) $(agreed)
 
 ## --- check ----------------------------------------------------------------
@@ -187,7 +187,7 @@ takes.new-flow := NAME
 new-flow: setup ## Write the skeleton of a flow: make new-flow NAME=order_intake
 	@$(OPS) new-flow $(call quoted,$(NAME))
 
-docs: setup ## Draw the flows' pictures anew
+docs: setup ## Redraw the flows' pictures
 	@$(OPS) docs
 
 clean: ## Remove what was built and set up (stop the local environment first)

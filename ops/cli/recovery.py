@@ -38,7 +38,7 @@ def dead_letters(
     environment: EnvironmentOption = LOCAL,
     flow: FlowOption = "",
 ) -> None:
-    """List what could not go on, with its error; or show one message whole."""
+    """List failed and stuck events with their errors, or show one message in full."""
     context, now = Context.reachable(environment), datetime.now(UTC)
     outputs = context.terraform.outputs()
     found = {
@@ -61,10 +61,10 @@ def dead_letters(
 
 @app.command()
 def redrive(
-    message: Annotated[str, typer.Option(help="The message with this id.")] = "",
-    error: Annotated[str, typer.Option(help="All with this error.")] = "",
-    state: Annotated[str, typer.Option(help="All that failed in this state.")] = "",
-    everything: Annotated[bool, typer.Option("--all", help="All.")] = False,
+    message: Annotated[str, typer.Option(help="The message with this id, or its beginning.")] = "",
+    error: Annotated[str, typer.Option(help="All messages with this error.")] = "",
+    state: Annotated[str, typer.Option(help="All messages that failed in this state.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All messages.")] = False,
     rate: Annotated[float, typer.Option(help="The most events a second.", min=0.1)] = 5,
     dry_run: Annotated[
         bool, typer.Option("--dry-run/--no-dry-run", help="Only show what would be sent.")
@@ -72,7 +72,7 @@ def redrive(
     environment: EnvironmentOption = LOCAL,
     flow: FlowOption = "",
 ) -> None:
-    """Send the events of dead letters again; let what is stuck go on from where it ended."""
+    """Redrive dead letters: resend their events, and resume stuck executions."""
     selection = redriving.Selection(message, error, state, everything)
     selection.check()
     context = Context.reachable(environment)
@@ -81,7 +81,7 @@ def redrive(
     begun: dict[str, Iterator[redriving.Outcome]] = {}
     for chosen in Flow.chosen(outputs, flow):
         executions = chosen.executions(context.aws.client)
-        # Looked for first: what is sent again may fail again meanwhile.
+        # Before the redrive, because a redriven event may fail meanwhile.
         found = waiting.of_flow(context.aws, chosen, datetime.now(UTC))
         begun[chosen.name] = itertools.chain(
             redriving.redrive(
@@ -110,10 +110,10 @@ def redrive(
             mark = "[green]✓[/green]" if outcome.goes_on else "[yellow]·[/yellow]"
             beginning = outcome.letter.message_id[: screens.NAME_LENGTH]
             console.print(f"{mark} {beginning} {escape(outcome.text)}")
-    console.print(f"{sent} sent again, {kept} left where they are")
+    console.print(f"{sent} redriven, {kept} left in place")
     if not sent and not kept and not selection.everything:
         raise OperationError(
-            "No dead letter fits what was given.",
+            "No dead letter matches the selection.",
             f"Type 'make dead-letters ENV={environment}' to see them.",
         )
     if kept and not dry_run:
@@ -127,7 +127,7 @@ def discard(
     flow: FlowOption = "",
     yes: YesOption = False,
 ) -> None:
-    """Take one message out of its queue for good: it is not sent again."""
+    """Delete one message from its queue without redriving it."""
     context = Context.reachable(environment)
     outputs = context.terraform.outputs()
     sqs = context.aws.client("sqs")
@@ -141,10 +141,10 @@ def discard(
     agreement(yes)(environment)
     if not letters.remove(sqs, queue, url, lambda x: x.message_id == meant.message_id):
         raise OperationError(
-            f"Message {meant.message_id} is not in its queue now: somebody has it in his hands.",
+            f"Message {meant.message_id} is not in its queue now: another process is reading it.",
             f"Type 'make dead-letters ENV={environment}' in two minutes.",
         )
-    console.print(f"[green]✓[/green] {meant.message_id} is taken out")
+    console.print(f"[green]✓[/green] {meant.message_id} is deleted")
 
 
 @app.command()
@@ -157,7 +157,7 @@ def reconcile(
     environment: EnvironmentOption = LOCAL,
     flow: FlowOption = "",
 ) -> None:
-    """Tell what became of every event that the bus accepted; exit code 1 if any is lost."""
+    """Find lost events among those that the bus accepted; exit code 1 if there are any."""
     begin = moment(since, datetime.now(UTC))
     context = Context.reachable(environment)
     outputs = context.terraform.outputs()
@@ -174,7 +174,7 @@ def reconcile(
         if not as_json:
             console.print(screens.reconciliation(report, everything))
     if as_json:
-        told = {name: report.as_json() for name, report in reports.items()}
-        # Plain print: a machine reads it.
-        print(json.dumps(told[flow] if flow else told, indent=2))
+        by_flow = {name: report.as_json() for name, report in reports.items()}
+        # Not console.print(): a machine reads it.
+        print(json.dumps(by_flow[flow] if flow else by_flow, indent=2))
     raise typer.Exit(0 if all(report.is_whole for report in reports.values()) else 1)

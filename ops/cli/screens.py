@@ -1,4 +1,4 @@
-"""What ``make watch`` and ``make demo`` show: tables of executions, the graph of one."""
+"""Tables of executions and dead letters, and the graph of one execution."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MARKS = {
 }
 #: The beginning of a name is enough to find an execution by, and leaves room for the rest.
 NAME_LENGTH = 13
-#: What moves a terminal's cursor, or worse. Lines may end.
+#: Characters that move a terminal's cursor, or worse. A line break is allowed.
 CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 COLORS = {"RUNNING": "cyan", "SUCCEEDED": "green"}
 
@@ -193,11 +193,11 @@ def reconciliation(report: Report, everything: bool) -> RenderableType:
         )
     notes = [f"{rows} rows of {', '.join(key)} in {name}" for name, key, rows in report.duplicated]
     if not report.knows_rows:
-        notes.append("What the flow leaves is out of reach: an execution's success is the proof.")
+        notes.append("The flow's results cannot be read: an execution's success is the proof.")
     if report.busy:
         notes.append(
-            f"{report.busy} messages are in somebody's hands, such as those of 'make redrive'. "
-            "What is LOST may be among them: look again in two minutes."
+            f"{report.busy} messages are read by another process, such as 'make redrive'. "
+            "A LOST event may be among them: look again in two minutes."
         )
     if report.unreadable:
         notes.append(f"{report.unreadable} lines of the audit log could not be read.")

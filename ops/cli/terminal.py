@@ -1,4 +1,4 @@
-"""What the command line prints: progress of steps, problems and what to do about them."""
+"""The output of commands: progress of steps, problems and what to do about them."""
 
 from __future__ import annotations
 

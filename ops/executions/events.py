@@ -21,13 +21,13 @@ SYNTHETIC = "flowbridge:synthetic"
 
 @dataclass(frozen=True)
 class Event:
-    """One event of a file: where it stands, and what PutEvents takes."""
+    """One event of a file: its line, and the entry for PutEvents."""
 
     line: int
     source: str
     detail_type: str
     detail: str
-    #: What the event is about; a redriven one names here what it was before.
+    #: A redriven event names its first event and its failed executions here.
     resources: tuple[str, ...] = ()
 
     @property
@@ -57,7 +57,7 @@ class Malformed:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one event: its id on the bus, or the reason why it is not there."""
+    """The fate of one event: its id on the bus, or the reason why it is not there."""
 
     event: Event
     event_id: str | None
@@ -83,9 +83,9 @@ def _read_line(number: int, line: str) -> Event | Malformed:
     try:
         return _event(number, json.loads(line))
     except json.JSONDecodeError as error:
-        return Malformed(number, f"is no JSON: {error.msg} at column {error.colno}")
+        return Malformed(number, f"is not JSON: {error.msg} at column {error.colno}")
     except UnicodeEncodeError:
-        return Malformed(number, "holds half of a surrogate pair, which is no character")
+        return Malformed(number, "holds half of a surrogate pair, which is not a character")
     except ValueError:
         # The one other that Python's JSON raises.
         digits = sys.get_int_max_str_digits()

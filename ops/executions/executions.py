@@ -70,7 +70,7 @@ class Execution:
 
     @property
     def answer(self) -> dict[str, Any] | None:
-        """What it returned, when that is an object."""
+        """Its output, when that is an object."""
         value = json.loads(self.output) if self.output else None
         return value if isinstance(value, dict) else None
 
@@ -130,7 +130,7 @@ class _History:
 
 
 def state_runs(events: Iterable[Mapping[str, Any]]) -> list[StateRun]:
-    """Return the visits to states that a history tells of, in the order in which they began.
+    """Return the visits to states of a history, in the order in which they began.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def _apply(history: _History, event: Mapping[str, Any]) -> StateRun | None:
         return None
     if kind.endswith("StateExited"):
         details = event["stateExitedEventDetails"]
-        # Parallel branches end in any order: the name tells which one this is.
+        # Parallel branches end in any order: the name identifies the branch.
         owner = next(r for r in reversed(history.runs) if r.name == details["name"])
         owner.exited = event["timestamp"]
         owner.output = details.get("output")
@@ -176,7 +176,7 @@ def _apply(history: _History, event: Mapping[str, Any]) -> StateRun | None:
 
 
 def _failure(event: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return error and cause of an event that tells of a failure."""
+    """Return error and cause of an event about a failure."""
     for key, details in event.items():
         if key.endswith("EventDetails") and isinstance(details, dict) and "error" in details:
             return str(details["error"]), str(details.get("cause", ""))

@@ -106,7 +106,7 @@ def _broken_off(
     error: Exception, sent: int, refused: int, unanswered: list[int], waiting: int
 ) -> OperationError:
     """Account for the lines of a call that failed as a whole, and for those after it."""
-    # What AWS refuses in so many words is not on the bus. A lost answer tells nothing.
+    # AWS refused these events. After a lost answer, they may be on the bus.
     fate = "not sent" if isinstance(error, ClientError) else "perhaps sent: no answer came"
     for line in unanswered:
         errors.print(f"[red]line {line}[/red] {fate}")
@@ -119,5 +119,5 @@ def _broken_off(
         console.print(f"{sent} sent, {len(unanswered)} perhaps, {refused + after} not sent")
     return OperationError(
         f"Sending broke off at line {unanswered[0]}. {as_operation_error(error).problem}",
-        f"Mend that, and send line {unanswered[0]} and all after it again.",
+        f"Correct that, and send line {unanswered[0]} and all after it again.",
     )

@@ -121,7 +121,7 @@ class Stream(ABC, Generic[T]):
             flow = self.platform.flow.name
             run = self.platform.make("redrive", f"FLOW={flow}", "ALL=yes", "RATE=50")
             # What holds no event stays: the exit code says so.
-            assert "sent again" in run.text, run.text
+            assert "redriven" in run.text, run.text
             report = self.ended()
         self.check(report)
         return reasons

@@ -73,7 +73,7 @@ def message_of(platform: Platform, event: str) -> str:
 def redriven(platform: Platform, event: str) -> str:
     """Send the message of an event again; return its new event."""
     run = platform.make("redrive", f"MESSAGE={message_of(platform, event)}")
-    assert "1 sent again, 0 left" in run.text
+    assert "1 redriven, 0 left" in run.text
     return run.text.split("as event ")[1].split()[0]
 
 

@@ -44,7 +44,7 @@ def test_send_names_bad_lines_and_sends_the_others(platform: Platform, tmp_path:
     sent = platform.make("send", f"FILE={file}")
 
     assert sent.code != 0
-    assert "line 1 is no JSON" in sent.text
+    assert "line 1 is not JSON" in sent.text
     assert "line 3 has no 'detail-type'" in sent.text
     assert "1 sent, 2 not sent" in sent.text
     event = next(line.split()[-1] for line in sent.text.splitlines() if "line 2: event" in line)

@@ -155,8 +155,8 @@ def test_what_is_selected_goes_on_in_every_flow_or_in_one(environment: Environme
     assert [environment.count(url) for url in (*undelivered.values(), audit)] == [0, 1, 1]
     every = environment.run("redrive", "--state", "EventBridge")
 
-    assert "1 sent again, 0 left" in one.output
-    assert "2 sent again, 0 left" in every.output
+    assert "1 redriven, 0 left" in one.output
+    assert "2 redriven, 0 left" in every.output
     assert [environment.count(url) for url in (*undelivered.values(), audit)] == [0, 0, 0]
     assert isinstance(environment.run("redrive").exception, OperationError)
 
@@ -170,8 +170,8 @@ def test_a_redrive_tells_by_its_exit_code_whether_all_went_on(environment: Envir
     dry = environment.run("redrive", "--all", "--dry-run")
 
     assert isinstance(nothing.exception, OperationError)
-    assert "No dead letter fits" in str(nothing.exception)
-    assert "0 sent again, 1 left" in left.output
+    assert "No dead letter matches" in str(nothing.exception)
+    assert "0 redriven, 1 left" in left.output
     assert (left.exit_code, dry.exit_code) == (1, 0)
 
 
@@ -188,7 +188,7 @@ def test_a_message_is_taken_out_when_its_operator_agrees(environment: Environmen
     taken = environment.run("discard", "--message", message[:13], "--yes")
 
     assert taken.exit_code == 0
-    assert f"{message} is taken out" in taken.output
+    assert f"{message} is deleted" in taken.output
     left = environment.run("dead-letters", "--flow", OTHER).output
     assert (message[:13] in left, kept[:13] in left) == (False, True)
 

@@ -242,8 +242,8 @@ def test_a_moment_is_a_time_or_so_long_ago(text: str, value: datetime) -> None:
         pytest.param(f"{'9' * 5000}d", id="5000 digits"),
     ],
 )
-def test_what_is_no_moment_is_refused(text: str) -> None:
-    with pytest.raises(OperationError, match="no moment"):
+def test_a_text_that_is_not_a_time_is_refused(text: str) -> None:
+    with pytest.raises(OperationError, match="not a time"):
         moment(text, NOW)
 
 

@@ -42,7 +42,7 @@ class Bus:
 def test_every_line_is_accounted_for_when_a_call_fails_as_a_whole(
     capsys: pytest.CaptureFixture[str], error: BotoCoreError, fate: str, summary: str
 ) -> None:
-    items: list[Event | Malformed] = [Malformed(1, "is no JSON")]
+    items: list[Event | Malformed] = [Malformed(1, "is not JSON")]
     items += [Event(line, "s", "t", "{}") for line in range(2, 27)]
 
     with pytest.raises(OperationError, match="broke off at line 12") as caught:
@@ -50,7 +50,7 @@ def test_every_line_is_accounted_for_when_a_call_fails_as_a_whole(
 
     told = capsys.readouterr()
     named = re.findall(r"line (\d+) (.*)", told.err)
-    assert named[:2] == [("1", "is no JSON"), ("5", "was refused by the bus: Malformed: no")]
+    assert named[:2] == [("1", "is not JSON"), ("5", "was refused by the bus: Malformed: no")]
     assert named[2:12] == [(str(line), fate) for line in range(12, 22)]
     assert "the 5 events after line 21 not sent" in told.err
     assert summary in told.out

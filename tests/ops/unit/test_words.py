@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ops import settings
-from ops.cli import commands as cli
+from ops.cli import main as cli
 from ops.style.words import Finding, Word, check, count_by_folder, find_words, rejected_words
 
 
