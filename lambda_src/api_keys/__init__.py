@@ -1,1 +1,1 @@
-"""API keys of API Gateway whose values never enter the Terraform state."""
+"""API Gateway keys whose values never enter the Terraform state."""

@@ -1,1 +1,1 @@
-"""Publishes what a CMS tells of on Medium, Dev.to and Hashnode, and indexes it in OpenSearch."""
+"""Publishes a CMS's articles on Medium, Dev.to and Hashnode, and indexes them in OpenSearch."""

@@ -1,4 +1,4 @@
-"""What an article is: its rules (``article.schema.json``), and how a CMS's document becomes one."""
+"""An article: its schema (``article.schema.json``), and how to make one from a CMS's document."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from flowbridge.schema import SchemaError, Validator, read_schema
 
 Article = dict[str, Any]
 
-#: Sanity keeps what is not published yet under ids that begin so: drafts, and what a release holds
+#: Id prefixes of Sanity's unpublished documents: drafts, and the versions in a release
 #: (https://www.sanity.io/docs/content-lake/drafts-and-versions).
 UNPUBLISHED = ("drafts.", "versions.")
-
+NOT_AN_ARTICLE = "the document is not a valid article"
 
 validator = Validator(read_schema(__file__, "article.schema.json"))
 
 
 def transform(document: dict[str, Any], site_url: str) -> Article:
-    """Return the article of a CMS's document: the fields that are needed, each in one form.
+    """Return the article of a CMS's document, with only the fields we need, normalized.
 
     Raises
     ------
     InvalidArticle
-        When it is none; the message names the field and the rule.
+        When the document is not a valid article; the message has the field and the rule.
     """
     identity = document_id(document)
     article = {
@@ -39,7 +39,7 @@ def transform(document: dict[str, Any], site_url: str) -> Article:
         "categories": _categories(document.get("categories")),
         "createdAt": _time(_first(document, "_createdAt", "createdAt")),
         "updatedAt": _time(_first(document, "_updatedAt", "updatedAt")),
-        # Of what does not change with the title: targets know the article by it.
+        # Independent of the title, because targets identify the article by this URL.
         "canonicalUrl": f"{site_url.rstrip('/')}/{_slug(document) or identity}",
         "mainImage": _image(document.get("mainImage")),
     }
@@ -47,35 +47,36 @@ def transform(document: dict[str, Any], site_url: str) -> Article:
     try:
         validator.check(article)
     except SchemaError as error:
-        raise InvalidArticle(f"the document is no article: {error}") from None
+        raise InvalidArticle(f"{NOT_AN_ARTICLE}: {error}") from None
     return article
 
 
 def document_id(document: dict[str, Any]) -> Any:
-    """Return a document's id, under whichever name the webhook's projection gives it."""
+    """Return a document's id; the webhook's projection calls it ``_id`` or ``id``."""
     return _first(document, "_id", "id")
 
 
 def execution_name(article: Article) -> str:
-    """Return the name of the execution that publishes this revision, always the same one.
+    """Return the deterministic name of the execution that publishes this revision.
 
-    A document's id and revision may be longer than a name, and may hold characters that none can.
+    It contains a digest, because id and revision may be too long for an execution's name or have
+    characters that are not allowed in it.
     """
     digest = hashlib.sha256(f"{article['id']}\0{article['revision']}".encode()).hexdigest()
     return f"{re.sub(r'[^A-Za-z0-9-]', '-', article['id'])[:40]}-{digest[:32]}"
 
 
 def version(article: Article) -> int:
-    """Return a number that grows with each revision: when it was made, in milliseconds."""
+    """Return the time of the revision in milliseconds; it increases with each revision."""
     text = re.sub(r"(\.[0-9]{1,6})[0-9]*Z$", r"\1Z", article["updatedAt"])
     try:
         return round(datetime.fromisoformat(text).timestamp() * 1000)
     except ValueError:
-        raise InvalidArticle("updatedAt is no time that there is") from None
+        raise InvalidArticle("updatedAt is not a valid time") from None
 
 
 def tags(article: Article, most: int, keep_hyphens: bool = False) -> list[str]:
-    """Return the first categories as tags: lower-case letters and digits, each once."""
+    """Return the first categories as unique tags of lower-case letters and digits."""
     unwanted = r"[^a-z0-9-]+" if keep_hyphens else r"[^a-z0-9]+"
     dashed = (re.sub(r"[\s_]+", "-", name.strip().lower()) for name in article["categories"])
     found = (re.sub(unwanted, "", name).strip("-") for name in dashed)
@@ -83,7 +84,7 @@ def tags(article: Article, most: int, keep_hyphens: bool = False) -> list[str]:
 
 
 def slug(article: Article) -> str:
-    """Return the last part of the article's own address."""
+    """Return the last segment of the article's canonical URL."""
     text: str = article["canonicalUrl"].rstrip("/").rpartition("/")[2]
     return re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-") or article["id"].lower()
 
@@ -102,11 +103,11 @@ def _body(value: Any) -> Any:
     try:
         return markdown(value)
     except (AttributeError, TypeError, ValueError):
-        raise InvalidArticle("the document is no article: body is no Portable Text") from None
+        raise InvalidArticle(f"{NOT_AN_ARTICLE}: body is not valid Portable Text") from None
 
 
 def _categories(value: Any) -> Any:
-    """Return the titles of categories, which the webhook's projection looked up."""
+    """Return the titles of the categories, which the webhook's projection resolves."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -114,14 +115,14 @@ def _categories(value: Any) -> Any:
     titles = [_text(item.get("title") if isinstance(item, dict) else item) for item in value]
     if None in titles:
         raise InvalidArticle(
-            "the document is no article: a category has no title; "
-            "let the webhook's projection look it up (categories[]->{title})"
+            f"{NOT_AN_ARTICLE}: a category has no title. "
+            "Resolve it in the webhook's projection: categories[]->{title}."
         )
     return titles
 
 
 def _time(value: Any) -> Any:
-    """Return a time with Z for its offset of zero, as most of these APIs write it."""
+    """Return a time with ``Z`` instead of a zero offset, as most of these APIs write it."""
     return re.sub(r"\+00:?00$", "Z", value) if isinstance(value, str) else value
 
 

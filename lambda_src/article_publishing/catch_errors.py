@@ -1,7 +1,7 @@
-"""CatchErrors: keep an article that is not everywhere yet, and tell the bus of it."""
+"""CatchErrors: queue an article that did not reach every target, and publish the failure."""
 
 from __future__ import annotations
 
-from flowbridge.failures import CatchErrors
+from flowbridge.catch_errors import CatchErrors
 
 handler = CatchErrors("article_publishing", "Article Publishing Failed")

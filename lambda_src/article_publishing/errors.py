@@ -1,24 +1,24 @@
-"""What can go wrong with an article. The names are part of the state machine's Retry and Catch."""
+"""Errors of the flow article_publishing. The state machine matches their names."""
 
 from __future__ import annotations
 
 
-class InvalidArticle(Exception):  # noqa: N818  the name is part of the state machine
-    """There is no article that could be published; sending it again will not help."""
+class InvalidArticle(Exception):  # noqa: N818  the state machine uses the name
+    """The document or event has no valid article; a retry cannot succeed."""
 
 
 class SignatureRefused(Exception):  # noqa: N818
-    """The request is not proven to come from the CMS just now."""
+    """The request's signature is missing, wrong or expired."""
 
 
 class TargetRefused(Exception):  # noqa: N818
-    """A target refused the article; sending it again will not help."""
+    """A target rejected the article; a retry cannot succeed."""
 
 
 class TargetUnavailable(Exception):  # noqa: N818
-    """A target did not do its work this time; sending it again may help.
+    """A target is unavailable; a retry may succeed.
 
-    `status` is what it answered, if it answered.
+    `status` is the status of its response, None without a response.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:
@@ -27,7 +27,7 @@ class TargetUnavailable(Exception):  # noqa: N818
 
 
 class TargetBusy(Exception):  # noqa: N818
-    """A target takes no more calls for now, and said how long (the state machine reads it)."""
+    """A target limits calls for some seconds; the state machine reads them from the message."""
 
     def __init__(self, name: str, seconds: int) -> None:
         super().__init__(f"{name} is busy, wait {seconds} s")
@@ -35,8 +35,8 @@ class TargetBusy(Exception):  # noqa: N818
 
 
 class TargetStayedBusy(Exception):  # noqa: N818
-    """A target was busy for longer than an execution waits."""
+    """A target stayed busy for longer than an execution waits."""
 
 
 class OutcomeUnknown(Exception):  # noqa: N818
-    """Nobody can tell yet whether the article is there; sending it again may publish it twice."""
+    """It is unknown whether the article was published; a retry may publish it twice."""

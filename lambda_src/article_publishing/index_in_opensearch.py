@@ -1,7 +1,7 @@
-"""IndexInOpenSearch: write the article to the index, under its own id.
+"""IndexInOpenSearch: index the article under its own id.
 
-OpenSearch keeps the newest revision, whichever comes last: the revision's time is the document's
-version (https://docs.opensearch.org/latest/api-reference/document-apis/index-document/).
+The document's version is the revision's time, so OpenSearch keeps the newest revision in any order
+of arrival (https://docs.opensearch.org/latest/api-reference/document-apis/index-document/).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ CONFLICT = 409
 
 
 class OpenSearch:
-    """One index."""
+    """One index of OpenSearch."""
 
     def __init__(self, api: Target, index: str) -> None:
         self._api = api
         self._index = index
 
     def publish(self, article: Article) -> Outcome:
-        """Write the article, unless a newer revision is there."""
+        """Index the article, unless the index has a newer revision."""
         path = f"/{quote(self._index)}/_doc/{quote(article['id'], safe='')}"
         response = self._api.call(
             "PUT",
@@ -37,12 +37,12 @@ class OpenSearch:
         )
         if response.status_code == CONFLICT:
             return {"outcome": "newer there", "url": path}
-        written = self._api.json(response, lambda answer: answer["result"])
-        return {"outcome": "published" if written == "created" else "updated", "url": path}
+        result = self._api.json(response, lambda body: body["result"])
+        return {"outcome": "published" if result == "created" else "updated", "url": path}
 
 
 def basic(secret: Secret) -> dict[str, str]:
-    """Return the header of a user and a password."""
+    """Return the header for HTTP basic authentication."""
     user = secret.fields("username", "password")
     text = f"{user['username']}:{user['password']}".encode()
     return {"Authorization": f"Basic {base64.b64encode(text).decode()}"}
@@ -50,7 +50,7 @@ def basic(secret: Secret) -> dict[str, str]:
 
 @cache
 def opensearch() -> OpenSearch:
-    """Return the one that the environment variables describe."""
+    """Return the index configured by the environment variables."""
     api = Target.from_environment("opensearch", basic)
     return OpenSearch(api, config.required("OPENSEARCH_INDEX"))
 

@@ -1,4 +1,4 @@
-"""Turn a CMS's Portable Text (https://www.portabletext.org) into Markdown."""
+"""Convert a CMS's Portable Text (https://www.portabletext.org) to Markdown."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Block = dict[str, Any]
 PREFIXES = {"blockquote": "> ", **{f"h{level}": "#" * level + " " for level in range(1, 7)}}
 MARKS = {"strong": "**", "em": "*", "code": "`", "strike-through": "~~"}
 
-#: Of a list within lists; no page shows more.
-MOST_LEVELS = 10
+#: Deepest nesting of lists; deeper items stay at this level.
+MAX_LEVELS = 10
 
 
 def markdown(blocks: list[Any]) -> str:
-    """Return the Markdown of a list of blocks; what is unknown and holds no text is left out."""
+    """Return the Markdown of a list of blocks, without unknown blocks that have no text."""
     parts: list[str] = []
     in_list = False
     for block in blocks:
@@ -24,7 +24,7 @@ def markdown(blocks: list[Any]) -> str:
         if not text.strip():
             continue
         is_item = block.get("listItem") is not None
-        # The items of a list stand together; everything else has an empty line before it.
+        # Markdown needs an empty line between blocks, but not between the items of a list.
         parts.append(("\n" if is_item and in_list else "\n\n") + text)
         in_list = is_item
     return "".join(parts).strip()
@@ -45,7 +45,7 @@ def _block(block: Block) -> str:
     }
     text = "".join(_span(span, links) for span in block.get("children") or [])
     if block.get("listItem"):
-        indent = "  " * (min(int(block.get("level") or 1), MOST_LEVELS) - 1)
+        indent = "  " * (min(int(block.get("level") or 1), MAX_LEVELS) - 1)
         return f"{indent}{'1.' if block['listItem'] == 'number' else '-'} {text}"
     return PREFIXES.get(str(block.get("style")), "") + text
 
@@ -54,7 +54,7 @@ def _span(span: Any, links: dict[Any, Any]) -> str:
     text = span.get("text") if isinstance(span, dict) else None
     if not isinstance(text, str) or not text.strip():
         return text if isinstance(text, str) else ""
-    # Marks touch the words that they mark, or Markdown does not see them.
+    # Markdown ignores marks that are separated from the text by spaces.
     before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
     text = text.strip()
     for mark in span.get("marks") or []:

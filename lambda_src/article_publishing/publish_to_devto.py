@@ -1,4 +1,4 @@
-"""PublishToDevto: post the article, or change the post (https://developers.forem.com/api/v1)."""
+"""PublishToDevto: create or update the article's post (https://developers.forem.com/api/v1)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PAGE = 1000
 
 
 class Devto:
-    """The API."""
+    """The Dev.to API."""
 
     def __init__(self, api: Target) -> None:
         self._api = api
 
     def publish(self, article: Article) -> Outcome:
-        """Change the author's post of this article, or post it when there is none."""
+        """Update the author's post of this article, or create it."""
         found = self._find(article["canonicalUrl"])
         body = {"article": self._post(article)}
         if found is None:
@@ -31,7 +31,7 @@ class Devto:
         return {"outcome": "published" if found is None else "updated", "url": url}
 
     def _find(self, url: str) -> int | None:
-        def numbers(posts: list[dict[str, Any]]) -> tuple[int, list[int]]:
+        def length_and_ids(posts: list[dict[str, Any]]) -> tuple[int, list[int]]:
             return len(posts), [p["id"] for p in posts if p.get("canonical_url") == url]
 
         page = 1
@@ -39,7 +39,7 @@ class Devto:
             response = self._api.call(
                 "GET", "/articles/me/all", params={"page": page, "per_page": PAGE}
             )
-            length, found = self._api.json(response, numbers)
+            length, found = self._api.json(response, length_and_ids)
             if found:
                 return found[0]
             if length < PAGE:
@@ -59,13 +59,13 @@ class Devto:
 
 
 def api_key(secret: Secret) -> dict[str, str]:
-    """Return the header of the API key, and the one that says which version we mean."""
+    """Return the headers for the API key and the API version."""
     return {"api-key": secret.text().strip(), "Accept": "application/vnd.forem.api-v1+json"}
 
 
 @cache
 def devto() -> Devto:
-    """Return the one that the environment variables describe."""
+    """Return the API configured by the environment variables."""
     return Devto(Target.from_environment("devto", api_key))
 
 

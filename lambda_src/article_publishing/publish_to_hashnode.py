@@ -1,6 +1,6 @@
-"""PublishToHashnode: post the article, or change the post (https://github.com/Hashnode/gql-skill).
+"""PublishToHashnode: create or update the post (https://github.com/Hashnode/gql-skill).
 
-GraphQL: most errors come in answers of status 200.
+GraphQL returns most errors with status 200.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from article_publishing.article import Article, slug, tags
 from article_publishing.errors import TargetRefused, TargetUnavailable
 from article_publishing.target import Found, Outcome, Target, bearer, step
 from flowbridge import config
-from flowbridge.http_answer import told
+from flowbridge.http_retry import truncate
 
 MAX_TAGS = 5
 NOT_FOUND = "NOT_FOUND"
@@ -28,19 +28,19 @@ UPDATE = "mutation ($input: UpdatePostInput!) { updatePost(input: $input) { post
 
 
 class Hashnode:
-    """The API, for one publication."""
+    """The Hashnode API, for one publication."""
 
     def __init__(self, api: Target, host: str) -> None:
         self._api = api
         self._host = host
 
     def publish(self, article: Article) -> Outcome:
-        """Change the post that has the article's slug, or post it when there is none."""
-        publication, found = self._ask(
+        """Update the post with the article's slug, or create it."""
+        publication, found = self._query(
             FIND, {"host": self._host, "slug": slug(article)}, identities
         )
         if publication is None:
-            raise TargetRefused(f"hashnode has no publication {self._host}")
+            raise TargetRefused(f"hashnode has no publication {self._host}; check HASHNODE_HOST")
         post = {
             "title": article["title"],
             "subtitle": article["description"] or None,
@@ -52,38 +52,38 @@ class Hashnode:
             post["coverImageOptions"] = {"coverImageURL": article["mainImage"]}
         if found is None:
             new = {**post, "publicationId": publication, "slug": slug(article)}
-            url = self._ask(
-                PUBLISH, {"input": new}, lambda made: made["publishPost"]["post"]["url"]
+            url = self._query(
+                PUBLISH, {"input": new}, lambda data: data["publishPost"]["post"]["url"]
             )
             return {"outcome": "published", "url": url}
         changes = {"input": {**post, "id": found}}
-        url = self._ask(UPDATE, changes, lambda made: made["updatePost"]["post"]["url"])
+        url = self._query(UPDATE, changes, lambda data: data["updatePost"]["post"]["url"])
         return {"outcome": "updated", "url": url}
 
-    def _ask(
+    def _query(
         self, query: str, variables: dict[str, Any], read: Callable[[dict[str, Any]], Found]
     ) -> Found:
         response = self._api.call("POST", "/", json={"query": query, "variables": variables})
-        return self._api.json(response, lambda answer: read(data_of(answer, query)))
+        return self._api.json(response, lambda body: read(data_of(body, query)))
 
 
-def data_of(answer: dict[str, Any], query: str) -> dict[str, Any]:
-    """Return the data of an answer, or raise its error."""
-    if errors := answer.get("errors"):
+def data_of(body: dict[str, Any], query: str) -> dict[str, Any]:
+    """Return the data of a GraphQL response, or raise its error."""
+    if errors := body.get("errors"):
         code = (errors[0].get("extensions") or {}).get("code", "no code")
         if code == NOT_FOUND and query == FIND:
-            # Of a post that is not there, the answer still has the publication.
-            publication = (answer.get("data") or {}).get("publication")
+            # If only the post is missing, the response still has the publication.
+            publication = (body.get("data") or {}).get("publication")
             if publication is not None:
                 return {"publication": {**publication, "post": None}}
-        message = f"hashnode answered {told(code)}: {told(errors[0].get('message'))}"
+        message = f"hashnode returned {truncate(code)}: {truncate(errors[0].get('message'))}"
         raise (TargetUnavailable if code in TRANSIENT else TargetRefused)(message)
-    data: dict[str, Any] = answer["data"]
+    data: dict[str, Any] = body["data"]
     return data
 
 
 def identities(data: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Return the ids of the publication and of its post, as far as they are there."""
+    """Return the ids of the publication and its post; None for each that does not exist."""
     publication = data["publication"]
     if publication is None:
         return None, None
@@ -93,7 +93,7 @@ def identities(data: dict[str, Any]) -> tuple[str | None, str | None]:
 
 @cache
 def hashnode() -> Hashnode:
-    """Return the one that the environment variables describe."""
+    """Return the API configured by the environment variables."""
     api = Target.from_environment("hashnode", bearer)
     return Hashnode(api, config.required("HASHNODE_HOST"))
 

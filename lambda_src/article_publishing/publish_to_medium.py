@@ -1,7 +1,7 @@
-"""PublishToMedium: post the article (https://github.com/Medium/medium-api-docs).
+"""PublishToMedium: create the article's post (https://github.com/Medium/medium-api-docs).
 
-The API can neither list nor change posts. What is there is found in the author's feed, by the
-link to the article's own address that each post ends with.
+The API can neither list nor update posts. Existing posts are found in the author's feed: each one
+ends with a link to the article's canonical URL.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from flowbridge import config
 
 MAX_TAGS = 3
 MAX_TAG_LENGTH = 25
-#: Something between us and Medium got no answer that it could use.
+#: A gateway between us and Medium got no usable response.
 GATEWAY_STATUSES = (502, 504)
 
 
 class Medium:
-    """The API, and the feed of the author's posts."""
+    """The Medium API, and the author's feed."""
 
     def __init__(self, api: Target, feed: Target) -> None:
         self._api = api
         self._feed = feed
 
     def publish(self, article: Article) -> Outcome:
-        """Post the article, unless the feed has it already.
+        """Create the post, unless the feed already has it.
 
         Raises
         ------
         OutcomeUnknown
-            When the post was sent and Medium's answer did not come: the feed may take minutes to
-            show it.
+            When the post was sent but Medium did not respond: the feed may take minutes to show
+            the post.
         """
         if (found := self._find(article["canonicalUrl"])) is not None:
             return {"outcome": "found", "url": found}
         me = self._api.call("GET", "/v1/me")
-        author = self._api.json(me, lambda answer: answer["data"]["id"])
+        author = self._api.json(me, lambda body: body["data"]["id"])
         try:
             response = self._api.call("POST", f"/v1/users/{author}/posts", json=self._post(article))
-            url = self._api.json(response, lambda answer: answer["data"]["url"])
+            url = self._api.json(response, lambda body: body["data"]["url"])
         except TargetUnavailable as error:
             if isinstance(error.__cause__, requests.ConnectTimeout) or not may_be_there(error):
                 raise
-            raise OutcomeUnknown(f"{error}; see whether the post is there") from None
+            raise OutcomeUnknown(f"{error}. Check on Medium whether the post exists.") from None
         return {"outcome": "published", "url": url}
 
     def _find(self, url: str) -> str | None:
@@ -75,13 +75,16 @@ class Medium:
 
 
 def may_be_there(error: TargetUnavailable) -> bool:
-    """Tell whether a post was made all the same: Medium's own answer that it failed says no."""
+    """Return whether the post may exist in spite of the error.
+
+    Only an error status of Medium itself, not of a gateway, proves that it does not.
+    """
     return error.status is None or error.status < 300 or error.status in GATEWAY_STATUSES
 
 
 @cache
 def medium() -> Medium:
-    """Return the one that the environment variables describe."""
+    """Return the API configured by the environment variables."""
     api = Target.from_environment("medium", bearer)
     url = config.required("MEDIUM_FEED_URL")
     return Medium(api, Target("medium's feed", url, api.secret, lambda _: {}))

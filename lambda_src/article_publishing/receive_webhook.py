@@ -1,4 +1,4 @@
-"""ReceiveWebhook: check what the CMS sends, make an article of it, and start its publication."""
+"""ReceiveWebhook: verify the CMS's request, convert its document, and start the publication."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from article_publishing.signature import HEADER, verify
 from flowbridge import config
 from flowbridge.clients import client
 from flowbridge.errors import SecretUnavailable
-from flowbridge.front_door import JSON, RETRY_AFTER_SECONDS, answer, content_type, may_work_later
+from flowbridge.front_door import (
+    JSON,
+    REQUEST_FAILED,
+    content_type,
+    is_retryable,
+    json_response,
+    unavailable,
+)
 from flowbridge.logs import describe, get_logger
 from flowbridge.request_body import BadRequest, BodyTooLarge, read_bytes, read_object
 from flowbridge.secret import Secret
@@ -22,59 +29,57 @@ log = get_logger("receive_webhook")
 
 Response = dict[str, Any]
 
-#: An execution's input, and a message of the queue, hold 256 KB at most.
+#: Well below the 256 KB limit of an execution's input and of a queue's message.
 MAX_BODY_BYTES = 128 * 1024
 SOURCE = "flowbridge.cms"
 DETAIL_TYPE = "Article Revision"
 
 
 def handler(request: dict[str, Any], context: object) -> Response:
-    """Answer an API Gateway proxy event, never with an exception.
+    """Respond to an API Gateway proxy event; never raise.
 
     Returns
     -------
     dict
-        The proxy response: 202 the revision is being published, 200 it was before or is a draft,
-        400 no article, 401 not proven to be the CMS's, 413 too large, 415 not JSON, 503 try again
-        later, 500 anything else.
+        The proxy response: 202 publication started, 200 already accepted or a draft, 400 not an
+        article, 401 signature missing, wrong or expired, 413 too large, 415 not JSON, 503 transient
+        error, 500 anything else.
     """
-    asked = {"request_id": getattr(context, "aws_request_id", None)}
+    request_log = {"request_id": getattr(context, "aws_request_id", None)}
     if content_type(request) != JSON:
-        return answer(415, {"message": f"Send the document as {JSON}"})
+        return json_response(415, {"message": f"Send the document as {JSON}"})
     try:
         check_signature(request, read_bytes(request, MAX_BODY_BYTES))
         document = read_object(request, MAX_BODY_BYTES)
         if str(document_id(document)).startswith(UNPUBLISHED):
-            return answer(200, {"message": "Drafts are not published"})
+            return json_response(200, {"message": "Drafts are not published"})
         article = transform(document, config.required("SITE_URL"))
         name, is_new = start(article)
     except BodyTooLarge as error:
-        return _refused(413, error, asked)
+        return _rejected(413, error, request_log)
     except SignatureRefused as error:
-        return _refused(401, error, asked)
+        return _rejected(401, error, request_log)
     except (BadRequest, InvalidArticle) as error:
-        return _refused(400, error, asked)
-    except Exception as error:  # the CMS is always answered in the API's own shape
-        if isinstance(error, SecretUnavailable) or may_work_later(error):
-            log.error("the document is not taken", extra={**asked, **describe(error)})
-            response = answer(503, {"message": "The document is not taken now; try again later"})
-            response["headers"]["Retry-After"] = str(RETRY_AFTER_SECONDS)
-            return response
-        log.error("request failed", extra={**asked, **describe(error)})
-        return answer(500, {"message": "The request failed; the function's log says why"})
-    log.info("revision taken", extra={**asked, "execution": name, "is_new": is_new})
+        return _rejected(400, error, request_log)
+    except Exception as error:  # every caller gets a response in the API's own shape
+        if isinstance(error, SecretUnavailable) or is_retryable(error):
+            log.error("could not accept the document", extra={**request_log, **describe(error)})
+            return unavailable("The document cannot be accepted now. Try again later.")
+        log.error("request failed", extra={**request_log, **describe(error)})
+        return json_response(500, {"message": REQUEST_FAILED})
+    log.info("revision accepted", extra={**request_log, "execution": name, "is_new": is_new})
     if is_new:
-        return answer(202, {"execution": name})
-    return answer(200, {"execution": name, "message": "This revision was accepted before"})
+        return json_response(202, {"execution": name})
+    return json_response(200, {"execution": name, "message": "This revision was already accepted"})
 
 
 def check_signature(request: dict[str, Any], body: bytes) -> None:
-    """Check the signature of a request; a secret that was rotated is read once more.
+    """Verify a request's signature; read the secret again in case it was rotated.
 
     Raises
     ------
     SignatureRefused
-        When it is not proven to be the CMS's, and made just now.
+        When the signature is missing, wrong or expired.
     """
     headers = request.get("headers") or {}
     header = next((v for name, v in headers.items() if name.lower() == HEADER), None)
@@ -88,9 +93,9 @@ def check_signature(request: dict[str, Any], body: bytes) -> None:
 
 
 def start(article: Article) -> tuple[str, bool]:
-    """Start the publication of a revision; tell its name, and whether it is the first one.
+    """Start the publication of a revision; return its name, and whether it is new.
 
-    The execution gets an event like one of the bus, so that the bus can bring it again.
+    The input has the form of a bus event, so that the bus can replay it.
     """
     name = execution_name(article)
     event = {
@@ -114,10 +119,10 @@ def start(article: Article) -> tuple[str, bool]:
 
 @cache
 def webhook_secret() -> Secret:
-    """Return the secret that the CMS signs with, the same one every time."""
+    """Return the secret that the CMS signs with."""
     return Secret(config.required("WEBHOOK_SECRET"))
 
 
-def _refused(status: int, error: Exception, asked: dict[str, Any]) -> Response:
-    log.info("document refused", extra={**asked, "status": status, "reason": str(error)})
-    return answer(status, {"message": f"The document is not taken: {error}"})
+def _rejected(status: int, error: Exception, request_log: dict[str, Any]) -> Response:
+    log.info("document rejected", extra={**request_log, "status": status, "reason": str(error)})
+    return json_response(status, {"message": f"The request is rejected: {error}"})

@@ -1,4 +1,4 @@
-"""What the steps that publish have in common: a target's API, its errors, and their outcome."""
+"""Shared by the publishing steps: a target's HTTP API, its errors, and the step's handler."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from article_publishing.errors import (
 )
 from flowbridge import config
 from flowbridge.errors import ConfigurationError
-from flowbridge.http_answer import NO_ANSWER, may_work_later, told
+from flowbridge.event_detail import read_detail
+from flowbridge.http_retry import NO_RESPONSE, is_retryable, truncate
 from flowbridge.logs import get_logger
-from flowbridge.receiving import receive
 from flowbridge.secret import Secret
 
 log = get_logger("target")
@@ -31,11 +31,12 @@ Found = TypeVar("Found")
 
 TOO_MANY_REQUESTS = 429
 UNAUTHORIZED = frozenset({401, 403})
-#: How long a busy target is waited for when it does not say.
+#: Wait for a busy target that sends no Retry-After.
 DEFAULT_WAIT_SECONDS = 30
 MAX_WAIT_SECONDS = 3600
-#: How many times one execution waits for a busy target.
+#: Most waits for a busy target in one execution.
 MAX_WAITS = 5
+#: Connect and read timeout in seconds.
 TIMEOUTS = (3.0, 10.0)
 USER_AGENT = "flowbridge-article-publishing"
 
@@ -46,15 +47,15 @@ class Target:
     Parameters
     ----------
     name
-        What messages call it.
+        Its name in messages.
     url
-        Its base URL, without a slash at its end.
+        Its base URL, without a trailing slash.
     secret
-        Its token, or what else lets us in.
+        Its token or other credentials.
     headers
-        Makes the headers that let us in out of the secret.
+        Returns the authentication headers for the secret.
     session
-        The HTTP session, kept for its connections.
+        The HTTP session, whose connections are reused.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Target:
 
     @classmethod
     def from_environment(cls, name: str, headers: Callable[[Secret], dict[str, str]]) -> Target:
-        """Return the target that ``TARGET_URL`` and ``TARGET_SECRET`` describe."""
+        """Return the target configured by ``TARGET_URL`` and ``TARGET_SECRET``."""
         return cls(
             name,
             config.required("TARGET_URL").rstrip("/"),
@@ -84,27 +85,27 @@ class Target:
     def call(
         self, method: str, path: str, *, good: tuple[int, ...] = (), **request: Any
     ) -> requests.Response:
-        """Call the API; a token that was rotated since it was read is read once more.
+        """Call the API; after 401 or 403, read the token again in case it was rotated.
 
         Parameters
         ----------
         method, path
-            What is called.
+            HTTP method and path.
         good
-            Statuses beside 2xx that are an answer to the caller.
+            Statuses to return in addition to 2xx.
         request
-            More of what ``requests`` takes: ``json``, ``params``.
+            Other arguments of ``requests``: ``json``, ``params``.
 
         Raises
         ------
         TargetRefused
-            4xx, or a redirect (the token goes nowhere else).
+            4xx, or a redirect (not followed, so that the token goes nowhere else).
         TargetBusy
             429.
         TargetUnavailable
-            5xx, 408, 425, or no whole answer.
+            5xx, 408, 425, or no complete response.
         ConfigurationError
-            When the URL or the secret can never work.
+            When the URL or the secret is invalid.
         """
         response = self._request(method, path, request)
         if response.status_code in UNAUTHORIZED and self.secret.refresh():
@@ -114,34 +115,34 @@ class Target:
             return response
         if status == TOO_MANY_REQUESTS:
             raise TargetBusy(self.name, retry_after(response, datetime.now(UTC)))
-        message = f"{self.name} answered {status}: {told(_error(response))}"
-        if may_work_later(status):
+        message = f"{self.name} returned {status}: {truncate(_error(response))}"
+        if is_retryable(status):
             raise TargetUnavailable(message, status)
         raise TargetRefused(message)
 
     def json(self, response: requests.Response, read: Callable[[Any], Found]) -> Found:
-        """Return what is wanted of the JSON of an answer.
+        """Return a value from a response's JSON.
 
         Parameters
         ----------
         response
-            The answer.
+            The response.
         read
-            Finds it in the JSON of the API.
+            Extracts the value from the decoded JSON.
 
         Raises
         ------
         TargetUnavailable
-            When something between us and the API answered in its place: no JSON, or another.
+            When the body is not JSON or not the API's JSON, for example a proxy's error page.
         """
         try:
             return read(response.json())
         except (requests.JSONDecodeError, RecursionError):
-            what = "without JSON"
+            problem = "without JSON"
         except (LookupError, TypeError, AttributeError):
-            what = "with JSON that is not its API's"
+            problem = "with unexpected JSON"
         status = response.status_code
-        raise TargetUnavailable(f"{self.name} answered {status} {what}", status)
+        raise TargetUnavailable(f"{self.name} returned {status} {problem}", status)
 
     def _request(self, method: str, path: str, request: dict[str, Any]) -> requests.Response:
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
@@ -154,35 +155,35 @@ class Target:
                 allow_redirects=False,
                 **request,
             )
-        except NO_ANSWER as error:
+        except NO_RESPONSE as error:
             kind = type(error).__name__
-            raise TargetUnavailable(f"{self.name} gave no answer: {kind}") from error
+            raise TargetUnavailable(f"{self.name} did not respond: {kind}") from error
         except (requests.RequestException, UnicodeError) as error:
             raise ConfigurationError(
-                f"{self.name} cannot be called: {type(error).__name__}; see TARGET_URL and that "
-                "the secret TARGET_SECRET holds what a header can"
+                f"{self.name} cannot be called: {type(error).__name__}. Check TARGET_URL, and that "
+                "the secret TARGET_SECRET is valid in an HTTP header."
             ) from None
 
 
 def bearer(secret: Secret) -> dict[str, str]:
-    """Return the header of a token that is the whole secret."""
+    """Return the header for a bearer token; the secret's text is the token."""
     return {"Authorization": f"Bearer {secret.text().strip()}"}
 
 
 def step(name: str, publish: Callable[[Article], Outcome]) -> Callable[[Any, object], Outcome]:
-    """Return the handler of a step that publishes.
+    """Return the handler of a publishing step.
 
-    Its event is the execution's, and ``waits`` says how often the execution waited for the target
-    before. An event whose article names ``targets`` without this one asks nothing of it.
+    The handler's event is the execution's event with ``waits``, the number of waits for the target
+    so far. If the article's ``targets`` do not include this one, the step does nothing.
 
     Raises
     ------
     InvalidArticle
-        When the event holds no article.
+        When the event has no valid article.
     """
 
     def handler(event: Any, _context: object) -> Outcome:
-        article = receive(event, "article", dict, validator, InvalidArticle)
+        article = read_detail(event, "article", dict, validator, InvalidArticle)
         if name not in article.get("targets", [name]):
             return {"target": name, "outcome": "not asked"}
         try:
@@ -198,7 +199,7 @@ def step(name: str, publish: Callable[[Article], Outcome]) -> Callable[[Any, obj
 
 
 def retry_after(response: requests.Response, now: datetime) -> int:
-    """Return the seconds that an answer asks to wait; its header has a number or a time."""
+    """Return the seconds to wait according to ``Retry-After``, which is a number or a date."""
     text = response.headers.get("Retry-After", "").strip()
     try:
         if text.isascii() and text.isdigit():
@@ -210,7 +211,7 @@ def retry_after(response: requests.Response, now: datetime) -> int:
 
 
 def _error(response: requests.Response) -> object:
-    """Return what an API says of an error; each of them has another shape for it."""
+    """Return the error message of a response; each API puts it elsewhere."""
     try:
         body = response.json()
     except (requests.JSONDecodeError, RecursionError):

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from crm_api.registration import Outcome, Table, register
-from crm_registration.lead import load_schema, normalise
+from crm_registration.lead import load_schema, normalize
 from flowbridge import config
 from flowbridge.database import Database, DatabaseUnavailable, Location
 from flowbridge.errors import SecretUnavailable
@@ -51,7 +51,7 @@ class Endpoint:
         """
         request = {"endpoint": self._name, "request_id": getattr(context, "aws_request_id", None)}
         try:
-            body = normalise(read_object(event))
+            body = normalize(read_object(event))
             self._validator.check(body)
             row = self._table.row(body)
             outcome = database().transaction(lambda cursor: register(cursor, self._table, row))

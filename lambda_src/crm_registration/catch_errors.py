@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from flowbridge.failures import CatchErrors
+from flowbridge.catch_errors import CatchErrors
 
 handler = CatchErrors("crm_registration", "CRM Registration Failed")

@@ -11,7 +11,7 @@ from crm_registration.errors import CrmRejected, CrmUnavailable, InvalidLead
 from crm_registration.lead import Lead, load_schema
 from flowbridge import config
 from flowbridge.errors import ConfigurationError, SecretUnavailable
-from flowbridge.http_answer import NO_ANSWER, may_work_later, told
+from flowbridge.http_retry import NO_RESPONSE, is_retryable, truncate
 from flowbridge.logs import get_logger
 from flowbridge.secret import Secret
 
@@ -88,9 +88,9 @@ class CRMService:
             raise CrmUnavailable(f"{endpoint} cannot be called: {error}") from None
         status = response.status_code
         # The API's messages hold no personal data.
-        message = f"{endpoint} answered {status}: {told(_json(response).get('message'))}"
+        message = f"{endpoint} answered {status}: {truncate(_json(response).get('message'))}"
         # API Gateway takes a new key some time after it was made.
-        if status == FORBIDDEN or may_work_later(status):
+        if status == FORBIDDEN or is_retryable(status):
             raise CrmUnavailable(message)
         if status >= 300:
             raise CrmRejected(message)
@@ -108,7 +108,7 @@ class CRMService:
                 timeout=self._timeouts,
                 allow_redirects=False,
             )
-        except NO_ANSWER as error:
+        except NO_RESPONSE as error:
             # The error's own text may hold the URL and parts of the request; its kind is enough.
             raise CrmUnavailable(f"{endpoint} gave no answer: {type(error).__name__}") from None
         except requests.RequestException as error:

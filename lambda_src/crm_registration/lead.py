@@ -18,7 +18,7 @@ def load_schema() -> Schema:
     return read_schema(__file__, "lead.schema.json")
 
 
-def normalise(lead: Lead) -> Lead:
+def normalize(lead: Lead) -> Lead:
     """Return a lead in its one written form; values of a wrong type are left for the schema.
 
     Blanks around texts go and their letters are composed (an é has two forms in Unicode, which

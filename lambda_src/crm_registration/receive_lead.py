@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from crm_registration.errors import InvalidLead
-from crm_registration.lead import Lead, load_schema, normalise
+from crm_registration.lead import Lead, load_schema, normalize
+from flowbridge.event_detail import read_detail
 from flowbridge.logs import get_logger
-from flowbridge.receiving import receive
 from flowbridge.schema import Validator
 
 log = get_logger("receive_lead")
@@ -15,7 +15,7 @@ validator = Validator(load_schema())
 
 
 def handler(event: Any, _context: object) -> Lead:
-    """Return the event's ``detail``, checked and normalised.
+    """Return the event's ``detail``, checked and normalized.
 
     Parameters
     ----------
@@ -27,6 +27,6 @@ def handler(event: Any, _context: object) -> Lead:
     InvalidLead
         When the detail is no lead; the message names the field and the rule.
     """
-    lead = receive(event, "lead", normalise, validator, InvalidLead)
+    lead = read_detail(event, "lead", normalize, validator, InvalidLead)
     log.info("lead received", extra={"event_id": event.get("id")})
     return lead

@@ -1,1 +1,1 @@
-"""The small library that every Lambda package shares."""
+"""The library that all Lambda packages share."""

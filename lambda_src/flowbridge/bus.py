@@ -1,4 +1,4 @@
-"""Put an event on the bus, and see that the bus took it."""
+"""Publish an event on the bus."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from flowbridge.errors import BusRejectedEvent
 
 
 def publish(source: str, detail_type: str, detail: dict[str, Any]) -> str:
-    """Put an event on the bus that ``EVENT_BUS_NAME`` names, and return its id.
+    """Publish an event on the bus named by ``EVENT_BUS_NAME``, and return its id.
 
     Raises
     ------
     BusRejectedEvent
-        When the bus takes the call, and refuses the event.
+        When the call succeeds but the bus rejects the event.
     """
-    answer = client("events").put_events(
+    response = client("events").put_events(
         Entries=[
             {
                 "EventBusName": config.required("EVENT_BUS_NAME"),
@@ -28,9 +28,9 @@ def publish(source: str, detail_type: str, detail: dict[str, Any]) -> str:
             }
         ]
     )
-    entry = answer["Entries"][0]
-    if answer["FailedEntryCount"]:
+    entry = response["Entries"][0]
+    if response["FailedEntryCount"]:
         code = entry.get("ErrorCode", "no code")
-        raise BusRejectedEvent(f"the bus refused '{detail_type}': {code}")
+        raise BusRejectedEvent(f"The bus rejected '{detail_type}': {code}")
     event_id: str = entry["EventId"]
     return event_id

@@ -1,7 +1,7 @@
-"""AWS clients, made when a function first needs one and kept between its invocations.
+"""AWS clients, created on first use and kept between invocations.
 
-botocore is imported here and at that moment only: it is the dearest import of a cold start. Its
-clients are boto3's; boto3 adds what no function uses, and a sixth to the time until the first one.
+botocore is the slowest import of a cold start, so it is imported only when a client is created.
+boto3 adds nothing we use; its first client is a sixth slower.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-#: A call that is never answered ends after 11 s: two attempts of 5, and up to 1 between them. So it
-#: ends before its function is ended, which could then neither answer nor say why: an endpoint that
-#: anybody may call has 14 s for one call; CatchErrors 30 for two; the others 25 and more for a
-#: secret, and a request of 13 to an API or a statement of 11 to the database.
+#: An unanswered call fails after 11 s: two attempts of 5 s, and up to 1 s between them. Every
+#: function's timeout is longer, so that it can respond and log the cause: a public endpoint has
+#: 14 s for one call, CatchErrors 30 s for two. The others have 25 s or more for a secret and
+#: either an API request of 13 s or a database statement of 11 s.
 CONNECT_SECONDS = 1
 READ_SECONDS = 4
 ATTEMPTS = 2
@@ -20,16 +20,16 @@ ATTEMPTS = 2
 
 @cache
 def client(service: str, read_seconds: float = READ_SECONDS, attempts: int = ATTEMPTS) -> Any:
-    """Return the client of a service, such as ``sqs``.
+    """Return the client of a service.
 
     Parameters
     ----------
     service
-        What boto3 calls it.
+        Its boto3 name, such as ``sqs``.
     read_seconds
-        How long each part of an answer is waited for.
+        Timeout of each read from the socket.
     attempts
-        How often a call is tried, the first time included.
+        Most attempts per call, including the first.
     """
     from botocore.config import Config
     from botocore.session import get_session
@@ -37,7 +37,7 @@ def client(service: str, read_seconds: float = READ_SECONDS, attempts: int = ATT
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds,
-        # Not max_attempts, which leaves the first one out.
+        # max_attempts would not count the first one.
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
     return get_session().create_client(service, config=config)

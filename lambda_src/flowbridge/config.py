@@ -1,4 +1,4 @@
-"""Read a function's environment variables, with errors that name them."""
+"""Read a function's environment variables; errors name the variable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def required(name: str, variables: Mapping[str, str] = os.environ) -> str:
     value = variables.get(name, "")
     if not value:
         raise ConfigurationError(
-            f"the environment variable {name} is not set; set it in the function's Terraform"
+            f"The environment variable {name} is not set. Set it in the function's Terraform."
         )
     return value
 
@@ -30,7 +30,7 @@ def seconds(name: str, default: float, variables: Mapping[str, str] = os.environ
     Raises
     ------
     ConfigurationError
-        When it is set to something that is no positive number.
+        When it is not a positive, finite number.
     """
     text = variables.get(name, "")
     try:
@@ -39,6 +39,6 @@ def seconds(name: str, default: float, variables: Mapping[str, str] = os.environ
         value = 0.0
     if not 0 < value < float("inf"):
         raise ConfigurationError(
-            f"the environment variable {name} is '{text}'; give a positive number of seconds"
+            f"The environment variable {name} is '{text}'. Set a positive number of seconds."
         )
     return value

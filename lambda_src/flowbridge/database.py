@@ -1,4 +1,4 @@
-"""A MariaDB connection that is kept between invocations and opened again when it died."""
+"""A MariaDB connection that is kept between invocations and reopened when it is lost."""
 
 from __future__ import annotations
 
@@ -22,61 +22,61 @@ Result = TypeVar("Result")
 # https://mariadb.com/kb/en/mariadb-error-codes/
 ACCESS_DENIED = 1045
 DUPLICATE_ENTRY = 1062
-#: The connection is gone; a new one may do.
+#: The connection is lost; a new one may work.
 LOST = frozenset(
     {
-        1053,  # the server shuts down
-        1158,  # the network failed while the server read
+        1053,  # the server is shutting down
+        1158,  # network error while the server read
         1159,
-        1160,  # the same while it wrote
+        1160,  # network error while the server wrote
         1161,
         1927,  # connection killed
         2006,  # the server has gone away
-        2013,  # lost during a query, or no answer in time
+        2013,  # lost during a query, or the read timed out
         2055,
     }
 )
-#: The server cannot do it now, and the same statement may succeed later.
+#: The server cannot run the statement now; a retry may succeed.
 BUSY = frozenset(
     {
-        1020,  # the row changed since it was read
+        1020,  # the row changed after it was read
         1021,  # disk full
         1040,  # too many connections
         1041,  # out of memory
-        1047,  # a node of a cluster that is not ready
+        1047,  # the cluster node is not ready
         1129,  # host blocked after failed connections
         1203,  # too many connections of this user
         1205,  # lock wait timeout
         1213,  # deadlock
-        1226,  # the user's resources are used up
+        1226,  # the user exceeded a resource limit
         1290,  # read-only server
         1317,  # statement interrupted
         1792,  # read-only transaction
         1836,  # read-only mode
-        1969,  # statement took longer than the server allows
+        1969,  # the statement exceeded the server's time limit
         2002,  # no connection
         2003,  # no connection
-        2026,  # no TLS, although a certificate is expected
+        2026,  # TLS failed although a certificate is expected
     }
 )
 
 CONNECT_SECONDS = 3
-#: An endpoint's answer must come before API Gateway gives up, a repeated attempt included.
+#: With one retry, an endpoint still responds before API Gateway times out.
 STATEMENT_SECONDS = 8
-#: Locks give up sooner, so that the error says what it was and the server stops waiting too.
+#: Shorter than a statement, so that the error names the lock and the server stops waiting too.
 LOCK_SECONDS = 5
 
 
 class DatabaseUnavailable(Exception):  # noqa: N818
-    """The database did not do the work this time; the same work may succeed later."""
+    """The database is unavailable; a retry may succeed."""
 
 
 class Location(NamedTuple):
-    """Where the database is, and how its server is known.
+    """Address of the database, and the certificate authority that its server must have.
 
-    `ca` holds the PEM text of the authority's certificate by which the server is verified. Without
-    it TLS is used where the server offers it, and nothing is verified: it keeps out who listens,
-    not who answers in the server's place.
+    `ca` holds PEM certificates; the server's certificate is verified against them. Without `ca`,
+    TLS is used if the server offers it, without verification: this stops eavesdropping, but not
+    impersonation of the server.
     """
 
     host: str
@@ -88,7 +88,7 @@ class Location(NamedTuple):
     def from_environment(cls) -> Location:
         """Read the environment variables ``DATABASE_HOST``, ``_PORT``, ``_NAME`` and ``_CA``.
 
-        The last one may be missing or empty, for a server on premises that has no TLS.
+        ``DATABASE_CA`` may be missing or empty, for an on-premises server without TLS.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class Location(NamedTuple):
         port = config.required("DATABASE_PORT")
         if not (port.isdecimal() and 0 < int(port) < 65536):
             raise ConfigurationError(
-                f"the environment variable DATABASE_PORT is '{port}'; give a port's number"
+                f"The environment variable DATABASE_PORT is '{port}'. Set a port from 1 to 65535."
             )
         return cls(
             host=config.required("DATABASE_HOST"),
@@ -109,18 +109,18 @@ class Location(NamedTuple):
 
 
 class Database:
-    """One connection, and the transactions on it.
+    """Run transactions on one connection.
 
     Parameters
     ----------
     location
-        Where the database is.
+        Address of the database.
     secret
         Holds the JSON object ``{"username", "password"}``.
     statement_seconds
-        How long a statement may take.
+        Timeout of a statement.
     lock_seconds
-        How long it may wait for another one's lock on a row or a table.
+        Longest wait for a row or table lock.
     """
 
     def __init__(
@@ -133,8 +133,7 @@ class Database:
         self._location = location
         self._secret = secret
         self._statement_seconds = statement_seconds
-        # Strict, whatever the server's default is: a value that does not fit is an error there,
-        # never cut to size.
+        # Strict mode: a value that does not fit is an error; the server must not truncate it.
         self._settings = (
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
             f"innodb_lock_wait_timeout = {lock_seconds}, lock_wait_timeout = {lock_seconds}"
@@ -145,23 +144,23 @@ class Database:
     def transaction(self, work: Callable[[Cursor], Result]) -> Result:
         """Run `work` in a transaction, and commit.
 
-        A kept connection that turns out to be dead is opened again and the work done once more,
-        so `work` must be repeatable: it may have been committed before the connection died.
+        If a reused connection is lost, reconnect and run `work` once more. `work` must be
+        idempotent: the first run may have been committed before the connection was lost.
 
         Raises
         ------
         DatabaseUnavailable
-            When the database cannot be reached or cannot do the work now.
+            When the database is unreachable or cannot run the statements now.
         pymysql.MySQLError
-            Any other refusal of the database.
+            For any other error of the database.
         SecretUnavailable, ConfigurationError
             When the credentials cannot be read.
         """
-        kept = self._connection is not None
+        reused = self._connection is not None
         try:
             return self._attempt(work)
         except pymysql.MySQLError as error:
-            if not (kept and _code(error) in LOST):
+            if not (reused and _code(error) in LOST):
                 raise _translated(error) from None
         try:
             return self._attempt(work)
@@ -169,7 +168,7 @@ class Database:
             raise _translated(error) from None
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None and connection.open:
             connection.close()
@@ -183,7 +182,7 @@ class Database:
                 result = work(cursor)
             connection.commit()
         except BaseException:
-            # Whatever happened, the next transaction begins on a fresh connection.
+            # The next transaction starts on a new connection, with no state left from this one.
             self.close()
             raise
         return result
@@ -193,7 +192,7 @@ class Database:
             return self._connect()
         except pymysql.MySQLError as error:
             if _code(error) == ACCESS_DENIED and self._secret.refresh():
-                # The password was rotated since it was read.
+                # The password was rotated after it was read.
                 return self._connect()
             raise
 
@@ -206,30 +205,30 @@ class Database:
             port=self._location.port,
             database=self._location.name,
             user=credentials["username"],
-            # As bytes: PyMySQL takes a text for Latin-1, and its error quotes one that is not.
+            # Bytes: PyMySQL encodes a str as Latin-1, and quotes it in the error if that fails.
             password=credentials["password"].encode(),
             charset="utf8mb4",
             init_command=self._settings,
             connect_timeout=CONNECT_SECONDS,
             read_timeout=self._statement_seconds,
             write_timeout=self._statement_seconds,
-            # Given a context, PyMySQL insists on TLS.
+            # With a context, PyMySQL requires TLS.
             ssl=self._tls,
         )
 
 
 def tls_context(ca: str) -> ssl.SSLContext:
-    """Return a context that verifies the server's chain and its name.
+    """Return a context that verifies the server's certificate chain and host name.
 
     Parameters
     ----------
     ca
-        PEM text of one authority's certificate or more; no other authority is trusted.
+        PEM text of one or more authorities' certificates; only these are trusted.
 
     Raises
     ------
     ConfigurationError
-        When it is no PEM text.
+        When it is not PEM text.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -237,19 +236,19 @@ def tls_context(ca: str) -> ssl.SSLContext:
         context.load_verify_locations(cadata=ca)
     except (ssl.SSLError, ValueError) as error:
         raise ConfigurationError(
-            f"the environment variable DATABASE_CA holds no certificate ({error}); "
-            "give the authority's in PEM form"
+            f"The environment variable DATABASE_CA holds no certificate ({error}). "
+            "Set the authority's certificate in PEM form."
         ) from None
     return context
 
 
 def is_transient(error: pymysql.MySQLError) -> bool:
-    """Tell whether the same work may succeed later."""
+    """Return whether a retry may succeed."""
     return _code(error) in LOST | BUSY
 
 
 def _code(error: pymysql.MySQLError) -> int:
-    """Return the error's number; a broken connection may come without one."""
+    """Return the error's number; PyMySQL reports a broken connection without one."""
     code = error.args[0] if error.args else 0
     if isinstance(error, pymysql.err.InterfaceError) and code == 0:
         return 2006
@@ -259,13 +258,13 @@ def _code(error: pymysql.MySQLError) -> int:
 def _translated(error: pymysql.MySQLError) -> Exception:
     cause = getattr(error, "original_exception", None)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        # Nothing was sent to that server. Certificates are renewed, and a wrong authority is
-        # mended by an apply; the same work is good then, so it waits as for a server that is away.
+        # Transient: nothing was sent, and a renewed certificate or a fixed DATABASE_CA lets the
+        # same work succeed.
         return DatabaseUnavailable(
-            f"the server's certificate is not trusted: {cause.verify_message}; "
-            "compare its authority with DATABASE_CA"
+            f"The server's certificate is not trusted: {cause.verify_message}. "
+            "Compare its authority with DATABASE_CA."
         )
-    # A refused password is one that is being rotated: the user gets it a moment after the secret.
+    # The password may be rotating: the database gets the new one a moment after the secret.
     if is_transient(error) or _code(error) == ACCESS_DENIED:
         return DatabaseUnavailable(f"database error {_code(error)}")
     return error

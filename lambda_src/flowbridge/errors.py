@@ -1,15 +1,15 @@
-"""Errors that every flow knows. A class's name is what a state machine's Retry and Catch see."""
+"""Errors that all flows share. State machines match their class names in Retry and Catch."""
 
 from __future__ import annotations
 
 
 class ConfigurationError(Exception):
-    """The function is deployed wrongly: a variable, a secret or a right is missing or malformed."""
+    """The deployment is wrong: a variable, secret or permission is missing or malformed."""
 
 
-class SecretUnavailable(Exception):  # noqa: N818  the name is part of the state machine
-    """Secrets Manager did not answer this time; asking again may help."""
+class SecretUnavailable(Exception):  # noqa: N818  state machines use the name
+    """Secrets Manager is unavailable; a retry may succeed."""
 
 
 class BusRejectedEvent(Exception):  # noqa: N818
-    """EventBridge took the call and refused the event."""
+    """The call to EventBridge succeeded, but the bus rejected the event."""

@@ -1,4 +1,4 @@
-"""An endpoint that anybody may call: it checks what is sent, and puts it on the bus as an event."""
+"""A public endpoint that validates a request body and publishes it as an event on the bus."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ Response = dict[str, Any]
 
 JSON = "application/json"
 RETRY_AFTER_SECONDS = 5
-#: What the bus answers when this function is deployed wrongly; anything else may work later.
+REQUEST_FAILED = "The request failed. The function's log has the reason."
+#: Errors of the bus that mean a wrong deployment; all others are transient.
 WRONG_DEPLOYMENT = {"AccessDeniedException", "AccessDenied", "ResourceNotFoundException"}
 
 
@@ -29,30 +30,30 @@ class FrontDoor:
     Parameters
     ----------
     noun
-        What a body is, for the messages: a lead, a sign-up.
+        Name of the body in messages, such as ``lead`` or ``sign-up``.
     schema
-        The rules of a body; other fields are refused.
-    normalise
-        Gives a body its one written form.
+        JSON Schema of the body; fields outside it are rejected.
+    normalize
+        Normalizes a body before validation.
     source, detail_type
-        Those of the event.
+        Source and detail type of the event.
     complete
-        Returns the event's detail of a good body; as it is, unless said otherwise. It raises
-        `SchemaError` for a body that only it can tell to be wrong.
+        Returns the event's detail for a valid body; by default the body itself. Raises
+        `SchemaError` for rules that the schema cannot express.
     """
 
     def __init__(
         self,
         noun: str,
         schema: Schema,
-        normalise: Callable[[Detail], Detail],
+        normalize: Callable[[Detail], Detail],
         source: str,
         detail_type: str,
         complete: Callable[[Detail], Detail] = dict,
     ) -> None:
         self._noun = noun
         self._schema = schema
-        self._normalise = normalise
+        self._normalise = normalize
         self._source = source
         self._detail_type = detail_type
         self._complete = complete
@@ -60,49 +61,47 @@ class FrontDoor:
         self._fields: dict[str, Validator] = {}
 
     def __call__(self, request: dict[str, Any], context: object) -> Response:
-        """Answer an API Gateway proxy event, never with an exception.
+        """Respond to an API Gateway proxy event; never raise.
 
         Returns
         -------
         dict
-            The proxy response: 202 on the bus, 400 no such thing (``fields`` says which rule each
-            wrong field breaks), 413 too large, 415 not JSON, 503 the bus does not take it now, 500
+            The proxy response: 202 published, 400 invalid (``fields`` maps each wrong field to the
+            rule that it breaks), 413 too large, 415 not JSON, 503 the bus is unavailable, 500
             anything else.
         """
-        asked = {"request_id": getattr(context, "aws_request_id", None)}
+        request_log = {"request_id": getattr(context, "aws_request_id", None)}
         noun = self._noun
         if content_type(request) != JSON:
-            # A page of another site can send a form or plain text without asking; JSON it cannot.
-            return answer(415, {"message": f"Send the {noun} as {JSON}"})
+            # Browsers let other sites send forms and plain text without a CORS preflight, but not
+            # JSON.
+            return json_response(415, {"message": f"Send the {noun} as {JSON}"})
         try:
             body = self._normalise(read_object(request))
             self._validator.check(body)
             event_id = publish(self._source, self._detail_type, self._complete(body))
         except BodyTooLarge as error:
-            log.info("body refused", extra={**asked, "reason": str(error)})
-            return answer(413, {"message": f"The {noun} is not taken: {error}"})
+            log.info("body rejected", extra={**request_log, "reason": str(error)})
+            return json_response(413, {"message": f"The {noun} is too large: {error}"})
         except BadRequest as error:
-            log.info("body refused", extra={**asked, "reason": str(error)})
-            return answer(400, {"message": f"The {noun} is not valid: {error}", "fields": {}})
+            log.info("body rejected", extra={**request_log, "reason": str(error)})
+            return _invalid(f"The {noun} is not valid: {error}", {})
         except SchemaError as error:
             fields = self._wrong_fields(body, error)
-            log.info("body refused", extra={**asked, "fields": sorted(fields)})
-            return answer(400, {"message": f"The {noun} is not valid: {error}", "fields": fields})
-        except Exception as error:  # the caller is always answered in the API's own shape
-            if may_work_later(error):
-                log.error("the bus did not take it", extra={**asked, **describe(error)})
-                message = f"The {noun} is not taken just now; try again later"
-                response = answer(503, {"message": message})
-                response["headers"]["Retry-After"] = str(RETRY_AFTER_SECONDS)
-                return response
-            log.error("request failed", extra={**asked, **describe(error)})
-            log.debug("the error in full", exc_info=True, extra=asked)
-            return answer(500, {"message": "The request failed; the function's log says why"})
-        log.info("event on the bus", extra={**asked, "event_id": event_id})
-        return answer(202, {"id": event_id})
+            log.info("body rejected", extra={**request_log, "fields": sorted(fields)})
+            return _invalid(f"The {noun} is not valid: {error}", fields)
+        except Exception as error:  # every caller gets a response in the API's own shape
+            if is_retryable(error):
+                log.error("the bus is unavailable", extra={**request_log, **describe(error)})
+                return unavailable(f"The {noun} cannot be accepted now. Try again later.")
+            log.error("request failed", extra={**request_log, **describe(error)})
+            log.debug("full error", exc_info=True, extra=request_log)
+            return json_response(500, {"message": REQUEST_FAILED})
+        log.info("event published", extra={**request_log, "event_id": event_id})
+        return json_response(202, {"id": event_id})
 
     def _wrong_fields(self, body: Detail, error: SchemaError) -> dict[str, str]:
-        """Return each wrong field with the rule that it breaks, never with its value."""
+        """Return each wrong field with the rule that it breaks, without its value."""
         found = {}
         for name in self._schema["properties"]:
             if name not in body:
@@ -113,8 +112,8 @@ class FrontDoor:
                 self._field(name).check({name: body[name]})
             except SchemaError as wrong:
                 found[name] = str(wrong).removeprefix(f"{name}: ")
-        name, told, rule = str(error).partition(": ")
-        if not found and told and name in self._schema["properties"]:
+        name, colon, rule = str(error).partition(": ")
+        if not found and colon and name in self._schema["properties"]:
             found[name] = rule
         return found
 
@@ -125,17 +124,17 @@ class FrontDoor:
 
 
 def content_type(request: dict[str, Any]) -> str:
-    """Return the type of a request's body, without its parameters."""
+    """Return a request's content type without parameters, in lower case."""
     headers = request.get("headers") or {}
     value = next((v for name, v in headers.items() if name.lower() == "content-type"), None)
     return str(value or "").partition(";")[0].strip().lower()
 
 
-def may_work_later(error: Exception) -> bool:
-    """Tell whether the bus, or the way to it, is at fault and may be well again soon."""
+def is_retryable(error: Exception) -> bool:
+    """Return whether an AWS service, or the connection to it, failed temporarily."""
     if isinstance(error, BusRejectedEvent):
         return True
-    # botocore is loaded by then, if it was its error; no request may pay for its import before.
+    # Imported here to keep it out of the cold start; a botocore error has loaded it already.
     from botocore import exceptions
 
     if isinstance(error, exceptions.ClientError):
@@ -143,11 +142,22 @@ def may_work_later(error: Exception) -> bool:
     return isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
 
 
-def answer(status: int, body: dict[str, Any]) -> Response:
+def unavailable(message: str) -> Response:
+    """Return a 503 proxy response that asks the caller to retry."""
+    response = json_response(503, {"message": message})
+    response["headers"]["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _invalid(message: str, fields: dict[str, str]) -> Response:
+    return json_response(400, {"message": message, "fields": fields})
+
+
+def json_response(status: int, body: dict[str, Any]) -> Response:
     """Return a proxy response."""
     return {
         "statusCode": status,
-        # Nobody on the way may keep an answer.
+        # No cache may store a response.
         "headers": {"Content-Type": JSON, "Cache-Control": "no-store"},
         "body": json.dumps(body, ensure_ascii=False),
     }

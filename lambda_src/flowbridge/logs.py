@@ -1,12 +1,12 @@
 """Structured logs.
 
-On AWS the Lambda runtime itself writes each ``logging`` record as a JSON object, with what was
-given as ``extra`` and the request's id (the function's log format is JSON,
-https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html). Elsewhere nobody does, so a
-small formatter steps in. A logging library would cost each cold start 0.1 s for the same lines.
+On AWS the function's log format is JSON: the Lambda runtime writes each ``logging`` record as a
+JSON object with its ``extra`` fields and the request's id
+(https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html). Elsewhere a small formatter
+does the same. A logging library would add 0.1 s to each cold start.
 
-Personal data is logged at DEBUG at most. Secrets are not logged at all, so what libraries write at
-DEBUG is not either.
+Personal data is logged at DEBUG only. Secrets are never logged, so the DEBUG logs of libraries,
+which contain secrets, are off.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ from flowbridge.errors import BusRejectedEvent, ConfigurationError
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 ROOT = "flowbridge"
-#: Frames of an unexpected error that are logged, the newest: enough to reach from a library's
-#: inside to ours.
+#: Innermost stack frames logged for an unexpected error; enough to reach our own code.
 FRAMES = 20
 
 
 class JsonFormatter(logging.Formatter):
-    """Write a record as one line of JSON."""
+    """Format a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -44,12 +43,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def get_logger(name: str) -> logging.Logger:
-    """Return the logger of a module, set up for where it runs.
+    """Return a configured logger for a module.
 
     Raises
     ------
     ConfigurationError
-        When the environment variable ``LOG_LEVEL`` is no level.
+        When the environment variable ``LOG_LEVEL`` is not a log level.
     """
     root = logging.getLogger(ROOT)
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") != "JSON" and not root.handlers:
@@ -58,17 +57,17 @@ def get_logger(name: str) -> logging.Logger:
         root.addHandler(handler)
         root.propagate = False
     root.setLevel(_level(os.environ.get("LOG_LEVEL") or "INFO"))
-    # Lambda gives the root logger the function's level. Libraries take theirs from it, and at DEBUG
-    # they write what they send and receive, secrets included.
-    everybody = logging.getLogger()
-    everybody.setLevel(max(everybody.level, logging.INFO))
+    # Lambda sets the function's level on the root logger. Libraries inherit it, and at DEBUG they
+    # log requests and responses, secrets included.
+    libraries = logging.getLogger()
+    libraries.setLevel(max(libraries.level, logging.INFO))
     return root.getChild(name)
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """Return what may be logged of an unexpected error: its kind, its number and its frames.
+    """Return the log fields of an unexpected error: its type, its number and its stack frames.
 
-    Its text stays out, because a database's or a library's error quotes the data it was about.
+    Its message is left out, because errors of databases and libraries quote the data.
     """
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     described: dict[str, Any] = {
@@ -78,7 +77,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     if error.args and type(error.args[0]) is int and error.args[0] < 10_000:
         described["code"] = error.args[0]
     if isinstance(error, ConfigurationError | BusRejectedEvent):
-        # Its text is ours, and says what to mend.
+        # These messages are ours: they quote no data and say how to fix the error.
         described["reason"] = str(error)
     return described
 
@@ -87,6 +86,6 @@ def _level(text: str) -> int:
     level = logging.getLevelNamesMapping().get(text.upper())
     if level is None:
         raise ConfigurationError(
-            f"the environment variable LOG_LEVEL is '{text}'; give DEBUG, INFO, WARNING or ERROR"
+            f"The environment variable LOG_LEVEL is '{text}'. Set DEBUG, INFO, WARNING or ERROR."
         )
     return level

@@ -1,8 +1,8 @@
-"""Check values against a JSON Schema, with messages that hold no value of the data.
+"""Validate values against a JSON Schema, with messages that quote no data.
 
-The rules are read as they stand. A library that can do all of JSON Schema would cost a cold start
-more than everything else of ours together, and the rules of an event need a few keywords. One that
-is not known is refused when the rules are read, so no rule is ever passed over.
+A complete JSON Schema library would cost more cold start time than all our other code, and events
+need only a few keywords. An unknown keyword is an error when the schema is loaded, so no rule is
+silently ignored.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 Schema = dict[str, Any]
 Path = tuple[str, ...]
 
-#: Keywords that tell readers something, and ask nothing of a value; so do those with "x-".
+#: Annotations, which do not restrict a value; keywords that begin with "x-" are annotations too.
 NOTES = frozenset({"$schema", "title", "description"})
 TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -30,22 +30,22 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 
 class SchemaError(ValueError):
-    """A value breaks a rule; the message names the field and the rule, never the value."""
+    """A value breaks a rule; the message has the field and the rule, without the value."""
 
 
 class Validator:
-    """The rules of a value.
+    """Validate values against one schema.
 
     Parameters
     ----------
     schema
-        A JSON Schema, draft 7, of the keywords in `RULES`. Patterns are regular expressions of
-        Python, but ``$`` is the very end, not before a line's end.
+        A JSON Schema, draft 7, restricted to the keywords in `RULES`. Patterns are Python regular
+        expressions, except that ``$`` matches only at the very end, never before a final newline.
 
     Raises
     ------
     ValueError
-        When it has a keyword that is not known.
+        When it has an unknown keyword.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -53,12 +53,12 @@ class Validator:
         self._schema = schema
 
     def check(self, value: Any) -> None:
-        """Check a value.
+        """Validate a value.
 
         Raises
         ------
         SchemaError
-            For the first rule that it breaks.
+            For the first broken rule.
         """
         broken = _broken(self._schema, value)
         if broken:
@@ -67,9 +67,10 @@ class Validator:
     def _message(self, path: Path, keyword: str, rule: Any, value: Any) -> str:
         if keyword == "additionalProperties":
             known = ", ".join(self._schema.get("properties", {}))
-            return f"has a field that is not known; the known ones are {known}"
+            return f"unknown field; the known fields are {known}"
         if keyword == "required":
-            return f"lacks {', '.join(name for name in rule if name not in value)}"
+            missing = [name for name in rule if name not in value]
+            return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
         if not path:
             return f"must be a JSON {rule}"
         definition = self._schema["properties"][path[0]]
@@ -78,14 +79,22 @@ class Validator:
 
 
 def read_schema(module: str, name: str) -> Schema:
-    """Return the schema in the file of this name beside a module, which gives its ``__file__``."""
+    """Return the schema from a file next to a module.
+
+    Parameters
+    ----------
+    module
+        The module's ``__file__``.
+    name
+        The schema's file name.
+    """
     with open(os.path.join(os.path.dirname(module), name), encoding="utf-8") as file:
         schema: Schema = json.load(file)
     return schema
 
 
 def subset(schema: Schema, fields: list[str]) -> Schema:
-    """Return the schema of an object that has exactly these fields of another."""
+    """Return the schema of an object with exactly these fields, with their rules from `schema`."""
     return {
         "type": "object",
         "required": fields,
@@ -96,12 +105,12 @@ def subset(schema: Schema, fields: list[str]) -> Schema:
 
 @cache
 def _pattern(text: str) -> re.Pattern[str]:
-    """Return a pattern whose end is the text's; Python's own ``$`` lets a line's end follow."""
+    """Compile a pattern in which ``$`` allows no final newline, unlike in Python."""
     return re.compile(re.sub(r"(?<!\\)\$", r"\\Z", text))
 
 
 def _is_type(value: Any, kind: str) -> bool:
-    if isinstance(value, bool):  # an int to Python, and no number to JSON
+    if isinstance(value, bool):  # an int in Python, but not a number in JSON
         return kind == "boolean"
     if isinstance(value, float) and kind == "integer":
         return value.is_integer()
@@ -109,11 +118,11 @@ def _is_type(value: Any, kind: str) -> bool:
 
 
 def _only(kind: str, holds: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """Return a rule that asks nothing of values of other types."""
+    """Return a rule that applies to values of one type only."""
     return lambda value, rule: not _is_type(value, kind) or holds(value, rule)
 
 
-#: What each keyword asks of a value, in the order in which they are asked.
+#: The check of each keyword, in the order of evaluation.
 RULES: dict[str, Callable[[Any, Any], bool]] = {
     "type": _is_type,
     "enum": lambda value, texts: value in texts,
@@ -124,7 +133,7 @@ RULES: dict[str, Callable[[Any, Any], bool]] = {
     "minimum": _only("number", lambda value, least: value >= least),
     "maximum": _only("number", lambda value, most: value <= most),
     "maxItems": _only("array", lambda value, most: len(value) <= most),
-    "items": lambda *_: True,  # by `_broken`, which goes into them
+    "items": lambda *_: True,  # this and the last two are checked by `_broken`
     "required": _only("object", lambda value, names: all(name in value for name in names)),
     "properties": lambda *_: True,
     "additionalProperties": lambda *_: True,
@@ -132,7 +141,7 @@ RULES: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _broken(schema: Schema, value: Any, path: Path = ()) -> tuple[Path, str, Any, Any] | None:
-    """Return the first rule that a value breaks: where, its keyword, what it asks, of what."""
+    """Return the first broken rule: path, keyword, the keyword's argument, and the value."""
     for keyword, holds in RULES.items():
         if keyword in schema and not holds(value, schema[keyword]):
             return path, keyword, schema[keyword], value
@@ -160,7 +169,7 @@ def _refuse_unknown(schema: Schema) -> None:
         elif keyword == "additionalProperties":
             known = isinstance(rule, bool)
         if not known:
-            raise ValueError(f"the rule '{keyword}' of a schema is not known here")
+            raise ValueError(f"The schema rule '{keyword}' is not supported: {rule!r}")
     for inner in (*schema.get("properties", {}).values(), *schema.get("oneOf", ())):
         _refuse_unknown(inner)
     if "items" in schema:

@@ -1,4 +1,4 @@
-"""A secret of Secrets Manager, read once and again when it no longer works."""
+"""A cached secret of Secrets Manager, read again when it expires or stops working."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowbridge.logs import get_logger
 
 log = get_logger("secret")
 
-#: How long a value is kept before it is read again unasked.
+#: Age at which a cached value is read again.
 MAX_AGE_SECONDS = 300.0
 
 
@@ -24,7 +24,7 @@ class Secret:
     secret_id
         Its name or ARN.
     read
-        Reads a secret's text; Secrets Manager unless a test says otherwise.
+        Reads a secret's text; by default from Secrets Manager.
     now
         A monotonic clock in seconds.
     """
@@ -44,14 +44,14 @@ class Secret:
     def text(self) -> str:
         """Return the value as text.
 
-        A value that grew old is read again; when that fails for now, the old one goes on.
+        An expired value is read again; if that fails transiently, the stale value is used.
 
         Raises
         ------
         SecretUnavailable
-            When there is no value yet and none can be read now.
+            When no value is cached and reading fails transiently.
         ConfigurationError
-            When the secret cannot be read at all.
+            When reading fails permanently.
         """
         if self._text is None:
             return self._reread()
@@ -60,36 +60,40 @@ class Secret:
         try:
             return self._reread()
         except SecretUnavailable as error:
-            log.warning("a secret's older value is used", extra={"reason": str(error)})
+            log.warning("using the stale value of a secret", extra={"reason": str(error)})
             self._read_at = self._now()
             return self._text
 
     def fields(self, *names: str) -> dict[str, str]:
-        """Return the texts that the secret, a JSON object, must hold under these names.
+        """Return these fields of a secret that is a JSON object of strings.
 
         Raises
         ------
         SecretUnavailable, ConfigurationError
-            As `text` does, and when the secret does not hold them.
+            As `text` does; `ConfigurationError` also when a field is missing or not a string.
         """
         try:
             value = json.loads(self.text())
         except json.JSONDecodeError:
             value = None
         if not isinstance(value, dict):
-            raise ConfigurationError(f"the secret {self._id} holds no JSON object")
+            raise ConfigurationError(
+                f"The secret {self._id} is not a JSON object. Store one with {', '.join(names)}."
+            )
         for name in names:
             if not isinstance(value.get(name), str) or not value[name]:
-                raise ConfigurationError(f"the secret {self._id} lacks the text '{name}'")
+                raise ConfigurationError(
+                    f"The secret {self._id} lacks the string '{name}'. Add it to the JSON object."
+                )
         return {name: value[name] for name in names}
 
     def refresh(self) -> bool:
-        """Read the value again, and return whether it is another one now (it was rotated).
+        """Read the value again, and return whether it changed (it was rotated).
 
         Raises
         ------
         SecretUnavailable, ConfigurationError
-            As `text` does; the value from before is kept.
+            As `text` does; the cached value is kept.
         """
         before = self._text
         return self._reread() != before
@@ -101,33 +105,33 @@ class Secret:
 
 
 def read_secret(secret_id: str) -> str:
-    """Return the text of a secret, from Secrets Manager.
+    """Read the text of a secret from Secrets Manager.
 
     Raises
     ------
     SecretUnavailable
-        When Secrets Manager is out of reach, throttles or fails.
+        When Secrets Manager is unreachable, throttles or fails.
     ConfigurationError
-        When the secret is missing, holds no text, or may not be read.
+        When the secret does not exist, has no text, or the role may not read it.
     """
     from botocore import exceptions
 
     try:
-        answer = client("secretsmanager").get_secret_value(SecretId=secret_id)
+        response = client("secretsmanager").get_secret_value(SecretId=secret_id)
     except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
         raise SecretUnavailable(
-            f"Secrets Manager gave no answer for {secret_id}: {type(error).__name__}"
+            f"Secrets Manager did not respond for {secret_id}: {type(error).__name__}"
         ) from None
     except exceptions.ClientError as error:
         code = str(error.response.get("Error", {}).get("Code"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status >= 500 or status == 429 or "Throttl" in code:
-            raise SecretUnavailable(f"Secrets Manager answered {code} for {secret_id}") from None
+            raise SecretUnavailable(f"Secrets Manager returned {code} for {secret_id}") from None
         raise ConfigurationError(
-            f"the secret {secret_id} cannot be read: {code}; see that it has a value and that "
-            "the function's role allows secretsmanager:GetSecretValue on it"
+            f"Reading the secret {secret_id} failed: {code}. Check that it has a value and that "
+            "the function's role allows secretsmanager:GetSecretValue on it."
         ) from None
-    text = answer.get("SecretString")
+    text = response.get("SecretString")
     if not isinstance(text, str):
-        raise ConfigurationError(f"the secret {secret_id} holds no text")
+        raise ConfigurationError(f"The secret {secret_id} has no text. Store it as SecretString.")
     return text

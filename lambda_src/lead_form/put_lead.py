@@ -1,8 +1,8 @@
-"""PutLead: check what the form sends, and put it on the bus."""
+"""PutLead: validate the lead from the form, and publish it as an event."""
 
 from __future__ import annotations
 
-from crm_registration.lead import load_schema, normalise
+from crm_registration.lead import load_schema, normalize
 from flowbridge.front_door import FrontDoor
 
-handler = FrontDoor("lead", load_schema(), normalise, "kranio.event.crm", "CRM Registration")
+handler = FrontDoor("lead", load_schema(), normalize, "kranio.event.crm", "CRM Registration")

@@ -1,1 +1,1 @@
-"""The functions of the user onboarding."""
+"""The functions of the flow user_onboarding."""

@@ -1,7 +1,7 @@
-"""CatchErrors: keep a sign-up whose user could not be onboarded, and tell the bus of it."""
+"""CatchErrors: queue a sign-up whose onboarding failed, and publish the failure."""
 
 from __future__ import annotations
 
-from flowbridge.failures import CatchErrors
+from flowbridge.catch_errors import CatchErrors
 
 handler = CatchErrors("user_onboarding", "User Onboarding Failed")

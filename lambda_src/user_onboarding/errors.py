@@ -1,15 +1,15 @@
-"""What can go wrong with a sign-up. The names are part of the state machine's Retry and Catch."""
+"""Errors of the flow user_onboarding. The state machine matches their names in Retry and Catch."""
 
 from __future__ import annotations
 
 
-class InvalidSignup(Exception):  # noqa: N818  the name is part of the state machine
-    """The event holds no sign-up that could be worked on; sending it again will not help."""
+class InvalidSignup(Exception):  # noqa: N818  the state machine uses the name
+    """The event has no valid sign-up; a retry cannot succeed."""
 
 
 class WebhookRejected(Exception):  # noqa: N818
-    """The team's webhook refused the message; sending it again will not help."""
+    """The team's webhook rejected the message; a retry cannot succeed."""
 
 
 class WebhookUnavailable(Exception):  # noqa: N818
-    """The team's webhook did not take the message this time; sending it again may help."""
+    """The team's webhook is unavailable; a retry may succeed."""

@@ -1,4 +1,4 @@
-"""NotifyTeam: tell the team of a new user, by a webhook as Slack has it."""
+"""NotifyTeam: announce a new user to the team with a Slack-compatible webhook."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import requests
 
 from flowbridge import config
 from flowbridge.errors import ConfigurationError
-from flowbridge.http_answer import NO_ANSWER, may_work_later
+from flowbridge.http_retry import NO_RESPONSE, is_retryable
 from flowbridge.logs import get_logger
 from flowbridge.secret import Secret
 from user_onboarding.errors import WebhookRejected, WebhookUnavailable
@@ -17,23 +17,24 @@ from user_onboarding.signup import Signup
 
 log = get_logger("notify_team")
 
-#: What Slack answers when the webhook itself is gone or was replaced
+#: Slack's statuses for a removed or replaced webhook
 #: (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/).
 GONE_STATUSES = frozenset({403, 404, 410})
+#: Connect and read timeout in seconds.
 TIMEOUTS = (3.0, 10.0)
-#: Where a URL may do without TLS: nobody listens on the way.
+#: Hosts that may be called without TLS: their traffic stays on this machine.
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class Webhook:
-    """A webhook that takes messages for people to read.
+    """A Slack-compatible incoming webhook.
 
     Parameters
     ----------
     url
-        The secret that holds its URL: whoever knows it may write to the team.
+        The secret that holds its URL. Anyone with the URL can post messages.
     session
-        The HTTP session, kept for its connections.
+        The HTTP session, whose connections are reused.
     """
 
     def __init__(self, url: Secret, session: requests.Session) -> None:
@@ -46,42 +47,46 @@ class Webhook:
         Raises
         ------
         WebhookRejected
-            When it is refused for good: 4xx, or a redirect (the message goes nowhere else).
+            For a permanent error: 4xx, or a redirect (redirects are not followed).
         WebhookUnavailable
-            When it may work later: 408, 425, 429, 5xx, no connection, no answer in time.
+            For a transient error: 408, 425, 429, 5xx, no connection, timeout.
         ConfigurationError, SecretUnavailable
-            When the secret holds no URL of a webhook, or cannot be read.
+            When the secret has no https URL or cannot be read.
         """
         status = self._post(text)
         if status in GONE_STATUSES and self._url.refresh():
-            # The webhook was replaced since its URL was read.
+            # The webhook was replaced after its URL was read.
             status = self._post(text)
-        if may_work_later(status):
-            raise WebhookUnavailable(f"the webhook answered {status}")
+        if is_retryable(status):
+            raise WebhookUnavailable(f"the webhook returned {status}")
         if status >= 300:
-            raise WebhookRejected(f"the webhook answered {status}")
+            raise WebhookRejected(f"the webhook returned {status}")
 
     def _post(self, text: str) -> int:
         url = self._url.text().strip()
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-            raise ConfigurationError("the secret WEBHOOK_SECRET holds no https URL")
+            raise ConfigurationError(
+                "The secret WEBHOOK_SECRET has no https URL. Store the webhook's URL in it."
+            )
         try:
-            # An error's own text would hold the URL, which is the secret: only its kind is told.
+            # Messages have only the error's type: its text would contain the URL, which is secret.
             return self._session.post(
                 url, json={"text": text}, timeout=TIMEOUTS, allow_redirects=False
             ).status_code
-        except NO_ANSWER as error:
+        except NO_RESPONSE as error:
             raise WebhookUnavailable(
-                f"the webhook gave no answer: {type(error).__name__}"
+                f"the webhook did not respond: {type(error).__name__}"
             ) from None
         except requests.RequestException as error:
             kind = type(error).__name__
-            raise ConfigurationError(f"the webhook cannot be called: {kind}") from None
+            raise ConfigurationError(
+                f"The webhook cannot be called: {kind}. Check the URL in the secret WEBHOOK_SECRET."
+            ) from None
 
 
 def handler(signup: Signup, _context: object) -> Signup:
-    """Return the sign-up as it came. The message holds ids only, no personal data.
+    """Notify the team, and return the sign-up unchanged. The message has ids, no personal data.
 
     Raises
     ------
@@ -95,5 +100,5 @@ def handler(signup: Signup, _context: object) -> Signup:
 
 @lru_cache(maxsize=1)
 def webhook() -> Webhook:
-    """Return the webhook that the environment variable describes, the same one every time."""
+    """Return the webhook of the secret ``WEBHOOK_SECRET``."""
     return Webhook(Secret(config.required("WEBHOOK_SECRET")), requests.Session())

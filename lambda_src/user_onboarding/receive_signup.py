@@ -1,14 +1,14 @@
-"""ReceiveSignup: take the sign-up out of the event, check it, give it its one written form."""
+"""ReceiveSignup: validate and normalize the sign-up in the event."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from flowbridge.event_detail import read_detail
 from flowbridge.logs import get_logger
-from flowbridge.receiving import receive
 from flowbridge.schema import Validator
 from user_onboarding.errors import InvalidSignup
-from user_onboarding.signup import Signup, load_schema, normalise, tenants
+from user_onboarding.signup import UNKNOWN_TENANT, Signup, load_schema, normalize, tenants
 
 log = get_logger("receive_signup")
 schema = load_schema()
@@ -16,7 +16,7 @@ validator = Validator(schema)
 
 
 def handler(event: Any, _context: object) -> Signup:
-    """Return the event's ``detail``, checked and normalised, and no field that nobody knows.
+    """Return the event's ``detail``, validated and normalized, without unknown fields.
 
     Parameters
     ----------
@@ -26,11 +26,11 @@ def handler(event: Any, _context: object) -> Signup:
     Raises
     ------
     InvalidSignup
-        When the detail is no sign-up with a tenant that exists; the message names the field and
-        the rule.
+        When the detail is not a sign-up with a known tenant; the message has the field and the
+        rule.
     """
-    signup = receive(event, "sign-up", normalise, validator, InvalidSignup)
+    signup = read_detail(event, "sign-up", normalize, validator, InvalidSignup)
     if signup["tenantId"] not in tenants():
-        raise InvalidSignup("the sign-up is not valid: tenantId: must be one that exists")
+        raise InvalidSignup(f"the sign-up is not valid: {UNKNOWN_TENANT}")
     log.info("sign-up received", extra={"event_id": event.get("id")})
     return {name: signup[name] for name in schema["properties"]}

@@ -1,4 +1,4 @@
-"""What a sign-up is: its rules (``signup.schema.json``), its one written form, its tenants."""
+"""A sign-up: its schema (``signup.schema.json``), its normalization and its tenants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from flowbridge.schema import Schema, read_schema
 Signup = dict[str, Any]
 
 TEXT_FIELDS = ("tenantId", "userId", "email", "name")
-#: By which the users' ids are made; another one would make other ids for the same people.
+UNKNOWN_TENANT = "tenantId: must be an existing tenant"
+#: Namespace of the user ids. Changing it changes the id of every user.
 USERS = uuid.UUID("9b5c1c1e-6d0e-4a35-9a52-0d6c2f0e6a11")
 
 
@@ -22,11 +23,11 @@ def load_schema() -> Schema:
     return read_schema(__file__, "signup.schema.json")
 
 
-def normalise(signup: Signup) -> Signup:
-    """Return a sign-up in its one written form; values of a wrong type are left for the schema.
+def normalize(signup: Signup) -> Signup:
+    """Return a sign-up in normal form; values of a wrong type are left for the schema.
 
-    Blanks around texts go and their letters are composed; the domain of a mail address, in which
-    case means nothing, is written small.
+    Strings are stripped and NFC-normalized. The domain of an email address is lower-cased, because
+    domains are case-insensitive.
     """
     result = dict(signup)
     for name in TEXT_FIELDS:
@@ -39,14 +40,15 @@ def normalise(signup: Signup) -> Signup:
 
 
 def user_id(tenant_id: str, email: str) -> str:
-    """Return the id of the user who has an address with a tenant, the same one every time.
+    """Return the id of a tenant's user with this address.
 
-    So a form that is sent twice makes one user, and the id tells nobody the address.
+    It is deterministic, so a form that is sent twice creates one user, and it does not reveal the
+    address.
     """
     return str(uuid.uuid5(USERS, f"{tenant_id}\n{email.lower()}"))
 
 
 @lru_cache(maxsize=1)
 def tenants() -> frozenset[str]:
-    """Return the ids of the tenants, which the environment variable ``TENANTS`` holds."""
+    """Return the tenant ids of the environment variable ``TENANTS``."""
     return frozenset(config.required("TENANTS").split(","))

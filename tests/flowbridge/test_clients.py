@@ -64,5 +64,5 @@ def test_a_front_door_answers_although_the_bus_does_not(
     response = handler(request, LambdaContext())
 
     assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "5")
-    assert "try again later" in json.loads(response["body"])["message"]
+    assert "Try again later" in json.loads(response["body"])["message"]
     assert connections(silent) == ATTEMPTS

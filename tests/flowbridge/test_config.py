@@ -15,7 +15,7 @@ def test_a_required_variable_is_returned() -> None:
 
 @pytest.mark.parametrize("variables", [{}, {"NAME": ""}, {"OTHER": "value"}])
 def test_a_missing_variable_is_named(variables: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError, match="the environment variable NAME is not set"):
+    with pytest.raises(ConfigurationError, match="The environment variable NAME is not set"):
         config.required("NAME", variables)
 
 
@@ -27,7 +27,7 @@ def test_seconds_are_read(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "inf", "nan", "1s"])
 def test_seconds_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"TIMEOUT is '{text}'; give a positive number"):
+    with pytest.raises(ConfigurationError, match=f"TIMEOUT is '{text}'. Set a positive number"):
         config.seconds("TIMEOUT", 3, {"TIMEOUT": text})
 
 

@@ -63,7 +63,7 @@ def test_the_level_is_taken_from_the_environment() -> None:
 def test_a_wrong_level_is_named() -> None:
     last = run(LOG_LEVEL="LOUD").splitlines()[-1]
 
-    assert last.endswith("LOG_LEVEL is 'LOUD'; give DEBUG, INFO, WARNING or ERROR")
+    assert last.endswith("LOG_LEVEL is 'LOUD'. Set DEBUG, INFO, WARNING or ERROR.")
 
 
 def test_lambdas_own_json_log_is_not_doubled() -> None:

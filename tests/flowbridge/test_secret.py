@@ -70,7 +70,7 @@ class TestKeeping:
 
         assert [secret.text(), secret.text()] == ["first", "first"]
         assert store.reads == 2
-        assert "a secret's older value is used" in logged(logs)
+        assert "using the stale value of a secret" in logged(logs)
         assert "first" not in logged(logs, above=0)
 
     def test_an_old_one_does_not_go_on_when_it_may_not_be_read(
@@ -128,11 +128,20 @@ class TestFields:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("hunter2", "the secret x holds no JSON object"),
-            ('"hunter2"', "the secret x holds no JSON object"),
-            ('{"username": "a"}', "the secret x lacks the text 'password'"),
-            ('{"username": "a", "password": ""}', "the secret x lacks the text 'password'"),
-            ('{"username": 1, "password": "hunter2"}', "the secret x lacks the text 'username'"),
+            ("hunter2", "The secret x is not a JSON object. Store one with username, password."),
+            ('"hunter2"', "The secret x is not a JSON object. Store one with username, password."),
+            (
+                '{"username": "a"}',
+                "The secret x lacks the string 'password'. Add it to the JSON object.",
+            ),
+            (
+                '{"username": "a", "password": ""}',
+                "The secret x lacks the string 'password'. Add it to the JSON object.",
+            ),
+            (
+                '{"username": 1, "password": "hunter2"}',
+                "The secret x lacks the string 'username'. Add it to the JSON object.",
+            ),
         ],
     )
     def test_what_is_missing_is_named_and_nothing_is_quoted(self, text: str, message: str) -> None:
@@ -156,20 +165,20 @@ class TestSecretsManager:
 
     def test_there_is_no_such_secret(self, aws: Callable[[str], Any]) -> None:
         with pytest.raises(
-            ConfigurationError, match="the secret x cannot be read: ResourceNotFound"
+            ConfigurationError, match="Reading the secret x failed: ResourceNotFound"
         ):
             read_secret("x")
 
     def test_it_has_no_value_yet(self, aws: Callable[[str], Any]) -> None:
         aws("secretsmanager").create_secret(Name="x")
 
-        with pytest.raises(ConfigurationError, match="see that it has a value"):
+        with pytest.raises(ConfigurationError, match="Check that it has a value"):
             read_secret("x")
 
     def test_it_holds_bytes(self, aws: Callable[[str], Any]) -> None:
         aws("secretsmanager").create_secret(Name="x", SecretBinary=b"hunter2")
 
-        with pytest.raises(ConfigurationError, match=r"^the secret x holds no text$"):
+        with pytest.raises(ConfigurationError, match=r"^The secret x has no text\. "):
             read_secret("x")
 
     @pytest.mark.parametrize(
@@ -210,7 +219,8 @@ class TestSecretsManager:
     def test_no_answer_is_for_now(self, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(secrets, "client", lambda _: Failing(error))
 
-        with pytest.raises(SecretUnavailable, match=f"no answer for x: {type(error).__name__}"):
+        message = f"did not respond for x: {type(error).__name__}"
+        with pytest.raises(SecretUnavailable, match=message):
             read_secret("x")
 
 

@@ -179,9 +179,7 @@ def test_another_name_takes_the_keys_of_the_old_one_away(account: Account) -> No
 
 
 def test_an_action_that_is_unknown_is_refused(account: Account) -> None:
-    with pytest.raises(
-        ValueError, match=r"tf\.action is 'destroy'; it is create, update or delete"
-    ):
+    with pytest.raises(ValueError, match=r"tf\.action is 'destroy'. Use create, update or delete"):
         account.run("destroy")
 
     assert account.keys() == {}

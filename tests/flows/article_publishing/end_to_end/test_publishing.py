@@ -72,7 +72,7 @@ def test_what_failed_in_one_place_is_sent_there_again_alone(publishing: Publishi
     sqs = publishing.aws.client("sqs")
     [letter] = look(sqs, FAILED, publishing.flow.failed_queue_url)
     assert (letter.state, letter.error) == ("PublishToDevto", "TargetRefused")
-    assert "devto: TargetRefused, devto answered 422: Dev.to says 422" in letter.cause
+    assert "devto: TargetRefused, devto returned 422: Dev.to says 422" in letter.cause
     assert "medium: published" in letter.cause
     assert letter.event is not None
     assert letter.event["detail"]["targets"] == ["devto"]

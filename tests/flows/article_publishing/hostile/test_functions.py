@@ -24,7 +24,7 @@ from article_publishing.errors import (
     TargetUnavailable,
 )
 from article_publishing.signature import HEADER, sign
-from flowbridge.receiving import MAX_BYTES
+from flowbridge.event_detail import MAX_BYTES
 from flowbridge.schema import read_schema
 from tests.flows.article_publishing.support.targets import NAMES, PASSWORD, TOKENS, Targets
 from tests.flows.article_publishing.support.webhook import FIELDS, SECRET, States

@@ -64,7 +64,7 @@ class TestStart:
 
         assert call(request) == (
             200,
-            {"execution": NAME, "message": "This revision was accepted before"},
+            {"execution": NAME, "message": "This revision was already accepted"},
         )
         assert len(states.started) == 1
 
@@ -145,7 +145,7 @@ class TestRefusals:
         _, body = call(signed(DOCUMENT | {"title": "x" * 101}))
 
         assert body["message"].startswith(
-            "The document is not taken: the document is no article: title: must be a text of 1"
+            "The request is rejected: the document is not a valid article: title: must have 1 to"
         )
 
 
@@ -190,7 +190,7 @@ class TestFailures:
         call(signed(DOCUMENT))
         call(signed(DOCUMENT, secret="another"))
 
-        assert "revision taken" in logged(logs)
+        assert "revision accepted" in logged(logs)
         assert SECRET not in logged(logs, above=0)
         assert "Starting workflows" not in logged(logs)
 

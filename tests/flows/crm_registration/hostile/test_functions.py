@@ -27,7 +27,7 @@ from crm_registration import catch_errors, receive_lead
 from crm_registration.crm_service import CRMService
 from crm_registration.errors import CrmRejected, CrmUnavailable, InvalidLead
 from crm_registration.lead import load_schema
-from flowbridge.failures import MAX_MESSAGE_BYTES, UNSENDABLE
+from flowbridge.catch_errors import MAX_MESSAGE_BYTES, UNSENDABLE
 from flowbridge.secret import Secret
 from lead_form import put_lead
 from ops.recovery.dead_letters import FAILED, UNDELIVERED, parse

@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 
-from crm_registration.lead import load_schema, normalise
+from crm_registration.lead import load_schema, normalize
 from flowbridge.request_body import MAX_BODY_BYTES
 from flowbridge.schema import subset
 from tests.support.functions import FIELDS
@@ -33,5 +33,5 @@ def expected(endpoint: str, text: str) -> dict[str, Any] | None:
         return None
     if not isinstance(body, dict):
         return None
-    body = normalise(body)
+    body = normalize(body)
     return body if REFERENCE[endpoint].is_valid(body) else None

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from crm_registration.catch_errors import handler
 from flowbridge import bus
+from flowbridge.catch_errors import MAX_MESSAGE_BYTES, UNSENDABLE
 from flowbridge.errors import ConfigurationError
-from flowbridge.failures import MAX_MESSAGE_BYTES, UNSENDABLE
 from tests.support.functions import LEAD, LambdaContext, logged, personal_data_in
 
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:flowbridge-local-crm-registration:one"
@@ -251,7 +251,7 @@ def test_an_event_is_kept_once_although_the_bus_cannot_be_told(
 
     [message] = surroundings.messages()
     assert (result["messageId"], result["told"]) == (message["MessageId"], False)
-    assert "the bus was not told that an execution failed" in logged(logs)
+    assert "could not publish the failure of an execution" in logged(logs)
     assert EXECUTION in logged(logs)
     assert personal_data_in(logged(logs)) == []
 

@@ -52,7 +52,7 @@ class KeyStore:
         """Read it as Secrets Manager does."""
         self.reads += 1
         if self.away:
-            raise SecretUnavailable("Secrets Manager gave no answer for key: ReadTimeoutError")
+            raise SecretUnavailable("Secrets Manager did not respond for key: ReadTimeoutError")
         return self.value
 
 
@@ -381,7 +381,7 @@ class TestWrongDeployment:
         monkeypatch.setenv("CRM_API_KEY_SECRET", "key")
         monkeypatch.delenv(name)
 
-        with pytest.raises(ConfigurationError, match=f"the environment variable {name} is not set"):
+        with pytest.raises(ConfigurationError, match=f"The environment variable {name} is not set"):
             create_client.handler(LEAD, LambdaContext())
 
 

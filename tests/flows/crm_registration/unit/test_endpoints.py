@@ -191,7 +191,7 @@ def test_unusual_values_come_back_as_they_were_sent(
         ({"mail": "a" + LONGEST_MAIL}, "mail: must be a mail address"),
         ({"mail": LONGEST_MAIL.replace(".cl", ".clx")}, "mail: must be a mail address"),
         ({"mail": "a@b.cl\r\nBcc: c@d.cl"}, "mail: must be a mail address"),
-        ({"origin": "app"}, "has a field that is not known; the known ones are name"),
+        ({"origin": "app"}, "unknown field; the known fields are name"),
     ],
 )
 def test_a_body_that_breaks_a_rule_is_refused(
@@ -214,7 +214,7 @@ def test_every_field_is_required(name: str, field: str, database_environment: Cr
     body = body_of(name)
     del body[field]
 
-    assert post(name, body) == (400, {"success": False, "message": f"{name}: lacks {field}"})
+    assert post(name, body) == (400, {"success": False, "message": f"{name}: {field} is missing"})
     assert database_environment.rows(TABLE[name]) == []
 
 
@@ -374,7 +374,7 @@ class TestWhenTheFunctionIsDeployedWrongly:
             500,
             "The request failed; the function's log says why",
         )
-        assert "the environment variable DATABASE_HOST is not set" in logged(logs)
+        assert "The environment variable DATABASE_HOST is not set" in logged(logs)
 
     def test_the_secret_is_missing(
         self,
@@ -394,7 +394,7 @@ class TestWhenTheFunctionIsDeployedWrongly:
         self, database_environment: CrmDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def away(_: str) -> str:
-            raise SecretUnavailable("Secrets Manager gave no answer")
+            raise SecretUnavailable("Secrets Manager did not respond")
 
         monkeypatch.setattr("flowbridge.secret.read_secret", away)
 

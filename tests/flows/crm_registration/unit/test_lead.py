@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from crm_registration.lead import load_schema, normalise
+from crm_registration.lead import load_schema, normalize
 from flowbridge.schema import SchemaError, Validator
 from tests.flows.crm_registration.support.database import CrmDatabase
 from tests.support.functions import FIELDS, LEAD
@@ -91,7 +91,7 @@ def test_all_of_the_articles_fields_are_required_but_the_origin(field: str) -> N
         VALIDATOR.check(lead)
         return
 
-    with pytest.raises(SchemaError, match=f"^lacks {field}$"):
+    with pytest.raises(SchemaError, match=f"^{field} is missing$"):
         VALIDATOR.check(lead)
 
 
@@ -136,10 +136,10 @@ def test_the_rules_fit_the_columns(migrated: CrmDatabase) -> None:
     ],
 )
 def test_a_field_gets_its_one_form(field: str, value: Any, normal: Any) -> None:
-    lead = normalise(LEAD | {field: value})
+    lead = normalize(LEAD | {field: value})
 
     assert lead == LEAD | {field: normal}
-    assert normalise(lead) == lead
+    assert normalize(lead) == lead
 
 
 @pytest.mark.parametrize(
@@ -157,5 +157,5 @@ def test_a_field_gets_its_one_form(field: str, value: Any, normal: Any) -> None:
 def test_what_has_no_such_form_is_left_as_it_is(field: str, value: Any) -> None:
     lead = LEAD | {field: value}
 
-    assert normalise(lead)[field] is value
+    assert normalize(lead)[field] is value
     assert lead[field] is value

@@ -205,10 +205,10 @@ class TestTheFunction:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("bare", "the secret application holds no JSON object"),
-            ('["a"]', "the secret application holds no JSON object"),
-            (json.dumps({"username": "a"}), "the secret application lacks the text 'password'"),
-            (json.dumps({"username": "", "password": "b"}), "lacks the text 'username'"),
+            ("bare", "The secret application is not a JSON object"),
+            ('["a"]', "The secret application is not a JSON object"),
+            (json.dumps({"username": "a"}), "The secret application lacks the string 'password'"),
+            (json.dumps({"username": "", "password": "b"}), "lacks the string 'username'"),
         ],
     )
     def test_a_malformed_secret_is_named(

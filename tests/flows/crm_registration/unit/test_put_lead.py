@@ -102,9 +102,9 @@ def test_each_wrong_field_is_named_with_its_rule(bus: Bus, logs: list[logging.Lo
     ("body", "status", "message"),
     [
         ("", 400, "the request has no body"),
-        ("no json", 400, "the body is no JSON"),
-        ([WEB], 400, "the body is no JSON object"),
-        ({**WEB, "admin": True}, 400, "has a field that is not known"),
+        ("no json", 400, "the body is not valid JSON"),
+        ([WEB], 400, "the body is not a JSON object"),
+        ({**WEB, "admin": True}, 400, "unknown field"),
         ("x" * (MAX_BODY_BYTES + 1), 413, "has more than 16384 bytes"),
     ],
 )

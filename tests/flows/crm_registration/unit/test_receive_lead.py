@@ -10,7 +10,7 @@ import pytest
 
 from crm_registration.errors import InvalidLead
 from crm_registration.receive_lead import handler
-from flowbridge.receiving import MAX_BYTES
+from flowbridge.event_detail import MAX_BYTES
 from ops.settings import REPOSITORY
 from tests.support.functions import LEAD, LambdaContext, logged, personal_data_in
 
@@ -40,7 +40,7 @@ def test_the_examples_are_as_they_say(context: LambdaContext) -> None:
         handler(json.loads((EXAMPLES / "bad_event.json").read_text()), context)
 
 
-def test_the_lead_is_normalised_and_the_event_is_not(context: LambdaContext) -> None:
+def test_the_lead_is_normalized_and_the_event_is_not(context: LambdaContext) -> None:
     loose = LEAD | {"rut": " 9.891.283-0", "name": " Camila ", "phone": 56983747263.0}
     given = event(dict(loose))
 
@@ -61,7 +61,7 @@ def test_what_step_functions_could_not_pass_on_is_refused_while_it_can_be_caught
     fits = LEAD | {"more": "ñ" * (room // 2)}
 
     assert handler(event(fits), context) == fits
-    with pytest.raises(InvalidLead, match="245,760 can be passed on"):
+    with pytest.raises(InvalidLead, match="the limit is 245,760"):
         handler(event(LEAD | {"more": "ñ" * (room // 2 + 1)}), context)
 
 
@@ -86,7 +86,8 @@ def test_an_event_without_a_lead_is_refused(value: Any, context: LambdaContext) 
 
 def test_an_empty_lead_lacks_everything(context: LambdaContext) -> None:
     message = (
-        r"^the lead is not valid: lacks name, lastname, rut, phone, mail, store, wantsBenefit$"
+        r"^the lead is not valid: "
+        r"name, lastname, rut, phone, mail, store, wantsBenefit are missing$"
     )
     with pytest.raises(InvalidLead, match=message):
         handler(event({}), context)
@@ -99,7 +100,7 @@ def test_an_empty_lead_lacks_everything(context: LambdaContext) -> None:
 def test_what_the_next_state_cannot_get_is_refused(
     changes: dict[str, Any], context: LambdaContext
 ) -> None:
-    with pytest.raises(InvalidLead, match="NaN or half a character"):
+    with pytest.raises(InvalidLead, match="NaN, Infinity or a lone surrogate"):
         handler(event(LEAD | changes), context)
 
 

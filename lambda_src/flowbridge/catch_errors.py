@@ -1,4 +1,4 @@
-"""Keep an event whose execution failed, and tell the bus of it: what CatchErrors of a flow does."""
+"""CatchErrors: queue the event of a failed execution, and publish the failure on the bus."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ log = get_logger("catch_errors")
 
 MESSAGE_VERSION = 1
 UNKNOWN = "Unknown"
-#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-#: has more by now; this much every queue takes, its attributes included.
+#: Every queue accepts 256 KiB, attributes included; some accept more
+#: (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html).
 MAX_MESSAGE_BYTES = 255 * 1024
 SHORT_CAUSE = 1000
-#: Characters that no message may hold, and halves of characters, which have no bytes
+#: Characters that SQS rejects, and lone surrogates, which UTF-8 cannot encode
 #: (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
 UNSENDABLE = r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class CatchErrors:
-    """The handler of a flow's CatchErrors.
+    """The handler of a flow's CatchErrors function.
 
     Parameters
     ----------
     flow
         The flow's name.
     detail_type
-        What the bus hears, from the source ``flowbridge.<flow>``.
+        Detail type of the failure event; its source is ``flowbridge.<flow>``.
     """
 
     def __init__(self, flow: str, detail_type: str) -> None:
@@ -43,27 +43,27 @@ class CatchErrors:
         self.detail_type = detail_type
 
     def __call__(self, failure: dict[str, Any], _context: object) -> dict[str, Any]:
-        """Queue the original event with its error, then publish that it failed.
+        """Queue the original event with its error, then publish the failure.
 
-        Once it is queued nothing fails any more. Step Functions would repeat both, queue the event
-        again each time, and hold the execution for one that left no message.
+        Never raises after queueing: a retry would queue the event twice, and the execution would
+        count as one without a message.
 
         Parameters
         ----------
         failure
-            ``event`` (the whole original event; nothing where a state's input had no room for it,
-            then it is in the execution's), ``failedState``, ``error`` (``Error`` and
-            ``Cause`` of the state machine), ``execution`` (its ARN) and, from a flow that undoes
-            what it did, ``notUndone`` (the states that should have and could not). Whatever is
-            missing is left empty: this is the last place that can keep the event.
+            ``event`` (the original event; missing if the state's input had no room for it, it is
+            then in the execution's input), ``failedState``, ``error`` (``Error`` and ``Cause`` of
+            the state machine), ``execution`` (its ARN) and, from flows with compensation,
+            ``notUndone`` (the states whose compensation failed). Every field may be missing: this
+            is the last place that can keep the event.
 
         Returns
         -------
         dict
-            ``messageId`` of the queued message, ``failedState``, ``error``, ``cause``, and whether
-            the bus was ``told``; when it was not, the log says why.
+            ``messageId`` of the queued message, ``failedState``, ``error``, ``cause``, and
+            ``told``: whether the bus accepted the failure event. If not, the log has the reason.
         """
-        # The client's library needs it too; a start would wait for it.
+        # Imported here: it would slow the cold start, and botocore imports it anyway.
         from datetime import UTC, datetime
 
         message = self.message(failure, datetime.now(UTC))
@@ -91,21 +91,21 @@ class CatchErrors:
             "failedState": state,
             "error": name,
             "cause": message["error"]["cause"],
-            "told": self.tell(detail),
+            "told": self.publish_failure(detail),
         }
 
-    def tell(self, detail: dict[str, Any]) -> bool:
-        """Publish that an execution failed, and return whether the bus took it."""
+    def publish_failure(self, detail: dict[str, Any]) -> bool:
+        """Publish the failure, and return whether the bus accepted it."""
         try:
             publish(f"flowbridge.{self.flow}", self.detail_type, detail)
-        except Exception as error:  # the event is kept, whatever becomes of the news
+        except Exception as error:  # the event is already queued, so this is not fatal
             extra = {"execution": detail["execution"], **describe(error)}
-            log.error("the bus was not told that an execution failed", extra=extra)
+            log.error("could not publish the failure of an execution", extra=extra)
             return False
         return True
 
     def message(self, failure: dict[str, Any], now: datetime) -> dict[str, Any]:
-        """Return the message of the failed queue: all that is needed to send the event again."""
+        """Return the message for the failed queue, with everything that a redrive needs."""
         given = failure.get("error")
         error = given if isinstance(given, dict) else {}
         left = {"notUndone": failure["notUndone"]} if failure.get("notUndone") else {}
@@ -128,10 +128,10 @@ class CatchErrors:
 
 
 def message_body(message: dict[str, Any]) -> str:
-    """Return the text of a message that the queue takes.
+    """Return the message as text within the queue's size limit.
 
-    A cause that makes it too large is cut; an event that does is left where it is, too, in the
-    input of the execution.
+    If it is too large, truncate the cause; if it is still too large, leave out the event, which is
+    also in the execution's input.
     """
     body = _text(message)
     if len(body.encode()) > MAX_MESSAGE_BYTES:
@@ -144,9 +144,9 @@ def message_body(message: dict[str, Any]) -> str:
 
 
 def event_id(failure: dict[str, Any]) -> str | None:
-    """Return the id of the event that failed, by the execution's name where the event is missing.
+    """Return the id of the failed event.
 
-    EventBridge begins the name with it.
+    If the event is missing, take the id from the execution's name: EventBridge puts it first.
     """
     event, execution = failure.get("event"), failure.get("execution")
     if isinstance(event, dict):
@@ -155,10 +155,9 @@ def event_id(failure: dict[str, Any]) -> str | None:
 
 
 def readable_cause(cause: Any) -> str:
-    """Return the message of a Lambda function's error, or another cause as it is.
+    """Return the message of a Lambda function's error; return any other cause unchanged.
 
-    Step Functions gives a function's error as the JSON object that the runtime made of the
-    exception, stack trace included.
+    Step Functions passes a function's error as the runtime's JSON object, with its stack trace.
     """
     if not isinstance(cause, str):
         return "" if cause is None else _text(cause)
@@ -171,17 +170,17 @@ def readable_cause(cause: Any) -> str:
 
 
 def _name(value: Any) -> str:
-    """Return a name that a message's attribute can hold."""
+    """Return the value as a string that is valid in a message attribute."""
     if not isinstance(value, str) or not value:
         return UNKNOWN
     return re.sub(UNSENDABLE, "\N{REPLACEMENT CHARACTER}", value)
 
 
 def _text(value: Any) -> str:
-    """Return JSON that is no longer than it must be, and that every queue takes.
+    """Return compact JSON that SQS accepts.
 
-    An event near the size limit must not grow by blanks, nor by more escapes than it needs.
+    Without spaces and needless escapes, so that an event near the size limit still fits.
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    # JSON escapes the controls by itself. The others, half a character among them, stand in texts.
+    # json escapes control characters; the other characters that SQS rejects occur in strings only.
     return re.sub(UNSENDABLE, lambda found: f"\\u{ord(found[0]):04x}", text)
