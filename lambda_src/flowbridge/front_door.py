@@ -53,7 +53,7 @@ class FrontDoor:
     ) -> None:
         self._noun = noun
         self._schema = schema
-        self._normalise = normalize
+        self._normalize = normalize
         self._source = source
         self._detail_type = detail_type
         self._complete = complete
@@ -77,7 +77,7 @@ class FrontDoor:
             # JSON.
             return json_response(415, {"message": f"Send the {noun} as {JSON}"})
         try:
-            body = self._normalise(read_object(request))
+            body = self._normalize(read_object(request))
             self._validator.check(body)
             event_id = publish(self._source, self._detail_type, self._complete(body))
         except BodyTooLarge as error:
