@@ -55,7 +55,7 @@ def test_malformed_lines_are_named_and_the_others_are_read() -> None:
     assert [item.line for item in items if isinstance(item, Event)] == [1, 7]
     reasons = {item.line: item.reason for item in items if isinstance(item, Malformed)}
     assert set(reasons) == {2, 4, 5, 6}
-    assert "no JSON" in reasons[2]
+    assert "not JSON" in reasons[2]
     assert "array" in reasons[4]
     assert "'detail'" in reasons[5]
     assert "string" in reasons[5]
