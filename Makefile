@@ -187,7 +187,7 @@ takes.new-flow := NAME
 new-flow: setup ## Write the skeleton of a flow: make new-flow NAME=order_intake
 	@$(OPS) new-flow $(call quoted,$(NAME))
 
-docs: setup ## Redraw the flows' pictures
+docs: setup ## Write the generated parts of the documents: pictures and tables
 	@$(OPS) docs
 
 clean: ## Remove what was built and set up (stop the local environment first)

@@ -14,8 +14,8 @@ from ops.errors import OperationError
 from ops.new_flow import make as make_flow
 from ops.settings import LOCAL
 from ops.style.words import count_by_folder, find_words
+from ops.terraform import docs as documents
 from ops.terraform.checks import check_terraform, scan_terraform
-from ops.terraform.docs import draw
 from ops.terraform.runner import ROOT
 
 app = typer.Typer()
@@ -57,9 +57,9 @@ def words(
 
 @app.command()
 def docs() -> None:
-    """Draw the pictures of the documents."""
-    with step("Draw the flows' pictures") as current:
-        changed = [str(file.relative_to(settings.REPOSITORY)) for file in draw()]
+    """Write the generated parts of the documents: pictures and tables."""
+    with step("Write the generated parts of the documents") as current:
+        changed = [str(file.relative_to(settings.REPOSITORY)) for file in documents.write()]
         current.detail = ", ".join(changed) or "nothing changed"
 
 
@@ -68,7 +68,7 @@ def new_flow(name: Annotated[str, typer.Argument(help="Its name, such as order_i
     """Write the skeleton of a flow, whose tests pass."""
     for file in make_flow(name, settings.REPOSITORY):
         console.print(f"  {file.relative_to(settings.REPOSITORY)}")
-    draw()
+    documents.write()
     console.print(
         f"Switch it on: put '{name}' into `flows` of terraform/envs/local.tfvars. "
         "docs/adding-a-flow.md goes on from here."

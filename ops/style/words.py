@@ -35,6 +35,8 @@ JSON_SUFFIXES = (".schema.json", ".asl.json")
 
 LEADER = re.compile(r"^[ \t]*(?:#+|//+|--+|/\*+|\*|<!--)(?=\s|$)", re.MULTILINE)
 FENCE = re.compile(r"^[ \t]*```.*?^[ \t]*```", re.MULTILINE | re.DOTALL)
+#: Parts that `make docs` writes from texts that are checked, and recorded output.
+GENERATED = re.compile(r"<!-- ([a-z]+)\b[^>]*-->\n.*?<!-- end of \1\b[^>]*-->", re.DOTALL)
 QUOTE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
 #: Between backticks is code, over one end of a line at most.
 CODE = re.compile(r"(`+)(?!`)[^`\n]+\n?[^`\n]*\1")
@@ -110,6 +112,12 @@ def count_by_folder(findings: Iterable[Finding]) -> Counter[str]:
     return Counter("/".join(finding.file.parent.parts[:2]) or "." for finding in findings)
 
 
+def words_table() -> str:
+    """Return the rejected words and their replacements as a Markdown table."""
+    rows = [f"| `{word.rejected}` | {word.use} | `{word.bad[0]}` |" for word in rejected_words()]
+    return "\n".join(["| rejected | use | rejected in |", "| --- | --- | --- |", *rows]) + "\n"
+
+
 def check(source: str, file: Path) -> Iterator[Finding]:
     """Yield the rejected words in the content of a file."""
     lines = source.splitlines()
@@ -129,7 +137,7 @@ def texts(source: str, file: Path) -> Iterator[Text]:
         yield from _python_texts(source, only_docstrings="tests" in file.parts)
         return
     if file.suffix == ".md":
-        source = _blank(TARGET, _blank(QUOTE, _blank(FENCE, source)))
+        source = _blank(TARGET, _blank(QUOTE, _blank(FENCE, _blank(GENERATED, source))))
     yield Text(_blank(LEADER, source), 1, source.count("\n") + 1)
 
 

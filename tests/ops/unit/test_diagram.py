@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ops.terraform.diagram import mermaid
-from ops.terraform.docs import drawn
 
 NESTED: dict[str, Any] = {
     "Type": "Map",
@@ -70,15 +69,3 @@ def test_a_branch_is_a_frame_and_ends_where_its_parallel_goes_on() -> None:
     assert [arrow for arrow in arrows if "finish" in arrow] == ["After --> finish((end))"]
     # It is left by its branches alone.
     assert "Both --> After" not in arrows
-
-
-def test_a_document_keeps_all_but_its_pictures() -> None:
-    text = "before\n<!-- picture of x -->\nold\n<!-- end of picture -->\nafter\n"
-
-    once = drawn(text, {"x": "flowchart TD\n"})
-
-    assert once == (
-        "before\n<!-- picture of x -->\n```mermaid\nflowchart TD\n```\n"
-        "<!-- end of picture -->\nafter\n"
-    )
-    assert drawn(once, {"x": "flowchart TD\n"}) == once

@@ -77,6 +77,12 @@ def test_other_files_are_read_over_the_ends_of_comment_lines(file: str, source: 
     assert any(line >= 3 and word.lower() == "mends" for line, word in found(source, file))
 
 
+def test_generated_parts_of_documents_are_exempt() -> None:
+    source = "<!-- inputs -->\nmend\n<!-- end of inputs -->\n\nmend\n\n<!-- commands -->\nanew\n"
+
+    assert found(source, "docs/one.md") == [(5, "mend"), (8, "anew")]
+
+
 def make_tree(root: Path) -> None:
     for name in (
         "README.md",
