@@ -4,7 +4,8 @@ ENV ?= local
 
 PYTHON := .venv/bin/python
 OPS    := $(PYTHON) -m ops
-PYTEST := $(PYTHON) -m pytest
+# Each run ends with where its time went.
+PYTEST := $(PYTHON) -m pytest --times .local/test-times.md
 
 # An option of a command, when its variable has a value; a flag, when it is yes.
 quoted = '$(subst ','\'',$(1))'

@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.support.plugins.functions",
     "tests.support.plugins.kinds",
     "tests.support.plugins.terraform",
+    "tests.support.plugins.times",
 ]
 
 
