@@ -1,4 +1,4 @@
-"""Pin every library of the project: compile each ``*.in`` to a lock file with hashes."""
+"""Pin every library: compile each ``*.in`` file to a lock file with hashes."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-#: The oldest supported Python; one lock serves the newer ones too.
+#: The oldest supported Python. With --universal, newer versions use the same lock file.
 PYTHON_VERSION = "3.11"
 
 
 def lock(source: Path) -> None:
-    """Compile one file; what a lock pins already changes only when it must be newer."""
+    """Compile one file to its lock file, with the newest allowed versions."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade"]
     command += ["--universal", "--python-version", PYTHON_VERSION, "--generate-hashes"]
-    # Where the libraries came from and why is not part of what is locked.
+    # Lock files must not depend on the index or on the command line.
     command += ["--no-header", "--no-annotate", "--no-emit-index-url"]
     command += [str(source), "--output-file", str(source.with_suffix(".txt"))]
     subprocess.run(command, check=True, cwd=REPOSITORY)
 
 
 def main() -> None:
-    """Lock everything."""
+    """Compile all lock files."""
     files = [
         *sorted((REPOSITORY / "requirements").glob("*.in")),
         *sorted((REPOSITORY / "lambda_src").glob("*/requirements.in")),

@@ -1,18 +1,18 @@
 """Build one deterministic zip for each Lambda package, and the manifest that Terraform reads.
 
-A package is a folder of ``lambda_src`` that holds a ``package.toml``. Its zip holds the folder,
-what ``package.toml`` includes beside it, and the libraries that its ``requirements.txt`` pins.
-The same sources give the same bytes on every machine:
+A package is a folder of ``lambda_src`` with a ``package.toml``. Its zip contains the folder, the
+paths that ``package.toml`` includes, and the libraries that ``requirements.txt`` pins. The same
+sources produce the same bytes on every machine:
 
-- libraries are wheels of pure Python, pinned by their SHA-256;
+- libraries are pure Python wheels, pinned by their SHA-256;
 - entries are sorted, with one fixed time and one fixed mode;
-- entries are compressed by libdeflate, whose version our lock file pins. The standard library uses
-  whichever zlib the system has, and two of them (zlib, zlib-ng) make different bytes of one file.
+- libdeflate compresses the entries, and our lock file pins its version. The standard library uses
+  the system's zlib, and zlib and zlib-ng produce different bytes.
 
-Compiled bytecode is not inside: it would only serve the one Python version that compiled it, and
-Lambda's differs from the builder's.
+Zips contain no bytecode: it serves only the Python version that compiled it, and Lambda's version
+differs from the builder's.
 
-Mostly nothing has changed, so what only building needs is imported when something is built.
+Usually nothing has changed, so modules that only a build needs are imported during a build.
 """
 
 from __future__ import annotations
@@ -42,30 +42,31 @@ PACKAGE_FILE = "package.toml"
 REQUIREMENTS_FILE = "requirements.txt"
 MANIFEST_FILE = "manifest.json"
 
-#: Part of every source digest: raise it when the same sources are to give other bytes.
+#: Part of every source digest. Raise it when a change of this script changes the bytes of zips.
 FORMAT = "2"
-#: Smaller than zlib's best in less time. The best, 12, takes twice as long for 0.2 % of the bytes.
+#: Smaller and faster than zlib's best level. The highest level, 12, takes twice as long to save
+#: another 0.2 %.
 COMPRESSION_LEVEL = 10
 
-#: The Lambda runtime brings them; a second copy costs megabytes and start-up time.
+#: Libraries in the Lambda runtime; a second copy costs megabytes and start-up time.
 IN_THE_RUNTIME = frozenset({"boto3", "botocore", "s3transfer"})
-#: Folders and files of sources and wheels that nothing needs at run time.
+#: Folders and files that are not needed at run time.
 UNWANTED_FOLDERS = frozenset({"__pycache__", "tests", "test"})
 UNWANTED_SUFFIXES = (".pyc", ".pyo", ".pyi")
 UNWANTED_NAMES = frozenset(
     {"py.typed", PACKAGE_FILE, REQUIREMENTS_FILE, "requirements.in", ".DS_Store"}
 )
-#: Of a wheel's metadata, the licence and the name and version stay.
+#: Metadata files of a wheel to keep: licences, name and version.
 KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE", "COPYING", "AUTHORS")
 NATIVE_SUFFIXES = (".so", ".pyd", ".dylib")
 
 Contents = dict[str, bytes]
-#: Takes lines of lock files and the folder for their wheels.
+#: Downloads wheels: takes lines of lock files and the target folder.
 Fetch = Callable[[Sequence[str], Path], None]
 
 
 class PackagingError(Exception):
-    """A package cannot be built; the message says which, why, and what to do."""
+    """A package cannot be built; the message has the package, the reason and the fix."""
 
 
 class Package(NamedTuple):
@@ -81,7 +82,7 @@ class Package(NamedTuple):
         return self.sources / self.name / REQUIREMENTS_FILE
 
     def files(self) -> Iterator[tuple[str, Path]]:
-        """Yield the path in the zip, and the file, of each of its own sources, sorted."""
+        """Yield the path in the zip and the file of each source, sorted."""
         found: dict[str, Path] = {}
         for entry in (self.name, *self.include):
             start = self.sources / entry
@@ -97,7 +98,13 @@ class Package(NamedTuple):
         yield from sorted(found.items())
 
     def source_digest(self, read: Callable[[Path], bytes] = Path.read_bytes) -> str:
-        """Return a digest of everything that the zip is made of, which `read` reads."""
+        """Return a digest of everything that the zip depends on.
+
+        Parameters
+        ----------
+        read
+            Reads a file; callers may pass a cached function.
+        """
         digest = hashlib.sha256(FORMAT.encode())
         for path, file in [*self.files(), (REQUIREMENTS_FILE, self.requirements)]:
             data = read(file)
@@ -111,14 +118,14 @@ def find_packages(sources: Path) -> list[Package]:
     Raises
     ------
     PackagingError
-        When a package's settings cannot be read, or its lock file is missing.
+        When a ``package.toml`` is not valid, or a lock file is missing.
     """
     packages = []
     for file in sorted(sources.glob(f"*/{PACKAGE_FILE}")):
         try:
             settings = tomllib.loads(file.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
-            raise PackagingError(f"{file} is no TOML: {error}. Correct it.") from error
+            raise PackagingError(f"{file} is not valid TOML: {error}. Correct it.") from error
         package = Package(file.parent.name, sources, tuple(settings.get("include", ())))
         if not package.requirements.exists():
             raise PackagingError(f"{package.requirements} is missing. Type 'make lock'.")
@@ -127,7 +134,7 @@ def find_packages(sources: Path) -> list[Package]:
 
 
 def is_wanted(path: str) -> bool:
-    """Tell whether a file belongs into a zip."""
+    """Return whether a file belongs in a zip."""
     *folders, name = path.split("/")
     if name in UNWANTED_NAMES or name.endswith(UNWANTED_SUFFIXES):
         return False
@@ -142,35 +149,35 @@ def is_wanted(path: str) -> bool:
 
 
 def pinned(package: Package) -> list[str]:
-    """Return the lines of a package's lock file, one for each library: its version and digests.
+    """Return the requirements in a package's lock file, one line each with version and digests.
 
     Raises
     ------
     PackagingError
-        When it pins what the Lambda runtime brings.
+        When it pins a library that is in the Lambda runtime.
     """
     text = package.requirements.read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [" ".join(line.split()) for line in text.splitlines() if "==" in line]
     if found := sorted(IN_THE_RUNTIME.intersection(map(library_name, lines))):
         raise PackagingError(
-            f"{package.name} pins {', '.join(found)}, which the Lambda runtime brings. "
-            f"Take it out of {package.name}/requirements.in and type 'make lock'."
+            f"{package.name} pins {', '.join(found)}, which the Lambda runtime provides. "
+            f"Remove it from {package.name}/requirements.in and type 'make lock'."
         )
     return lines
 
 
 def library_name(requirement: str) -> str:
-    """Return the library of a line of a lock file, written as PyPA's names specification does."""
+    """Return the library of a requirement, normalized as PyPA's names specification says."""
     return re.sub(r"[-_.]+", "-", requirement.partition("==")[0]).lower()
 
 
 def download(requirements: Sequence[str], folder: Path) -> None:
-    """Download the pinned wheels of pure Python, checked by their digests, with pip.
+    """Download pinned pure Python wheels with pip, which verifies their digests.
 
     Raises
     ------
     PackagingError
-        With pip's own words.
+        When pip fails; the message has pip's output.
     """
     import subprocess
 
@@ -178,25 +185,25 @@ def download(requirements: Sequence[str], folder: Path) -> None:
     lock.write_text("\n".join(requirements), encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-input", "--require-hashes", "--no-deps", "--only-binary=:all:"]
-    # Without a platform and with the language's version only, nothing but pure Python fits.
+    # Only pure Python wheels match these tags.
     command += ["--platform", "any", "--abi", "none", "--implementation", "py"]
     command += ["--dest", str(folder), "--requirement", str(lock)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         names = ", ".join(requirement.split()[0] for requirement in requirements)
         raise PackagingError(
-            f"{names} could not be fetched: {result.stderr.strip()} "
-            "They must be wheels of pure Python, pinned by their digests; 'make lock' pins anew."
+            f"Downloading {names} failed: {result.stderr.strip()} "
+            "They must be pure Python wheels with pinned digests. 'make lock' pins them again."
         )
 
 
 def fetch_wheels(requirements: Iterable[str], cache: Path, fetch: Fetch) -> dict[str, Path]:
-    """Return the wheel of each pinned library; what is not in the cache is fetched, all at once.
+    """Return the wheel of each requirement; download the ones that the cache lacks, in one call.
 
     Raises
     ------
     PackagingError
-        When a wheel cannot be had.
+        When a download fails.
     """
     import tempfile
 
@@ -209,13 +216,13 @@ def fetch_wheels(requirements: Iterable[str], cache: Path, fetch: Fetch) -> dict
         if not wheel.exists():
             missing.setdefault(library_name(requirement), []).append(requirement)
     cache.mkdir(parents=True, exist_ok=True)
-    # Packages may pin one library in two versions, which pip takes in two calls only.
+    # Packages may pin different versions of a library; one pip call accepts only one of them.
     for versions in itertools.zip_longest(*missing.values()):
         wanted = {library_name(version): version for version in versions if version}
         with tempfile.TemporaryDirectory(dir=cache) as work:
             fetch(list(wanted.values()), Path(work))
             for file in Path(work).glob("*.whl"):
-                # Moved when complete, so that an interrupted download is done again.
+                # Move complete wheels only, so that an interrupted download is repeated.
                 requirement = wanted[library_name(file.name.partition("-")[0])]
                 os.replace(file, wheels[requirement])
     return wheels
@@ -227,7 +234,7 @@ def wheel_files(requirement: str, wheel: Path) -> Contents:
     Raises
     ------
     PackagingError
-        When it holds native code.
+        When it contains native code.
     """
     import zipfile
 
@@ -235,19 +242,19 @@ def wheel_files(requirement: str, wheel: Path) -> Contents:
         names = [name for name in archive.namelist() if not name.endswith("/")]
         if native := [name for name in names if name.endswith(NATIVE_SUFFIXES)]:
             raise PackagingError(
-                f"{requirement.split()[0]} holds native code ({native[0]}), which runs on one "
-                "kind of processor only. Pin a version that comes as pure Python."
+                f"{requirement.split()[0]} contains native code ({native[0]}), which runs on one "
+                "processor architecture only. Pin a pure Python version."
             )
         return {name: archive.read(name) for name in names if is_wanted(name)}
 
 
 def package_contents(package: Package, libraries: Mapping[str, Contents]) -> Contents:
-    """Return the files of a package's zip, its libraries' and its own.
+    """Return the files of a package's zip: its libraries and its sources.
 
     Raises
     ------
     PackagingError
-        When a library's file would hide one of ours.
+        When a library and the sources have a file with the same path.
     """
     contents: Contents = {}
     for requirement in pinned(package):
@@ -255,7 +262,7 @@ def package_contents(package: Package, libraries: Mapping[str, Contents]) -> Con
     own = {path: file.read_bytes() for path, file in package.files()}
     if clash := sorted(contents.keys() & own.keys()):
         raise PackagingError(
-            f"{package.name}: '{clash[0]}' is both a library's file and ours. Rename ours."
+            f"{package.name}: a library also has the file '{clash[0]}'. Rename ours."
         )
     return contents | own
 
@@ -264,18 +271,18 @@ def package_contents(package: Package, libraries: Mapping[str, Contents]) -> Con
 
 
 def compress(data: bytes) -> bytes:
-    """Return the data as a raw deflate stream, the same on every machine."""
+    """Return the data as a raw deflate stream, identical on every machine."""
     import deflate
 
     return bytes(deflate.deflate_compress(data, COMPRESSION_LEVEL))
 
 
 def zip_bytes(contents: Contents, compress: Callable[[bytes], bytes] = compress) -> bytes:
-    """Return a zip of the contents, whose bytes depend on the contents alone.
+    """Return a zip whose bytes depend only on the contents.
 
-    The standard library cannot write what another library compressed, so the records are laid out
-    here (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3.7, 4.3.12 and
-    4.3.16): every entry readable by all, dated 1980-01-01, the earliest day that a zip knows.
+    ``zipfile`` cannot write streams that another library compressed, so this function writes the
+    records itself (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3.7,
+    4.3.12 and 4.3.16). Entries are readable by all and dated 1980-01-01, the earliest date in zips.
     """
     version, made_by_unix, utf8_name, deflated, time_and_date = 20, 3 << 8 | 20, 0x0800, 8, 0x210000
     mode = 0o100644 << 16
@@ -316,7 +323,7 @@ def describe(file: Path, data: bytes, source_digest: str) -> dict[str, Any]:
 
 
 def manifest(packages: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the manifest; its ``release`` names this set of packages."""
+    """Return the manifest; ``release`` is the name of this set of packages."""
     return {
         "release": release_digest({name: entry["sha256"] for name, entry in packages.items()}),
         "packages": dict(sorted(packages.items())),
@@ -324,12 +331,12 @@ def manifest(packages: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def release_digest(digests: Mapping[str, str]) -> str:
-    """Return the name of a release: a digest of its packages' names and SHA-256."""
+    """Return the name of a release: a digest of its packages' names and SHA-256 digests."""
     return hashlib.sha256(json.dumps(dict(digests), sort_keys=True).encode()).hexdigest()
 
 
 def is_built(entry: Mapping[str, Any] | None, source_digest: str, dist: Path) -> bool:
-    """Tell whether a package of an earlier run is there, whole, and of the same sources."""
+    """Return whether an earlier run built the package from the same sources, and it is intact."""
     if entry is None or entry["source_digest"] != source_digest:
         return False
     file = dist / entry["file"]
@@ -339,7 +346,7 @@ def is_built(entry: Mapping[str, Any] | None, source_digest: str, dist: Path) ->
 def build(
     sources: Path, dist: Path, cache: Path, fetch: Fetch = download
 ) -> dict[str, tuple[dict[str, Any], bool]]:
-    """Build what changed, and write the manifest.
+    """Build the changed packages, and write the manifest.
 
     Returns
     -------
@@ -349,13 +356,13 @@ def build(
     Raises
     ------
     PackagingError
-        When a package cannot be built; the manifest is then left as it was.
+        When a package cannot be built; the manifest is then unchanged.
     """
     packages = find_packages(sources)
     dist.mkdir(parents=True, exist_ok=True)
     before = read_manifest(dist / MANIFEST_FILE)
 
-    # Most packages hold the same library.
+    # Most packages include the same library, so read its files once.
     read = functools.cache(Path.read_bytes)
     results: dict[str, tuple[dict[str, Any], bool]] = {}
     changed: list[tuple[Package, str]] = []
@@ -367,8 +374,8 @@ def build(
         else:
             changed.append((package, source_digest))
     if changed:
-        made = make_zips([package for package, _ in changed], cache, fetch)
-        for (package, source_digest), data in zip(changed, made, strict=True):
+        zips = make_zips([package for package, _ in changed], cache, fetch)
+        for (package, source_digest), data in zip(changed, zips, strict=True):
             target = dist / f"{package.name}.zip"
             replace(target, data)
             results[package.name] = describe(target, data, source_digest), True
@@ -381,12 +388,12 @@ def build(
 
 
 def make_zips(packages: Sequence[Package], cache: Path, fetch: Fetch) -> list[bytes]:
-    """Return the zip of each package; what packages share is fetched and compressed once.
+    """Return the zip of each package; download and compress shared files once.
 
     Raises
     ------
     PackagingError
-        When one cannot be made.
+        When a package cannot be built.
     """
     import concurrent.futures
 
@@ -403,14 +410,14 @@ def make_zips(packages: Sequence[Package], cache: Path, fetch: Fetch) -> list[by
 
 
 def replace(file: Path, data: bytes) -> None:
-    """Write a file in one step, so that nobody finds half of it."""
+    """Write a file atomically, so that other processes never read a part of it."""
     partial = file.with_suffix(".partial")
     partial.write_bytes(data)
     os.replace(partial, file)
 
 
 def read_manifest(file: Path) -> dict[str, dict[str, Any]]:
-    """Return the packages of an earlier run; nothing when there is no manifest or it is broken."""
+    """Return the packages of an earlier run; none if the manifest is missing or broken."""
     try:
         packages: dict[str, dict[str, Any]] = json.loads(file.read_text())["packages"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -419,7 +426,7 @@ def read_manifest(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def remove_others(dist: Path, files: Iterable[str]) -> None:
-    """Remove the zips of packages that exist no more."""
+    """Remove the zips of packages that no longer exist."""
     keep = set(files)
     for file in dist.glob("*.zip"):
         if file.name not in keep:
@@ -434,7 +441,9 @@ def main() -> int:
         import shutil
 
         parser = argparse.ArgumentParser(description="Build the Lambda packages.")
-        parser.add_argument("--clean", action="store_true", help="build everything anew")
+        parser.add_argument(
+            "--clean", action="store_true", help="discard earlier results and rebuild everything"
+        )
         if parser.parse_args().clean:
             shutil.rmtree(DIST, ignore_errors=True)
             shutil.rmtree(CACHE, ignore_errors=True)

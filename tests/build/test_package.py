@@ -230,7 +230,7 @@ def test_a_library_that_would_hide_our_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("first/package.toml", "include = [oops"), "no TOML"),
+        (("first/package.toml", "include = [oops"), "not valid TOML"),
         (("first/package.toml", 'include = ["nowhere"]'), "'nowhere'"),
     ],
 )

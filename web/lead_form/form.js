@@ -1,4 +1,4 @@
-// Checks a lead as it is typed, by the same rules as the functions behind it, and sends it once.
+// Validates a lead while the user types, with the schema that the functions use, and sends it once.
 import { texts } from "./texts.js";
 
 const FIELDS = ["name", "lastname", "rut", "phone", "mail", "store"];
@@ -15,13 +15,13 @@ let language = "es";
 let sending = false;
 let sentAt = -Infinity;
 let pressing = false;
-let message = null; // What the status says: a text's name, its class, what goes into it.
+let message = null; // The status shown: a text's name, a CSS class and a value for the text.
 const touched = new Set();
-const refused = new Map(); // Values that the API took for wrong, by field.
+const rejected = new Map(); // Values that the API rejected, by field.
 
-// --- storage: a browser may forbid it, and the page works without --------------------------------
+// --- storage: browsers may block it, and the page works without ----------------------------------
 
-function recall(storage, key) {
+function readStorage(storage, key) {
   try {
     return storage()[key];
   } catch {
@@ -29,36 +29,36 @@ function recall(storage, key) {
   }
 }
 
-function keep(storage, key, value) {
+function writeStorage(storage, key, value) {
   try {
     if (value === null) storage().removeItem(key);
     else storage().setItem(key, value);
   } catch {
-    // What was typed is still in the fields.
+    // The fields still have the values.
   }
 }
 
 const ofThisTab = () => sessionStorage;
 const ofThisBrowser = () => localStorage;
 
-// --- the rules, which stand once, in lead.schema.json --------------------------------------------
+// --- the rules, from lead.schema.json ------------------------------------------------------------
 
 let schema = null;
 let config = null;
 
 async function load(file) {
-  const answer = await fetch(file);
-  if (!answer.ok) throw new Error(`${file}: ${answer.status}`);
-  return answer.json();
+  const response = await fetch(file);
+  if (!response.ok) throw new Error(`${file}: ${response.status}`);
+  return response.json();
 }
 
-async function learn() {
+async function loadRules() {
   schema ??= await load("lead.schema.json");
   config ??= await load("config.json");
 }
 
-// The form in which the functions check a value.
-function written(name) {
+// Normalizes a value as the functions do.
+function normalized(name) {
   const value = form.elements[name].value.normalize("NFC").trim();
   if (name === "rut") return value.replaceAll(".", "").toUpperCase();
   if (name === "phone") return value.replace(/[ \-.()]/g, "");
@@ -67,9 +67,9 @@ function written(name) {
 
 function problem(name) {
   const { errors } = texts[language];
-  const value = written(name);
+  const value = normalized(name);
   if (value === "") return errors.missing;
-  if (refused.get(name) === value) return errors[name] ?? errors.missing;
+  if (rejected.get(name) === value) return errors[name] ?? errors.missing;
   const rule = schema?.properties[name] ?? {};
   const options = rule.oneOf?.filter((option) => option.type === "string") ?? [rule];
   if (rule.maxLength && [...value].length > rule.maxLength) return errors.long(rule.maxLength);
@@ -78,11 +78,11 @@ function problem(name) {
 }
 
 function lead() {
-  const values = Object.fromEntries(FIELDS.map((name) => [name, written(name)]));
+  const values = Object.fromEntries(FIELDS.map((name) => [name, normalized(name)]));
   return { ...values, wantsBenefit: form.elements.wantsBenefit.checked, origin: "web" };
 }
 
-// --- what is shown -------------------------------------------------------------------------------
+// --- output --------------------------------------------------------------------------------------
 
 function showProblem(name) {
   const input = form.elements[name];
@@ -98,7 +98,7 @@ function showStatus() {
   status.className = message?.kind ?? "";
 }
 
-function say(name, kind = "", value = "") {
+function setStatus(name, kind = "", value = "") {
   message = { name, kind, value };
   showStatus();
 }
@@ -116,12 +116,12 @@ function showLanguage(next) {
   showStatus();
 }
 
-// Shows which fields are wrong, goes to the first, and tells whether there is any.
+// Marks the wrong fields, focuses the first one, and returns whether there is any.
 function showWrong() {
   FIELDS.forEach((name) => touched.add(name));
   const wrong = FIELDS.filter((name) => !showProblem(name));
   if (wrong.length === 0) return false;
-  say("correct", "failed");
+  setStatus("correct", "failed");
   form.elements[wrong[0]].focus();
   return true;
 }
@@ -130,78 +130,78 @@ function showWrong() {
 
 function showSending(now) {
   sending = now;
-  // Not `disabled`: a button that is, loses the focus of who works with the keyboard.
+  // Not `disabled`: a disabled button loses the keyboard focus.
   button.setAttribute("aria-disabled", String(now));
 }
 
 async function send() {
-  // The second click of two may come after the answer to the first.
+  // The second click of a double click may come after the response to the first.
   if (sending || performance.now() - sentAt < DOUBLE_CLICK_MILLISECONDS) return;
   if (showWrong()) return;
   showSending(true);
-  say("sending");
+  setStatus("sending");
   try {
-    await learn(); // Unless that was possible when the page began.
+    await loadRules(); // Does nothing if it succeeded when the page loaded.
     if (showWrong()) return;
-    const answer = await fetch(config.leads_url, {
+    const response = await fetch(config.leads_url, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(lead()),
       signal: AbortSignal.timeout(SECONDS * 1000),
     });
-    await finish(answer);
+    await finish(response);
   } catch {
-    say("unreachable", "failed");
+    setStatus("unreachable", "failed");
     status.focus();
   } finally {
     showSending(false);
   }
 }
 
-async function finish(answer) {
-  if (answer.status === 202) {
-    const { id } = await answer.json();
+async function finish(response) {
+  if (response.status === 202) {
+    const { id } = await response.json();
     sentAt = performance.now();
     form.reset();
     touched.clear();
-    refused.clear();
+    rejected.clear();
     FIELDS.forEach(showProblem);
-    keep(ofThisTab, DRAFT, null);
-    say("done", "done", id);
-  } else if (answer.status === 400) {
-    const { fields } = await answer.json();
-    for (const name of FIELDS) if (name in fields) refused.set(name, written(name));
+    writeStorage(ofThisTab, DRAFT, null);
+    setStatus("done", "done", id);
+  } else if (response.status === 400) {
+    const { fields } = await response.json();
+    for (const name of FIELDS) if (name in fields) rejected.set(name, normalized(name));
     if (showWrong()) return;
-    say("refused", "failed");
-  } else if (answer.status === 413) {
-    say("refused", "failed");
+    setStatus("refused", "failed");
+  } else if (response.status === 413) {
+    setStatus("refused", "failed");
   } else {
-    say(answer.status === 429 ? "busy" : "unreachable", "failed");
+    setStatus(response.status === 429 ? "busy" : "unreachable", "failed");
   }
   status.focus();
 }
 
-// --- begin ---------------------------------------------------------------------------------------
+// --- start ---------------------------------------------------------------------------------------
 
 for (const name of FIELDS) {
   const input = form.elements[name];
-  // As one types, but nobody is told of an error in a field that was not left yet.
+  // Show no error in a field before the user leaves it.
   input.addEventListener("input", () => showProblem(name));
   input.addEventListener("blur", () => {
     if (input.value !== "") touched.add(name);
     if (!pressing) showProblem(name);
   });
 }
-// An error that appears below the finger would move the button away from it: it waits for the end.
+// An error message shown during a press would move the button away from the pointer, so wait.
 document.addEventListener("pointerdown", () => { pressing = true; }, true);
 for (const end of ["pointerup", "pointercancel"]) {
   document.addEventListener(end, () => {
     pressing = false;
-    setTimeout(() => FIELDS.forEach(showProblem)); // After the click that follows.
+    setTimeout(() => FIELDS.forEach(showProblem)); // Run after the click event.
   }, true);
 }
 form.addEventListener("input", () => {
-  keep(ofThisTab, DRAFT, JSON.stringify(Object.fromEntries(new FormData(form))));
+  writeStorage(ofThisTab, DRAFT, JSON.stringify(Object.fromEntries(new FormData(form))));
 });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -210,23 +210,23 @@ form.addEventListener("submit", (event) => {
 for (const element of document.querySelectorAll("[data-language]")) {
   element.addEventListener("click", () => {
     showLanguage(element.dataset.language);
-    keep(ofThisBrowser, LANGUAGE, element.dataset.language);
+    writeStorage(ofThisBrowser, LANGUAGE, element.dataset.language);
   });
 }
 
 function draft() {
   try {
-    return JSON.parse(recall(ofThisTab, DRAFT) ?? "{}");
+    return JSON.parse(readStorage(ofThisTab, DRAFT) ?? "{}");
   } catch {
-    return {}; // Not ours.
+    return {}; // Another page of this origin wrote it.
   }
 }
 
-const kept = draft();
-for (const name of FIELDS) form.elements[name].value = kept[name] ?? "";
-form.elements.wantsBenefit.checked = "wantsBenefit" in kept;
-const preferred = recall(ofThisBrowser, LANGUAGE) ?? navigator.language.slice(0, 2);
+const saved = draft();
+for (const name of FIELDS) form.elements[name].value = saved[name] ?? "";
+form.elements.wantsBenefit.checked = "wantsBenefit" in saved;
+const preferred = readStorage(ofThisBrowser, LANGUAGE) ?? navigator.language.slice(0, 2);
 showLanguage(preferred in texts ? preferred : "en");
-await learn().catch(() => {}); // It is tried again before anything is sent.
+await loadRules().catch(() => {}); // send() tries again.
 button.disabled = false;
 document.documentElement.dataset.ready = "yes";

@@ -1,4 +1,4 @@
-// What the page says, in each of its languages.
+// The texts of the page, by language.
 export const texts = {
   es: {
     title: "Hágase socio",
