@@ -1,1 +1,1 @@
-"""What Flowbridge costs in time, bytes and money, measured beside what it is compared with."""
+"""Measures the time, bytes and money that Flowbridge costs, in comparison with alternatives."""

@@ -1,4 +1,4 @@
-"""Cold start: our functions beside the article's, under AWS's own runtime interface client."""
+"""Cold start: our functions and the article's, under AWS's runtime interface client."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ TITLE = "Cold start"
 ARTICLE = Path(__file__).with_name("article")
 ROUNDS = 9
 INVOCATIONS = 100
-#: The hundredth invocation is the median of this many at the end: one alone is noise.
+#: "The hundredth invocation" is the median of the last ten, because a single one is noise.
 LAST = 10
-#: What differs by less is called the same.
+#: Smaller differences count as equal.
 TOLERANCE = 0.03
 MEMORY_MB = 256
-#: From https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html: one processor.
+#: Memory that buys one processor
+#: (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
 MEMORY_OF_A_PROCESSOR_MB = 1769
-#: What the article's functions need of the libraries in our packages.
+#: Libraries of our packages that the article's functions need.
 LIBRARIES = {
     "crm_registration": ("requests", "urllib3", "certifi", "idna", "charset_normalizer"),
     "crm_api": ("pymysql",),
@@ -45,7 +46,7 @@ numbers = itertools.count(1)
 
 
 def lead() -> Event:
-    """Return a lead that was not sent before."""
+    """Return a new lead."""
     return {
         "name": "Camila",
         "lastname": "Saavedra",
@@ -59,7 +60,7 @@ def lead() -> Event:
 
 
 def bus_event() -> Event:
-    """Return an event as EventBridge gives it to the first state."""
+    """Return an event as EventBridge passes it to the first state."""
     return {
         "version": "0",
         "id": "c66caab7-10f8-d6e9-fc4e-2b92021ce7ed",
@@ -74,7 +75,7 @@ def bus_event() -> Event:
 
 
 def failure() -> Event:
-    """Return what the state machine gives to the state that catches errors."""
+    """Return the input of the state CatchErrors."""
     return {
         "event": bus_event(),
         "failedState": "CreateClient",
@@ -84,7 +85,7 @@ def failure() -> Event:
 
 
 def request(*fields: str) -> Callable[[], Event]:
-    """Return what makes API Gateway's events for an endpoint that takes these fields."""
+    """Return a function that makes API Gateway's events for an endpoint with these fields."""
 
     def make() -> Event:
         body = {name: value for name, value in lead().items() if name in fields}
@@ -95,7 +96,7 @@ def request(*fields: str) -> Callable[[], Event]:
 
 @dataclass(frozen=True)
 class Function:
-    """One of our functions and the article's of the same name."""
+    """One of our functions and the article's function of the same name."""
 
     package: str
     event: Callable[[], Event]
@@ -112,21 +113,21 @@ FUNCTIONS = {
     "create_benefit_back": Function("crm_api", request("rut", "wantsBenefit")),
 }
 ARTICLES_PACKAGES = {"crm_registration": "step_functions", "crm_api": "api"}
-#: Those of ours on which what did not help was tried: one of each kind.
+#: Functions for the variants that were tried and rejected, one of each kind.
 TRIED_ON = ("receive_lead", "create_client", "create_client_back")
 
 
 class Bench:
-    """The unpacked packages, and the variables of the functions.
+    """Unpacks the packages and runs their functions.
 
     Parameters
     ----------
     folder
-        Where the packages are unpacked.
+        Folder for the unpacked packages.
     api
-        Drives the functions.
+        Runs the functions.
     variables
-        Their environment variables.
+        Environment variables of the functions.
     """
 
     def __init__(self, folder: Path, api: RuntimeApi, variables: dict[str, str]) -> None:
@@ -163,12 +164,12 @@ class Bench:
         return self._api.run(f"{module}.{name}.handler", root, self._variables, events)
 
     def run_empty(self) -> Run:
-        """Run a function that does nothing: the runtime alone."""
+        """Run an empty function, to measure the runtime alone."""
         events = [{"n": number} for number in range(INVOCATIONS)]
         return self._api.run(EMPTY, self._root("ours", "empty"), self._variables, events)
 
     def sizes(self) -> dict[str, dict[str, int]]:
-        """Return the bytes of each package's zip, without bytecode and with it."""
+        """Return the size in bytes of each package's zip, without and with bytecode."""
         return {
             name: {kind: zipped(self._root(kind, name)) for kind in ("ours", "compiled")}
             for name in ARTICLES_PACKAGES
@@ -178,7 +179,7 @@ class Bench:
         return self._folder / kind / name
 
     def _compile(self, name: str) -> None:
-        """Make a copy with bytecode, which Python takes without a look at the source."""
+        """Make a copy with bytecode that Python loads without checking the source."""
         target = self._root("compiled", name)
         shutil.copytree(self._root("ours", name), target)
         command = [str(RUNTIME_PYTHON), "-m", "compileall", "-q"]
@@ -187,7 +188,7 @@ class Bench:
         subprocess.run(command, check=True, env=environment)
 
     def _make_eager(self, name: str) -> None:
-        """Put modules beside the functions that make the AWS client before the first event."""
+        """Add modules that create the AWS client before the first event."""
         folder = self._root("ours", name) / "eager"
         folder.mkdir()
         for function, settings in FUNCTIONS.items():
@@ -200,14 +201,14 @@ class Bench:
 
 
 def zipped(folder: Path) -> int:
-    """Return the bytes of the zip that our packager makes of a folder."""
+    """Return the size in bytes of the zip that ``build/package.py`` makes of a folder."""
     files = (f for f in folder.rglob("*") if f.is_file() and f.parent.name != "eager")
     return len(package.zip_bytes({str(f.relative_to(folder)): f.read_bytes() for f in files}))
 
 
 @contextmanager
 def prepared() -> Iterator[Bench]:
-    """Give everything that the functions need, and take it away afterwards."""
+    """Start everything that the functions need, and stop it afterwards."""
     with tempfile.TemporaryDirectory(prefix="bench-cold-") as folder, running_mariadb() as database:
         make_tables(database)
         user = {"username": database.root.username, "password": database.root.password}
@@ -221,13 +222,13 @@ def prepared() -> Iterator[Bench]:
 
 
 def make_tables(database: MariaDB) -> None:
-    """Make the tables as the platform does; both kinds of functions write to them."""
+    """Create the tables with the platform's migrations, for our functions and the article's."""
     for file in sorted((REPOSITORY / "lambda_src" / "crm_api" / "migrations").glob("*.sql")):
         database.execute(file.read_text())
 
 
 def function_variables(database: MariaDB, url: str) -> dict[str, str]:
-    """Return the variables of every function, ours and the article's."""
+    """Return the environment variables for all functions, ours and the article's."""
     return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
@@ -242,7 +243,7 @@ def function_variables(database: MariaDB, url: str) -> dict[str, str]:
         "LOG_LEVEL": "INFO",
         "CRM_API_URL": url,
         "CRM_API_KEY_SECRET": "api-key",
-        # The name of one release, and of the next.
+        # Both names, so that older commits can be measured too.
         "FAILED_LEADS_QUEUE_URL": f"{url}/000000000000/failed-leads",
         "FAILED_QUEUE_URL": f"{url}/000000000000/failed-leads",
         "EVENT_BUS_NAME": "bus",
@@ -250,14 +251,14 @@ def function_variables(database: MariaDB, url: str) -> dict[str, str]:
         "DATABASE_PORT": str(database.port),
         "DATABASE_NAME": database.name,
         "DATABASE_SECRET": "database",
-        # The article's functions have no secret to read.
+        # The article's functions read no secret.
         "DATABASE_USER": database.root.username,
         "DATABASE_PASSWORD": database.root.password,
     }
 
 
 def figures(runs: list[Run]) -> dict[str, list[float]]:
-    """Return what is kept of the runs of one function."""
+    """Return the figures to save from one function's runs."""
     return {
         "init": [run.init for run in runs],
         "init_cpu": [run.init_cpu for run in runs],
@@ -269,7 +270,7 @@ def figures(runs: list[Run]) -> dict[str, list[float]]:
 
 
 def measure() -> dict[str, Any]:
-    """Run every function of both kinds in turn, round by round."""
+    """Run all functions, ours and the article's in turn, in several rounds."""
     runs: dict[str, dict[str, list[Run]]] = {name: {} for name in (*FUNCTIONS, "empty")}
     with prepared() as bench:
         for number in range(ROUNDS):
@@ -280,11 +281,11 @@ def measure() -> dict[str, Any]:
                     runs[name].setdefault(kind, []).append(bench.run(kind, name))
             print(f"  round {number + 1} of {ROUNDS}")
         sizes = bench.sizes()
-    kept = {
-        name: {kind: figures(lives) for kind, lives in kinds.items()}
+    results = {
+        name: {kind: figures(kind_runs) for kind, kind_runs in kinds.items()}
         for name, kinds in runs.items()
     }
-    return {"rounds": ROUNDS, "functions": kept, "sizes": sizes}
+    return {"rounds": ROUNDS, "functions": results, "sizes": sizes}
 
 
 def render(data: dict[str, Any]) -> str:
@@ -305,7 +306,7 @@ def render(data: dict[str, Any]) -> str:
                 f"{median(article['peak_mb']):.0f} / {median(ours['peak_mb']):.0f} MB",
             ]
         )
-    head = ["function", "init, ours to the article's", "", "init", "first", "hundredth", "memory"]
+    head = ["function", "init, ours / article's", "", "init", "first", "hundredth", "memory"]
     alone = median(functions["empty"]["ours"]["init"])
     return "\n\n".join(
         [
@@ -317,12 +318,12 @@ def render(data: dict[str, Any]) -> str:
 
 
 def both(article: dict[str, list[float]], ours: dict[str, list[float]], name: str) -> list[str]:
-    """Return the cell with the medians of both."""
+    """Return a cell with both medians."""
     return [f"{seconds(median(article[name]))} / {seconds(median(ours[name]))}"]
 
 
 def tried(data: dict[str, Any]) -> str:
-    """Return what was tried beside what is done, with its figures."""
+    """Return the text and table of the variants that were tried."""
     rows = []
     for name in TRIED_ON:
         kinds = data["functions"][name]
@@ -338,8 +339,8 @@ def tried(data: dict[str, Any]) -> str:
                     seconds(throttled(other)),
                 ]
             )
-    head = ["tried, to ours as it is", "init", "init and first"]
-    head += ["first on a share, as it is", "tried"]
+    head = ["variant", "init, variant / ours", "init and first, variant / ours"]
+    head += ["first on a processor share, ours", "variant"]
     sizes = [
         f"`{name}` {size['compiled'] / size['ours']:.2f} times as large"
         for name, size in data["sizes"].items()
@@ -348,51 +349,53 @@ def tried(data: dict[str, Any]) -> str:
 
 
 def totals(kept: dict[str, list[float]]) -> list[float]:
-    """Return the processor's time until the first answer, run by run."""
+    """Return the processor time until the first response, for each run."""
     return [a + b for a, b in zip(kept["init_cpu"], kept["first_cpu"], strict=True)]
 
 
 def throttled(kept: dict[str, list[float]]) -> float:
-    """Return how long the first invocation's work takes on the share that its memory buys."""
+    """Return the duration of the first invocation with the processor share of its memory."""
     return median(kept["first_cpu"]) * MEMORY_OF_A_PROCESSOR_MB / MEMORY_MB
 
 
 ABOUT = """\
-Each function runs under `awslambdaric` against a small Runtime API server, {rounds} lives of a
-hundred invocations, in turn with the article's function of the same name (`article/`: its imports
-and its structure, in our own words). Secrets Manager, SQS, EventBridge and the API are stand-ins
-that answer at once; the database is a MariaDB. Cells are the article's / ours, medians; the ratio
-is the median of each pair's, of processor time, which other work on the machine moves less than
-the time on the clock. Init is from the process's start until it asks for its first event, and
-{alone} of it are the runtime alone. Aim: init no slower than the article's, within 3 %."""
+Each function runs under `awslambdaric` against a small Runtime API server, in {rounds} processes of
+a hundred invocations each, in turn with the article's function of the same name (`article/` has its
+imports and structure, in our own words). Secrets Manager, SQS, EventBridge and the API are
+stand-ins that respond at once; the database is a MariaDB. Cells are medians, the article's / ours.
+The ratio is the median of the ratios of each pair, in processor time, which other work on the
+machine affects less than elapsed time. Init is the time from the start of the process until it
+requests its first event; the runtime alone takes {alone} of it. Aim: init at most 3 % slower than
+the article's."""
 TRIED = """\
-Where ours is slower to initialise, it does what the article's does not do at all. `receive_lead`
-and the backend functions check a lead by its rules, log in a form that can be searched, and the
-latter translate the database's errors, where the article's let everything through. Python compiles
-those sources at each start (no bytecode is in the zips, for the reason below): 1 ms for each 10 kB
-here, and 0.1 to 0.2 ms to find each file, which is all that is left of the difference. The first
-invocation of those that need a secret or a queue makes the AWS client then, and importing botocore
-and reading its description of the service is most of it; the article's functions hold the password
-in a file and send no key. From the second on, ours keep their connection, and the backend functions
-answer in a fraction of the article's time, which opens a connection for each request.
+Where ours initialises more slowly, it does work that the article's does not do. `receive_lead` and
+the backend functions validate the lead and write searchable logs; the backend functions also
+translate database errors. The article's functions let everything through. Python compiles the
+sources at each start, because the zips have no bytecode (see below): 1 ms per 10 kB here. Finding
+each file takes another 0.1 to 0.2 ms. That is the whole difference. Functions that need a secret or
+a queue create the AWS client in their first invocation; most of that time is the import of botocore
+and the loading of its service description. The article's functions read the password from a file
+and send no API key. From the second invocation on, ours reuse their connection: the backend
+functions respond in a fraction of the time of the article's, which connects for each request.
 
-What was done: the rules are read as they stand by a module of 6 kB (`flowbridge/schema.py`,
-1.7 ms) in place of a library (`fastjsonschema`, 12 ms to import and 4 to compile a lead's rules);
-dataclasses and pathlib, 7 ms that nothing else needs, are not imported; patterns are compiled when
-a value first meets them (one of `catch_errors` took 3.5 ms).
+Done:
 
-What was tried and is not done:
+- A module of 6 kB (`flowbridge/schema.py`, 1.7 ms) validates against the schema. The library
+  `fastjsonschema` takes 12 ms to import and 4 ms to compile a lead's schema.
+- `dataclasses` and `pathlib` are not imported: 7 ms, and nothing else needs them.
+- Patterns are compiled on first use; one in `catch_errors` took 3.5 ms.
 
-- Code that `fastjsonschema` generates of a schema, in place of the library: 5 ms to import, since
-  it repeats the rules wherever it raises.
-- PyMySQL at the first request, as the AWS client: init of the backend functions would be shorter
-  than the article's, and the first answer later by as much, as every good request needs it.
+Tried and rejected:
+
+- Code generated by `fastjsonschema` from the schema: 5 ms to import, because it repeats the rules
+  at each `raise`.
+- Importing PyMySQL at the first request, like the AWS client: init of the backend functions would
+  be shorter than the article's, but the first response would come later by the same time, because
+  every valid request needs PyMySQL.
 - Bytecode in the zip: init is shorter, but the zips become larger than SAM's ({sizes}), and
-  bytecode serves the one version of Python that compiled it, which is not Lambda's where a
-  package is built with another.
-- The AWS client at init: the processor's work until the first answer is the same, only sooner. An
-  invocation on AWS has the share of a processor that the function's memory buys; the last two
-  columns reckon the first invocation's work with that share (256 of 1,769 MB), which a client
-  made at init would spare it. It is not done because init is what is aimed at here, and a refused
-  request needs no client; it is the first thing to change when the first answer's time matters
-  more."""
+  bytecode works only with the Python version that compiled it, which may differ from Lambda's.
+- Creating the AWS client at init: the processor time until the first response is the same. On AWS
+  an invocation gets the share of a processor that its memory buys; the last two columns calculate
+  the first invocation with that share (256 of 1,769 MB), which a client created at init would save.
+  It is rejected because the aim is init, and rejected requests need no client. Change this first
+  if the time of the first response matters more."""

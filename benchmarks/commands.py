@@ -1,4 +1,4 @@
-"""Time commands as whole processes."""
+"""Measure the duration of commands."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 
 class CommandFailed(Exception):  # noqa: N818
-    """A command that was to be timed did not work; the message holds the end of its output."""
+    """A measured command failed; the message has the end of its output."""
 
 
 def timed(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> float:
-    """Run a command to its end, and return how many seconds that took.
+    """Run a command, and return its duration in seconds.
 
     Raises
     ------
     CommandFailed
-        When it fails: its time would say nothing.
+        When it fails, because its duration would be meaningless.
     """
     started = time.perf_counter()
     result = subprocess.run(

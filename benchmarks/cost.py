@@ -1,4 +1,4 @@
-"""Cost: what a lead uses of what AWS bills, from a real run, beside the article's design."""
+"""Cost: the billed units that a lead uses, measured and compared with the article's design."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ TITLE = "Cost"
 PRICES = Path(__file__).with_name("prices.toml")
 LEADS = 20
 GIGABYTE = 10**9
-#: The last row is there before its execution has ended.
+#: An execution ends after its last row is written.
 LAST_STATE_SECONDS = 3.0
 ENDPOINTS = {
     "create_client": ("name", "lastname", "rut", "phone", "mail"),
     "create_partner": ("rut", "store"),
     "create_benefit": ("rut", "wantsBenefit"),
 }
-#: The article's states of a lead that goes well, each a function; three of them call its API, which
-#: has a function behind each endpoint.
+#: The article's states for a successful lead. Each is a function; three of them call its API, which
+#: has one function per endpoint.
 ARTICLES_STATES = ("ReceiveLead", "CreateClient", "CreatePartner", "CreateBenefit")
 COUNTS = {
     "function_invocation": "function invocations",
@@ -41,11 +41,11 @@ BYTES = {
 
 
 def counted(platform: Platform, execution: Execution) -> dict[str, float]:
-    """Return what one execution used, from its history and the functions' logs."""
+    """Return the usage of one execution, from its history and the functions' logs."""
     runs = platform.executions.history(execution.arn)
     calls = [log_lines(platform, endpoint) for endpoint in ENDPOINTS]
     requests = sum(calls) / LEADS
-    # An attempt is an invocation, and is billed as a transition.
+    # Each attempt is an invocation and is billed as a transition.
     attempts = sum(run.attempts for run in runs)
     return {
         "function_invocation": attempts + requests,
@@ -59,7 +59,7 @@ def counted(platform: Platform, execution: Execution) -> dict[str, float]:
 
 
 def log_lines(platform: Platform, endpoint: str) -> int:
-    """Return how many requests a backend function says it served or refused."""
+    """Return the number of requests in a backend function's log."""
     logs = platform.aws.client("logs")
     pages = logs.get_paginator("filter_log_events").paginate(
         logGroupName=f"/aws/lambda/{platform.function(endpoint)}"
@@ -69,7 +69,7 @@ def log_lines(platform: Platform, endpoint: str) -> int:
 
 
 def logged_bytes(platform: Platform) -> float:
-    """Return the bytes of log lines for each lead, of everything that wrote some."""
+    """Return the bytes of log lines per lead, of all log groups."""
     logs = platform.aws.client("logs")
     total = 0
     for page in logs.get_paginator("describe_log_groups").paginate():
@@ -82,25 +82,25 @@ def logged_bytes(platform: Platform) -> float:
 
 
 def size(text: str) -> int:
-    """Return the bytes of a text."""
+    """Return the size of a text in bytes."""
     return len(text.encode())
 
 
 def sent(fields: tuple[str, ...] | None) -> int:
-    """Return the bytes of a request's body with these fields of a lead, or with all of it."""
-    whole = lead()
-    return size(json.dumps({n: v for n, v in whole.items() if fields is None or n in fields}))
+    """Return the bytes of a request's body with these fields of a lead; None for all fields."""
+    body = {n: v for n, v in lead().items() if fields is None or n in fields}
+    return size(json.dumps(body))
 
 
 def articles(input_bytes: float, lead_bytes: float) -> dict[str, float]:
-    """Return what a lead uses in the article's design.
+    """Return the usage of a lead in the article's design.
 
     Parameters
     ----------
     input_bytes
-        Those of the whole event, the first state's input.
+        Size of the event, which is the first state's input.
     lead_bytes
-        Those of the lead, every other input and output.
+        Size of the lead, which is every other input and output.
     """
     states, calls = len(ARTICLES_STATES), len(ENDPOINTS)
     return {
@@ -114,7 +114,7 @@ def articles(input_bytes: float, lead_bytes: float) -> dict[str, float]:
 
 
 def price(counts: dict[str, float], prices: dict[str, Any]) -> float:
-    """Return the dollars of a million leads."""
+    """Return the price of a million leads in US dollars."""
     return sum(
         counts[name] * 1_000_000 * float(prices[name]["price"]) / float(prices[name]["per"])
         for name in COUNTS
@@ -122,12 +122,12 @@ def price(counts: dict[str, float], prices: dict[str, Any]) -> float:
 
 
 def measure() -> dict[str, Any]:
-    """Send a few leads and count."""
+    """Send some leads and count their usage."""
     with applied() as platform:
         before = logged_bytes(platform) * LEADS
         traffic = drive(platform, LEADS, 2)
         if traffic.lost:
-            raise RuntimeError(f"{traffic.lost} leads did not arrive; nothing can be counted")
+            raise RuntimeError(f"{traffic.lost} leads did not arrive. The counts would be wrong.")
         time.sleep(LAST_STATE_SECONDS)
         executions = platform.executions.newest(LEADS)
         each = [counted(platform, execution) for execution in executions]
@@ -171,18 +171,18 @@ def render(data: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             ABOUT.format(leads=data["leads"], date=prices["date"]),
-            table(["for each lead", "ours to the article's", "", "article's", "ours"], rows),
+            table(["per lead", "ours / article's", "", "article's", "ours"], rows),
             MORE.format(archive=archive, logs=logs, logged=data["logged_bytes"]),
         ]
     )
 
 
 ABOUT = """\
-Counted from {leads} leads on the local environment, beside what the article's design uses for the
-same lead: its four states, each a function, three of them a call of its API with a function
-behind each endpoint. It sends every endpoint the whole lead. Prices: `prices.toml`, us-east-1,
+Counted from {leads} leads on the local environment, and compared with the usage of the article's
+design for the same lead: four states, each a function; three of them call its API, which has one
+function per endpoint. Each call sends the complete lead. Prices: `prices.toml`, us-east-1,
 {date}."""
 MORE = """\
-What ours has and the article's has not costs beside that, for a million leads: the events'
-archive ${archive:.2f}, and log lines ({logged:,.0f} bytes a lead, of all that write some)
-${logs:.2f}. A function's seconds are not priced: the local ones say nothing of those on AWS."""
+Only ours has an event archive and structured logs. For a million leads they cost ${archive:.2f} and
+${logs:.2f} ({logged:,.0f} bytes of log lines per lead). The duration of functions is not priced,
+because local durations do not predict those on AWS."""

@@ -1,4 +1,4 @@
-"""A local environment of the benchmarks' own, which a part brings up and takes away."""
+"""A separate local environment for the benchmarks, started and stopped by each part."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ FOLDER = REPOSITORY / ".local" / "bench"
 
 @contextmanager
 def bootstrapped(**variables: str) -> Iterator[Platform]:
-    """Give an environment with the account's buckets and the packages, not yet applied.
+    """Yield an environment that has the account's buckets and a release, but is not applied.
 
-    `variables` are values of the root module's variables, as texts.
+    `variables` are values of the root module's variables, as strings.
     """
     platform = Platform.new(FOLDER)
     platform.more |= {f"TF_VAR_{name}": value for name, value in variables.items()}
@@ -31,19 +31,19 @@ def bootstrapped(**variables: str) -> Iterator[Platform]:
 
 @contextmanager
 def applied(**variables: str) -> Iterator[Platform]:
-    """Give an environment in which everything runs."""
+    """Yield an environment that is applied."""
     with bootstrapped(**variables) as platform:
         command(platform, "apply")
         yield platform
 
 
 def command(platform: Platform, name: str) -> None:
-    """Run one of the operators' commands, from the packages that were built last.
+    """Run one of the operators' commands; build the packages before a release.
 
     Raises
     ------
     CommandFailed
-        With what it printed.
+        When the command fails; the message has the end of its output.
     """
     if name == "release":
         build = [".venv/bin/python", "build/package.py"]

@@ -1,4 +1,4 @@
-"""The arithmetic of the figures, and the words in which they are written."""
+"""Calculate and format the figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Cell = str | int | float
 
 
 def median(values: Iterable[float]) -> float:
-    """Return the middle value, which one slow run does not move."""
+    """Return the median, which a single slow run does not affect."""
     return float(statistics.median(values))
 
 
@@ -20,21 +20,23 @@ def percentile(values: Iterable[float], share: float) -> float:
     Raises
     ------
     ValueError
-        When there are no values, or `share` is not above 0 and at most 1.
+        When there are no values, or `share` is outside (0, 1].
     """
     ordered = sorted(values)
     if not ordered or not 0 < share <= 1:
-        raise ValueError("a percentile needs values, and a share above 0 and at most 1")
+        raise ValueError("a percentile needs values, and a share in (0, 1]")
     return ordered[math.ceil(share * len(ordered)) - 1]
 
 
 def paired_ratio(others: Sequence[float], ours: Sequence[float]) -> float:
-    """Return the median of other/ours, pair by pair: what slows the machine slows both of a pair.
+    """Return the median of the ratios other / ours of each pair.
+
+    Both runs of a pair are measured together, so a slow machine affects both.
 
     Raises
     ------
     ValueError
-        When there are not as many of one as of the other.
+        When the sequences differ in length.
     """
     return median(other / own for other, own in zip(others, ours, strict=True))
 
@@ -45,12 +47,12 @@ def seconds(value: float) -> str:
 
 
 def verdict(met: bool) -> str:
-    """Return how an aim is marked."""
+    """Return the mark for an aim."""
     return "met" if met else "**missed**"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Return a table in Markdown; columns after the first are aligned to the right."""
+    """Return a Markdown table; all columns but the first are right-aligned."""
     lines = [list(head), ["---", *["---:"] * (len(head) - 1)]]
     lines += [[str(cell) for cell in row] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

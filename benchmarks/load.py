@@ -1,4 +1,4 @@
-"""Load: leads by the thousand, from PutEvents to the last row."""
+"""Load: thousands of leads, measured from PutEvents to the last row."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from ops.executions.events import Event, Publisher
 from tests.support.platform import Platform
 
 TITLE = "Load"
-TITLE_LONG = "Load, the long form"
-#: How many leads with how many at a time: a thousand in all.
+TITLE_LONG = "Load, long run"
+#: Concurrent leads, and the number of leads sent with that concurrency: a thousand in all.
 STEPS = {1: 100, 10: 400, 50: 500}
-#: How many leads the long run has, and how many of its first are compared with all.
+#: Number of leads in the long run, and number of its first leads that are compared with all.
 LONG, SHORT = 10_000, 1_000
 LONG_AT_A_TIME = 10
 TOLERANCE = 0.15
-#: Each backend function's; the local environment has no limit of its own.
+#: Reserved concurrency of each backend function; the local environment has no other limit.
 RESERVED = 10
 BACKEND_FUNCTIONS = 3
-#: Executions whose histories are read for the share of each state.
+#: Executions whose histories are read for the time in each state.
 SAMPLE = 60
 LOST_SECONDS = 90.0
 POLL_SECONDS = 0.01
-#: How many leads the long run has, if not `LONG`.
+#: Environment variable that overrides `LONG`.
 LONG_VARIABLE = "LEADS"
 
 #: In the folder's name of a process, between the platform's name and a mark of the emulator's.
@@ -45,7 +45,7 @@ numbers = itertools.count(1)
 
 
 def lead() -> dict[str, Any]:
-    """Return a lead that was not sent before."""
+    """Return a new lead."""
     number = next(numbers)
     return {
         "name": "Camila",
@@ -61,17 +61,17 @@ def lead() -> dict[str, Any]:
 
 @dataclass
 class Traffic:
-    """What became of the leads of one step."""
+    """The measurements of one step, in seconds."""
 
     took: float = 0.0
     latencies: list[float] = field(default_factory=list)
-    #: When each arrived, in seconds from the start.
+    #: Arrival time of each lead, in seconds from the start.
     arrivals: list[float] = field(default_factory=list)
     lost: int = 0
 
 
 class Watch(threading.Thread):
-    """Looks every half second at the memory of the functions and at the database's connections."""
+    """Samples the functions' memory and the database connections every half second."""
 
     def __init__(self, platform: Platform) -> None:
         super().__init__(daemon=True)
@@ -87,7 +87,7 @@ class Watch(threading.Thread):
         self.backends: collections.Counter[str] = collections.Counter()
 
     def run(self) -> None:
-        """Look until stopped."""
+        """Sample until stopped."""
         while not self._stopping.wait(0.5):
             processes = self._emulator.children(recursive=True)
             sizes = [resident_mb(process) for process in processes]
@@ -96,19 +96,19 @@ class Watch(threading.Thread):
             self.processes = max(self.processes, len(sizes))
             self.largest_mb = max([self.largest_mb, *sizes])
             with self._database.cursor() as cursor:
-                # Of the functions' own user, which sees nobody else's; two are the benchmark's.
+                # The functions' user sees only its own connections; two belong to the benchmark.
                 cursor.execute("SELECT COUNT(*) FROM information_schema.PROCESSLIST")
                 self.most_connections = max(self.most_connections, cursor.fetchone()[0] - 2)
 
     def stop(self) -> None:
-        """End it."""
+        """Stop sampling, and close the connection."""
         self._stopping.set()
         self.join()
         self._database.close()
 
 
 def resident_mb(process: psutil.Process) -> float:
-    """Return a process's memory; nothing when it has ended meanwhile."""
+    """Return a process's memory in MB; 0 if it has ended."""
     try:
         return float(process.memory_info().rss) / 2**20
     except psutil.NoSuchProcess:
@@ -116,7 +116,7 @@ def resident_mb(process: psutil.Process) -> float:
 
 
 def backend_of(process: psutil.Process) -> str | None:
-    """Return the backend function that a process of the emulator runs, None for another."""
+    """Return the backend function that a process runs, None for other processes."""
     try:
         match = BACKEND.search(" ".join(process.cmdline()))
     except psutil.Error:
@@ -125,7 +125,7 @@ def backend_of(process: psutil.Process) -> str | None:
 
 
 def connect(platform: Platform) -> Any:
-    """Return a connection as the functions' own user."""
+    """Return a connection as the functions' database user."""
     location = platform.outputs["database"]
     secrets = platform.aws.client("secretsmanager")
     secret = json.loads(secrets.get_secret_value(SecretId=location["secret_arn"])["SecretString"])
@@ -140,9 +140,9 @@ def connect(platform: Platform) -> Any:
 
 
 def drive(platform: Platform, count: int, at_a_time: int) -> Traffic:
-    """Send `count` leads, a new one for each that arrived, and note when their last rows are there.
+    """Send `count` leads, a new one for each that arrives, and measure until their last row.
 
-    A lead that does not arrive within a minute and a half counts as lost here.
+    A lead that does not arrive within 90 s counts as lost.
     """
     publisher = Publisher(platform.aws.client("events"), platform.flow.event_bus_name)
     database = connect(platform)
@@ -161,10 +161,10 @@ def drive(platform: Platform, count: int, at_a_time: int) -> Traffic:
             waiting |= {each["rut"]: now for each in leads}
             for outcome in publisher.publish(events):
                 if outcome.event_id is None:
-                    raise RuntimeError(f"the bus refused a lead: {outcome.reason}")
-        there = arrived(database, list(waiting))
+                    raise RuntimeError(f"The bus rejected a lead: {outcome.reason}")
+        ruts = arrived(database, list(waiting))
         now = time.perf_counter()
-        for rut in there:
+        for rut in ruts:
             traffic.latencies.append(now - waiting.pop(rut))
             traffic.arrivals.append(now - started)
         overdue = [each for each, at in waiting.items() if now - at > LOST_SECONDS]
@@ -178,14 +178,14 @@ def drive(platform: Platform, count: int, at_a_time: int) -> Traffic:
 
 
 def arrived(database: Any, ruts: list[str]) -> list[str]:
-    """Return those of some leads whose last row is there."""
+    """Return the leads whose last row is in the database."""
     with database.cursor() as cursor:
         cursor.execute("SELECT rut FROM BENEFIT WHERE rut IN %s", (ruts,))
         return [rut for (rut,) in cursor.fetchall()]
 
 
 def state_seconds(platform: Platform) -> dict[str, float]:
-    """Return the mean seconds in each state, and between them, of the newest executions."""
+    """Return the mean seconds in each state and between states, of the newest executions."""
     sums: dict[str, float] = collections.defaultdict(float)
     executions = [e for e in platform.executions.newest(SAMPLE) if e.seconds is not None]
     for execution in executions:
@@ -210,10 +210,10 @@ def summary(traffic: Traffic) -> dict[str, float]:
 
 
 def measure() -> dict[str, Any]:
-    """Drive the steps, from one lead at a time to fifty."""
+    """Run the steps, from one concurrent lead to fifty."""
     steps: dict[str, Any] = {}
     with applied(backend_concurrency=str(RESERVED)) as platform:
-        # Cold starts are another part's.
+        # Warm up: another part measures cold starts.
         drive(platform, 20, 5)
         watch = Watch(platform)
         watch.start()
@@ -233,10 +233,10 @@ def measure() -> dict[str, Any]:
 
 
 def measure_long() -> dict[str, Any]:
-    """Drive as many leads as `LEADS` says, and compare the first thousand with all."""
+    """Send the number of leads in ``LEADS``, and compare the first thousand with all."""
     count = int(os.environ.get(LONG_VARIABLE) or LONG)
     if count < 2 * SHORT:
-        raise ValueError(f"{LONG_VARIABLE} is {count}; give {2 * SHORT} or more")
+        raise ValueError(f"{LONG_VARIABLE} is {count}. Use {2 * SHORT} or more.")
     with applied(backend_concurrency=str(RESERVED)) as platform:
         drive(platform, 20, 5)
         traffic = drive(platform, count, LONG_AT_A_TIME)
@@ -244,7 +244,7 @@ def measure_long() -> dict[str, Any]:
 
 
 def growth(arrivals: list[float]) -> dict[str, float]:
-    """Return the seconds for a lead among the first, among all, and among the last."""
+    """Return the seconds per lead of the first leads, of all, and of the last ones."""
     ordered = sorted(arrivals)
     return {
         "leads": len(ordered),
@@ -267,14 +267,14 @@ def render(data: dict[str, Any]) -> str:
         ]
         for at_a_time, step in steps.items()
     ]
-    head = ["at a time", "leads", "lost", "leads a second", "p50", "p95", "p99"]
+    head = ["concurrent", "leads", "lost", "leads per second", "p50", "p95", "p99"]
     names = list(next(iter(steps.values()))["states"])
     share_rows = [[at_a_time, *shares(step["states"], names)] for at_a_time, step in steps.items()]
     limit = data["reserved"] * BACKEND_FUNCTIONS
     counts = ", ".join(f"{count} of `{name}`" for name, count in data["backends"].items())
     met = verdict(data["connections"] <= limit)
     facts = FACTS.format(**data, counts=counts, limit=limit, verdict=met)
-    parts = [ABOUT, table(head, rows), table(["at a time, share of", *names], share_rows), facts]
+    parts = [ABOUT, table(head, rows), table(["concurrent, share of", *names], share_rows), facts]
     return "\n\n".join(parts)
 
 
@@ -288,7 +288,7 @@ def render_long(data: dict[str, Any]) -> str:
         [f"all {long['leads']:,.0f}", f"{ratio:.2f}", seconds(long["all"])],
         [f"the last {SHORT:,}", f"{long['last'] / long['first']:.2f}", seconds(long["last"])],
     ]
-    head = ["leads", "to the first", "seconds for a lead"]
+    head = ["leads", "ratio to the first", "seconds per lead"]
     return "\n\n".join([ABOUT_LONG.format(met=met, lost=data["lost"]), table(head, rows)])
 
 
@@ -299,18 +299,17 @@ def shares(states: dict[str, float], names: list[str]) -> list[str]:
 
 
 ABOUT = """\
-Leads enter the bus of the local environment, a new one for each whose last row is there, so that
-always as many are on their way as the first column says. Latency is from PutEvents to that row.
-Most of the time is the emulator's bus, state machine and gateway, on the same processors as the
-functions: the figures say how the platform behaves under pressure, not how fast AWS is. With more
-leads on their way than reserved executions, requests are refused and the state machine repeats
-them, which is most of the latency at fifty; none may be lost."""
+Leads enter the bus of the local environment. A new lead is sent for each that arrives, so that the
+number in the first column is always in progress. Latency is the time from PutEvents to the last
+row. Most of it is the emulator's bus, state machine and gateway, on the same processors as the
+functions: the figures show the platform's behaviour under load, not the speed of AWS. With more
+leads in progress than reserved executions, requests are throttled and the state machine retries
+them: this is most of the latency at fifty. No lead may be lost."""
 FACTS = """\
-Database connections of the functions: at most {connections}; the three backend functions have
-{reserved} reserved executions each (a variable of this run, the local environment sets no limit),
-{limit} in all: {verdict}. Each process of a function keeps one connection, and there were at most
-{counts} at a time. Processes below the emulator: at most {processes}, the largest with
-{largest_mb:.0f} MB."""
+The functions opened at most {connections} database connections. The three backend functions have
+{reserved} reserved executions each (set for this run; the local environment has no limit), {limit}
+in all: {verdict}. Each process keeps one connection. The most concurrent processes were {counts}.
+The emulator had at most {processes} child processes, the largest with {largest_mb:.0f} MB."""
 ABOUT_LONG = """\
-Ten at a time, `LEADS=3000` behind the command for fewer: what a lead costs must not grow with how
-many came before it. Aim: within 15 %, {met}. Lost: {lost}."""
+Ten concurrent leads; `LEADS=3000` after the command sends fewer. The time per lead must not grow
+with the number of leads before it. Aim: within 15 %, {met}. Lost: {lost}."""

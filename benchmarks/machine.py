@@ -1,4 +1,4 @@
-"""Which machine the figures are of."""
+"""Describe the machine that a part ran on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ops.local.prepare import terraform_version
 
 
 def describe() -> dict[str, str]:
-    """Return what a reader must know to compare with another machine."""
+    """Return the facts that a reader needs to compare with another machine."""
     return {
         "processor": f"{os.cpu_count()} x {_processor()}",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GB",

@@ -1,4 +1,4 @@
-"""Packaging: ``build/package.py`` beside ``sam build``, on the same handlers and requirements."""
+"""Packaging: ``build/package.py`` and ``sam build``, with the same handlers and requirements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ops.settings import REPOSITORY
 TITLE = "Packaging"
 SAM_ENVIRONMENT = REPOSITORY / ".venv-bench"
 REPEATS = 3
-#: How many times as fast as SAM we want to be.
+#: Required speedup over SAM in each case.
 AIMS = {"cold": 5.0, "one file changed": 1.0, "nothing changed": 20.0}
 CHANGED_FILE = "crm_registration/create_client.py"
 
@@ -33,7 +33,7 @@ FUNCTION = """\
 
 
 class Ours:
-    """A copy of our sources and of the program that packages them."""
+    """A copy of our sources and of ``build/package.py``."""
 
     def __init__(self, folder: Path, pip_cache: Path) -> None:
         self._folder = folder
@@ -43,7 +43,7 @@ class Ours:
         copy(REPOSITORY / "lambda_src", folder / "lambda_src")
 
     def build(self) -> float:
-        """Build what changed; return the seconds."""
+        """Build the changed packages; return the seconds."""
         return timed([sys.executable, "build/package.py"], self._folder, self._environment)
 
     def change(self, text: str) -> None:
@@ -51,13 +51,13 @@ class Ours:
         append(self._folder / "lambda_src" / CHANGED_FILE, text)
 
     def sizes(self) -> dict[str, int]:
-        """Return the bytes of each zip."""
+        """Return the size of each zip in bytes."""
         zips = (self._folder / "build" / "dist").glob("*.zip")
         return {file.stem: file.stat().st_size for file in sorted(zips)}
 
 
 class Sam:
-    """The same sources in the shape that SAM takes: a folder and a function for each package."""
+    """The same sources in SAM's layout: a folder and a function for each package."""
 
     def __init__(self, folder: Path, pip_cache: Path) -> None:
         self._folder = folder
@@ -65,7 +65,7 @@ class Sam:
             **os.environ,
             "PATH": f"{SAM_ENVIRONMENT / 'bin'}:{os.environ['PATH']}",
             "PIP_CACHE_DIR": str(pip_cache),
-            # It must neither ask nor tell anybody anything, which would take time.
+            # Telemetry would take time.
             "SAM_CLI_TELEMETRY": "0",
         }
         sources = REPOSITORY / "lambda_src"
@@ -81,7 +81,7 @@ class Sam:
         (folder / "template.yaml").write_text(template(packages))
 
     def build(self, *options: str) -> float:
-        """Build; return the seconds."""
+        """Build all packages; return the seconds."""
         command = [str(SAM_ENVIRONMENT / "bin" / "sam"), "build", "--parallel", *options]
         return timed(command, self._folder, self._environment)
 
@@ -91,7 +91,7 @@ class Sam:
         append(self._folder / package / CHANGED_FILE, text)
 
     def sizes(self) -> dict[str, int]:
-        """Return the bytes of each zip, made of SAM's folders with zlib's best."""
+        """Return the size of each zip in bytes, made of SAM's folders with zlib's best level."""
         built = self._folder / ".aws-sam" / "build"
         folders = sorted(folder for folder in built.iterdir() if folder.is_dir())
         return {package_of(folder.name): zipped_size(folder) for folder in folders}
@@ -109,17 +109,17 @@ def template(packages: list[str]) -> str:
 
 
 def resource_of(package: str) -> str:
-    """Return a package's name in the template, where letters and digits only may stand."""
+    """Return a package's name in the template, which allows only letters and digits."""
     return "".join(word.capitalize() for word in package.split("_"))
 
 
 def package_of(resource: str) -> str:
-    """Return the package of a name in the template."""
+    """Return the package for a name in the template."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in resource).removeprefix("_")
 
 
 def zipped_size(folder: Path) -> int:
-    """Return the bytes of a folder's zip as the standard library makes it, at its best level."""
+    """Return the size in bytes of a folder's zip, with zlib's best level."""
     with tempfile.TemporaryFile() as stream:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for file in sorted(folder.rglob("*")):
@@ -129,7 +129,7 @@ def zipped_size(folder: Path) -> int:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder, without what Python compiled."""
+    """Copy a file or a folder, without bytecode."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -138,13 +138,13 @@ def copy(source: Path, target: Path) -> None:
 
 
 def append(file: Path, text: str) -> None:
-    """Put a line at the end of a file."""
+    """Append a comment to a file."""
     with file.open("a") as stream:
         stream.write(f"\n# {text}\n")
 
 
 def measure() -> dict[str, Any]:
-    """Time both in turn, case by case, each round from nothing."""
+    """Measure both tools in turn in each case; each round starts without caches."""
     cases: dict[str, dict[str, list[float]]] = {case: {"sam": [], "ours": []} for case in AIMS}
     sizes: dict[str, dict[str, int]] = {}
     for number in range(REPEATS):
@@ -155,7 +155,7 @@ def measure() -> dict[str, Any]:
             cases["cold"]["sam"].append(sam.build())
             cases["cold"]["ours"].append(ours.build())
             sizes = {"sam": sam.sizes(), "ours": ours.sizes()}
-            # From here on SAM may use its cache, which it must fill first.
+            # Fill SAM's cache, which the next cases use.
             sam.build("--cached")
             cases["nothing changed"]["sam"].append(sam.build("--cached"))
             cases["nothing changed"]["ours"].append(ours.build())
@@ -175,7 +175,7 @@ def render(data: dict[str, Any]) -> str:
         aim = AIMS[case]
         cells = [case, f"{ratio:.1f}", f"{aim:.0f}", verdict(ratio >= aim)]
         rows.append([*cells, seconds(median(times["sam"])), seconds(median(times["ours"]))])
-    head = ["case", "times as fast", "aim", "", "`sam build`", "ours"]
+    head = ["case", "speedup", "aim", "", "`sam build`", "ours"]
     sizes = data["sizes"]
     bytes_rows = [
         [
@@ -187,23 +187,24 @@ def render(data: dict[str, Any]) -> str:
         ]
         for package, ours in sizes["ours"].items()
     ]
-    bytes_head = ["zip", "share of SAM's bytes", "", "SAM's, zlib at its best", "ours"]
+    bytes_head = ["zip", "size, ours / SAM's", "", "SAM's in bytes", "ours in bytes"]
     return "\n\n".join([ABOUT, table(head, rows), table(bytes_head, bytes_rows), TRIED])
 
 
 ABOUT = f"""\
-`build/package.py` beside `sam build --parallel` (without Docker), {REPEATS} rounds in turn,
-medians of the ratios of each pair. Cold is without any cache, pip's included; SAM gets `--cached`
-in the other two cases. Ours ends with zips and their manifest, SAM with folders that are zipped
-later: that time is not counted, and its bytes are of zlib's best level."""
+`build/package.py` compared with `sam build --parallel` (without Docker), in {REPEATS} rounds in
+turn. The speedup is the median of the ratios of each pair. "Cold" is without any cache, including
+pip's; in the other two cases SAM uses `--cached`. Ours produces zips and a manifest. SAM produces
+folders that are zipped later; that time is not counted, and its sizes use zlib's best level."""
 
 TRIED = """\
-Where the time goes, and what was tried. Cold: what packages share is fetched, by one call of pip,
-and compressed once; pip is most of what is left. uv fetches in a tenth of its time and is not
-used: it obeys other settings (mirrors, certificates, proxies) than pip, which SAM and whoever
-sets up the machine use, and takes wheels with native code where there are both. Nothing changed:
-half is the start of Python and its standard library; what only building needs is imported when
-something is built, which took a third off.
+Where the time goes, and what was tried:
 
-- Level 10 of libdeflate in place of 12 is done: half the time for 0.2 % more bytes. Level 9
-  would save little more and add 2.5 %."""
+- Cold: one call of pip downloads shared libraries, and each file is compressed once. Most of the
+  rest is pip. uv needs a tenth of its time but is not used: it reads other settings (mirrors,
+  certificates, proxies) than pip, which SAM and the machine's setup use, and it prefers wheels with
+  native code if both kinds exist.
+- Nothing changed: half of the time is the start of Python and its standard library. Modules that
+  only a build needs are imported during a build; this saved a third.
+- Level 10 of libdeflate is used, not 12: half the time for 0.2 % more bytes. Level 9 would save
+  little time and add 2.5 %."""

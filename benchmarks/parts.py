@@ -13,7 +13,7 @@ Data = dict[str, Any]
 
 @dataclass
 class Part:
-    """How a part is measured, and how its figures become a section of the README."""
+    """The functions that measure a part and render its section of the README."""
 
     title: str
     measure: Callable[[], Data]

@@ -1,7 +1,7 @@
-"""Draw each part's picture from its last result: ``.venv-bench/bin/python -m benchmarks.plots``.
+"""Plot each part's last result: ``.venv-bench/bin/python -m benchmarks.plots``.
 
-A program of its own, in the environment that holds matplotlib; it imports nothing else of ours but
-the results and the arithmetic.
+A separate program, because only its environment has matplotlib. That environment lacks our other
+libraries, so import only the results and the figures here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OTHER, OURS = "#b0b0b0", "#1f6f8b"
 def side_by_side(
     axes: Axes, names: list[str], pairs: list[tuple[float, float]], labels: tuple[str, str]
 ) -> None:
-    """Draw two bars for each name: what we are compared with, and ours."""
+    """Draw two bars for each name: the alternative's and ours."""
     for index, (label, color) in enumerate(zip(labels, (OTHER, OURS), strict=True)):
         places = [number + (index - 0.5) * 0.4 for number in range(len(names))]
         axes.bar(places, [pair[index] for pair in pairs], 0.4, label=label, color=color)
@@ -33,7 +33,7 @@ def side_by_side(
 
 
 def packaging(data: dict[str, Any], figure: Figure) -> None:
-    """Draw the seconds of each case."""
+    """Plot the seconds of each case."""
     axes = figure.subplots()
     cases = data["cases"]
     pairs = [(median(times["sam"]), median(times["ours"])) for times in cases.values()]
@@ -42,7 +42,7 @@ def packaging(data: dict[str, Any], figure: Figure) -> None:
 
 
 def cold_start(data: dict[str, Any], figure: Figure) -> None:
-    """Draw init and first invocation, one upon the other, of both kinds of each function."""
+    """Plot init and first invocation as stacked bars, for both versions of each function."""
     axes = figure.subplots()
     functions = {name: kinds for name, kinds in data["functions"].items() if "article" in kinds}
     for index, (kind, color) in enumerate((("article", OTHER), ("ours", OURS))):
@@ -57,7 +57,7 @@ def cold_start(data: dict[str, Any], figure: Figure) -> None:
 
 
 def cost(data: dict[str, Any], figure: Figure) -> None:
-    """Draw each count as a share of the article's."""
+    """Plot each count relative to the article's."""
     axes = figure.subplots()
     names = [name for name in data["ours"] if name in data["article"]]
     shares = [data["ours"][name] / data["article"][name] for name in names]
@@ -68,7 +68,7 @@ def cost(data: dict[str, Any], figure: Figure) -> None:
 
 
 def terraform(data: dict[str, Any], figure: Figure) -> None:
-    """Draw the seconds of each case."""
+    """Plot the seconds of each case."""
     axes = figure.subplots()
     axes.barh(list(data["times"]), [median(times) for times in data["times"].values()], color=OURS)
     axes.set_xlabel("seconds")
@@ -76,7 +76,7 @@ def terraform(data: dict[str, Any], figure: Figure) -> None:
 
 
 def load(data: dict[str, Any], figure: Figure) -> None:
-    """Draw throughput, and the latencies, by how many leads are on their way."""
+    """Plot throughput and latencies by the number of concurrent leads."""
     left, right = figure.subplots(1, 2)
     steps = data["steps"]
     left.bar(list(steps), [step["per_second"] for step in steps.values()], color=OURS)
@@ -90,7 +90,7 @@ def load(data: dict[str, Any], figure: Figure) -> None:
 
 
 def load_long(data: dict[str, Any], figure: Figure) -> None:
-    """Draw what a lead costs among the first, among all and among the last."""
+    """Plot the time per lead of the first leads, of all, and of the last ones."""
     axes = figure.subplots()
     growth = data["growth"]
     names = ("first", "all", "last")
@@ -110,8 +110,8 @@ DRAWN: dict[str, Callable[[dict[str, Any], Figure], None]] = {
 
 
 def main() -> None:
-    """Draw every part that ran."""
-    # The same figures give the same bytes.
+    """Plot every part that has a result."""
+    # Deterministic ids, so that the same figures produce the same bytes.
     mpl.rcParams["svg.hashsalt"] = "flowbridge"
     mpl.rcParams["font.size"] = 9
     FOLDER.mkdir(exist_ok=True)

@@ -13,33 +13,33 @@ FILE = FOLDER / "README.md"
 HEAD = """\
 # Benchmarks
 
-<!-- Written by `make bench`; change what writes it, not this. -->
+<!-- `make bench` generates this page from results/. Edit the texts in benchmarks/*.py. -->
 
-What Flowbridge costs in time, bytes and money, beside what it is compared with. Ratios come first:
-they carry over to another machine, absolute times do not. `make bench` runs everything but the long
-form of the load, `make bench PART=load_long` one part, such as that; both write this page anew.
-Each part says on which machine, and when, it ran last."""
+The time, bytes and money that Flowbridge costs, in comparison with alternatives. Ratios come first,
+because they apply to other machines too; absolute times do not. `make bench` runs all parts except
+the long run of the load. `make bench PART=load_long` runs one part. Both regenerate this page. Each
+part names the date and the machine of its last run."""
 
 
 def write(folder: Path = results.FOLDER, file: Path = FILE) -> None:
-    """Write the page; a part that never ran is left out."""
+    """Write the page, without parts that have no result."""
     sections = [HEAD]
     for name, part in PARTS.items():
         result = results.load(name, folder)
         if result is not None:
             body = part.render(result.data).strip()
-            sections.append(f"## {part.title}\n\n{origin(result)}\n\n{body}{_plot(name)}")
+            sections.append(f"## {part.title}\n\n{description(result)}\n\n{body}{_plot(name)}")
     file.write_text("\n\n".join(sections) + "\n")
 
 
-def origin(result: Result) -> str:
-    """Return the line that says where a part's figures come from."""
+def description(result: Result) -> str:
+    """Return the line with a result's command, date and machine."""
     machine = result.machine
     return (
         f"`{result.command}`, {result.date}, took {result.took_seconds:.0f} s on "
         f"{machine['processor']}, {machine['memory']}, {machine['system']}, "
         f"Python {machine['python']}, Terraform {machine['terraform']}, "
-        f"load {machine['load']} at its start."
+        f"load {machine['load']} at the start."
     )
 
 

@@ -1,4 +1,4 @@
-"""Keep what a part measured, so that the README can show parts that ran at other times."""
+"""Save the result of each part, so that the README can show parts that ran at different times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent / "results"
 class Result:
     """One run of one part.
 
-    `machine` is what `benchmarks.machine` says; `data` is the part's own.
+    `machine` comes from `benchmarks.machine`; the part defines `data`.
     """
 
     part: str
@@ -26,7 +26,7 @@ class Result:
     data: dict[str, Any]
 
     def save(self, folder: Path = FOLDER) -> None:
-        """Replace the part's last result, in one step."""
+        """Replace the part's last result atomically."""
         folder.mkdir(exist_ok=True)
         partial = folder / f"{self.part}.partial"
         partial.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
@@ -34,6 +34,6 @@ class Result:
 
 
 def load(part: str, folder: Path = FOLDER) -> Result | None:
-    """Return the part's last result, None when it never ran."""
+    """Return the part's last result, None if it never ran."""
     file = folder / f"{part}.json"
     return Result(**json.loads(file.read_text())) if file.exists() else None

@@ -1,6 +1,6 @@
-"""A small Lambda Runtime API, which drives AWS's own runtime interface client.
+"""A small Lambda Runtime API for AWS's runtime interface client.
 
-It hands out events one after the other and notes when the client asks and answers
+It sends events one by one, and measures when the client requests an event and when it responds
 (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
 """
 
@@ -29,15 +29,16 @@ FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 
 
 class FunctionFailed(Exception):  # noqa: N818
-    """A function did not work, so its times would say nothing."""
+    """A function failed, so its times would be meaningless."""
 
 
 @dataclass
 class Run:
-    """One life of a function, from its process's start: seconds, and megabytes at the end.
+    """The measurements of one process of a function.
 
-    `init_cpu` and `first_cpu` are the processor's time until the first question for an event, and
-    from there to the first answer.
+    Times are in seconds. `init` is the time from the start of the process to its first request for
+    an event. `init_cpu` and `first_cpu` are the processor time until then, and from then until the
+    first response.
     """
 
     init: float = 0.0
@@ -48,15 +49,15 @@ class Run:
 
 
 class RuntimeApi:
-    """Serves the Runtime API to one process at a time, on a port of its own."""
+    """Serves the Runtime API to one process at a time, on its own port."""
 
     def __init__(self) -> None:
         api = self
 
         class Handler(BaseHTTPRequestHandler):
-            # The client keeps its connection.
+            # The client reuses its connection.
             protocol_version = "HTTP/1.1"
-            # Head and body in one packet: the second would wait for the first to be acknowledged.
+            # One packet for head and body: a second one would wait for an acknowledgement.
             wbufsize = 1 << 16
 
             def do_GET(self) -> None:
@@ -68,7 +69,7 @@ class RuntimeApi:
                 reply(self, 202, b"")
 
             def log_message(self, *_: Any) -> None:
-                """Keep the output for what the functions say."""
+                """Log nothing: only the functions may write output."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -83,19 +84,23 @@ class RuntimeApi:
     def run(
         self, handler: str, folder: Path, variables: Mapping[str, str], events: Sequence[Any]
     ) -> Run:
-        """Start a function and have it do the events one after the other.
+        """Start a function and send it the events one by one.
 
         Parameters
         ----------
         handler
             Module and function, such as ``crm_registration.receive_lead.handler``.
         folder
-            Holds what its package holds.
+            Folder with the unpacked package.
+        variables
+            Environment variables of the process.
+        events
+            Events to send.
 
         Raises
         ------
         FunctionFailed
-            When it cannot be loaded, an invocation raises, or all of it takes too long.
+            When it cannot be loaded, an invocation raises, or the run takes too long.
         """
         self._result = Run()
         self._events = list(events)
@@ -105,7 +110,7 @@ class RuntimeApi:
             **variables,
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}",
             "LAMBDA_TASK_ROOT": str(folder),
-            # As on AWS, where a function's folder cannot be written to.
+            # On AWS a function's folder is read-only.
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         command = [str(RUNTIME_PYTHON), "-m", "awslambdaric", handler]
@@ -115,7 +120,7 @@ class RuntimeApi:
         )
         self._process = psutil.Process(process.pid)
         output: list[bytes] = []
-        assert process.stdout is not None  # noqa: S101  a pipe was asked for
+        assert process.stdout is not None  # noqa: S101  because of stdout=PIPE
         reader = threading.Thread(target=lambda s: output.append(s.read()), args=(process.stdout,))
         reader.start()
         try:
@@ -143,7 +148,7 @@ class RuntimeApi:
             match = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
             self._result.peak_mb = int(match[1]) / 1024 if match else 0.0
             self._done.set()
-            return  # the process is ended while it waits, as AWS freezes it
+            return  # the process is killed while it waits for an event, as AWS freezes it
         headers = {
             "Lambda-Runtime-Aws-Request-Id": str(number),
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 60) * 1000)),
@@ -163,7 +168,7 @@ class RuntimeApi:
         self._result.invocations.append(now - self._handed_out)
 
     def _cpu(self) -> float:
-        """Return the processor's time that all threads had, finer than the clock's ticks."""
+        """Return the processor time of all threads, more precise than clock ticks."""
         files = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
         return sum(int(file.read_text().split()[0]) for file in files) / 1e9
 
@@ -174,7 +179,7 @@ def reply(
     body: bytes,
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Answer a request."""
+    """Send a response."""
     request.send_response(status)
     for name, value in (headers or {}).items():
         request.send_header(name, value)

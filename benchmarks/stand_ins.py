@@ -1,6 +1,6 @@
-"""What functions talk to while their cold start is measured: they answer at once, always the same.
+"""Stand-ins for the services that functions call during the cold start benchmark.
 
-The database is not among them: it is a real MariaDB.
+They respond at once, always with the same values. The database is a real MariaDB.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import Any
 
 from benchmarks.runtime_api import reply
 
-#: The CRM API's answer, which both kinds of functions take for a good one.
+#: The CRM API's response, which ours and the article's functions accept.
 REGISTERED = {"success": True, "message": "registered"}
 
 
 class StandIns:
-    """Secrets Manager, SQS and EventBridge, as far as the functions call them, and the CRM's API.
+    """Secrets Manager, SQS and EventBridge, limited to the calls of the functions, and the CRM API.
 
     Parameters
     ----------
     secrets
-        The text of each secret, by its name.
+        The text of each secret, by name.
     """
 
     def __init__(self, secrets: dict[str, str]) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # Head and body in one packet: the second would wait for the first to be acknowledged.
+            # One packet for head and body: a second one would wait for an acknowledgement.
             wbufsize = 1 << 16
 
             def do_POST(self) -> None:
@@ -42,7 +42,7 @@ class StandIns:
                 reply(self, 200, json.dumps(value).encode(), headers)
 
             def log_message(self, *_: Any) -> None:
-                """Keep the output for what the functions say."""
+                """Log nothing: only the functions may write output."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -50,18 +50,27 @@ class StandIns:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
-        """Stop answering."""
+        """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
 
 
 def answer(target: str, body: bytes, secrets: dict[str, str]) -> dict[str, Any]:
-    """Return a service's good answer to a call, which the header X-Amz-Target names.
+    """Return a service's successful response.
+
+    Parameters
+    ----------
+    target
+        The header X-Amz-Target, which names the call.
+    body
+        The request's body.
+    secrets
+        The text of each secret, by name.
 
     Raises
     ------
     ValueError
-        When it is a call that no function makes.
+        When no function makes this call.
     """
     match target.rpartition(".")[2]:
         case "GetSecretValue":
@@ -74,4 +83,4 @@ def answer(target: str, body: bytes, secrets: dict[str, str]) -> dict[str, Any]:
         case "PutEvents":
             return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
         case other:
-            raise ValueError(f"no stand-in answers {other}")
+            raise ValueError(f"the stand-ins do not implement {other}")

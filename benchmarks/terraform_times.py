@@ -1,4 +1,4 @@
-"""Terraform: how long the local environment's plan and apply take."""
+"""Terraform: the duration of plan and apply on the local environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CASES = ("plan of everything", "apply of everything", "plan with no change")
 
 
 def terraform(platform: Platform, *arguments: str) -> float:
-    """Run a command with the environment's variables; return the seconds."""
+    """Run a Terraform command for the environment; return the seconds."""
     command = ["terraform", *arguments, "-input=false", "-no-color"]
     command += [f"-parallelism={PARALLELISM}", *platform.terraform.arguments()]
     environment = {**platform.terraform.process_environment(), "PATH": os.environ["PATH"]}
@@ -26,7 +26,7 @@ def terraform(platform: Platform, *arguments: str) -> float:
 
 
 def count_resources(platform: Platform) -> int:
-    """Return how many resources and data the state holds."""
+    """Return the number of resources and data sources in the state."""
     environment = platform.terraform.process_environment()
     command = ["terraform", "state", "list"]
     result = subprocess.run(
@@ -36,7 +36,7 @@ def count_resources(platform: Platform) -> int:
 
 
 def measure() -> dict[str, Any]:
-    """Apply to an empty account, round by round."""
+    """Plan and apply in an empty account, in several rounds."""
     times: dict[str, list[float]] = {case: [] for case in CASES}
     resources = 0
     for number in range(ROUNDS):
@@ -44,7 +44,7 @@ def measure() -> dict[str, Any]:
             platform.terraform.init(lambda _: None)
             times["plan of everything"].append(terraform(platform, "plan"))
             times["apply of everything"].append(terraform(platform, "apply", "-auto-approve"))
-            # It fails when there is a change.
+            # -detailed-exitcode fails if the plan is not empty.
             times["plan with no change"].append(terraform(platform, "plan", "-detailed-exitcode"))
             resources = count_resources(platform)
         print(f"  round {number + 1} of {ROUNDS}")
@@ -58,12 +58,12 @@ def render(data: dict[str, Any]) -> str:
         [case, f"{median(times) / applied:.2f}", seconds(median(times))]
         for case, times in data["times"].items()
     ]
-    head = ["case", "to the apply", "median"]
+    head = ["case", "ratio to the apply", "median"]
     return "\n\n".join([ABOUT.format(**data), table(head, rows)])
 
 
 ABOUT = """\
-The root module, {resources} resources and data, on the local environment: each of {rounds} rounds
-begins with an empty account, and `init` is done. A round fails unless its second plan is empty.
-Most of an apply is waiting: the provider lets 25 s pass after it made a queue, whatever the
-service answers, so the apply can hardly be shorter."""
+The root module, with {resources} resources and data sources, on the local environment. Each of
+{rounds} rounds starts with an empty account after `init`. A round fails if its second plan is not
+empty. Most of an apply is waiting: the provider always waits 25 s after it creates a queue, so the
+apply can hardly be shorter."""

@@ -9,12 +9,12 @@ from .script import INSERT_PARTNER
 
 
 def handler(message: dict[str, Any], _context: object) -> Any:
-    """Answer a request of the API, or return the error as a value."""
+    """Handle a request of the API; return errors as values."""
     try:
         body = json.loads(message["body"])
         data = (body["rut"], body["store"])
         result = create_record(connect(), INSERT_PARTNER, data)
         return response_success(result["success"], result["message"])
     except Exception as error:
-        print("it failed:", error)
+        print("failed:", error)
         return error

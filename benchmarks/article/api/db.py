@@ -1,4 +1,4 @@
-"""The database: a connection for each invocation, which nobody closes."""
+"""The database: one connection per invocation, which is never closed."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""The statements."""
+"""SQL statements."""
 
 INSERT_CLIENT = "INSERT INTO CLIENTS (name, lastname, rut, mail, phone) VALUES (%s, %s, %s, %s, %s)"
 INSERT_PARTNER = "INSERT INTO PARTNERS (rut, store) VALUES (%s, %s)"

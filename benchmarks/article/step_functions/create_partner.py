@@ -1,4 +1,4 @@
-"""Have the API register the lead's partner."""
+"""Register the lead's partner with the API."""
 
 from typing import Any
 
@@ -11,6 +11,6 @@ def handler(message: Any, _context: object) -> Any:
         service = CRMService(message)
         service.create_partner()
     except Exception as error:
-        print("it failed:", error)
+        print("failed:", error)
         return error
     return message

@@ -1,4 +1,4 @@
-"""The API's three endpoints; each gets the whole lead."""
+"""The API's three endpoints; each call sends the complete lead."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class CRMService:
         return self._post("/create_benefit")
 
     def _post(self, endpoint: str) -> Any:
-        # A connection for each call, no time limit, and errors as values: that is its design.
+        # The article's design: one connection per call, no timeout, errors as values.
         try:
             answer = requests.post(url=URL + endpoint, data=json.dumps(self.payload))  # noqa: S113
             if answer.status_code != 200:
