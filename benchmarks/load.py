@@ -38,8 +38,8 @@ POLL_SECONDS = 0.01
 #: Environment variable that overrides `LONG`.
 LONG_VARIABLE = "LEADS"
 
-#: In the folder's name of a process, between the platform's name and a mark of the emulator's.
-BACKEND = re.compile(r"ministack-lambda-\S+-crm-api-([a-z-]+)-back-[^-/]+/")
+#: In the working folder of a process, which the emulator names after the function.
+BACKEND = re.compile(r"/functions/\S+-crm-api-([a-z-]+)-back/")
 
 numbers = itertools.count(1)
 
@@ -118,7 +118,7 @@ def resident_mb(process: psutil.Process) -> float:
 def backend_of(process: psutil.Process) -> str | None:
     """Return the backend function that a process runs, None for other processes."""
     try:
-        match = BACKEND.search(" ".join(process.cmdline()))
+        match = BACKEND.search(process.cwd())
     except psutil.Error:
         return None
     return match[1] if match else None

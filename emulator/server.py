@@ -57,6 +57,8 @@ def environment(settings: Settings) -> dict[str, str]:
         # Its other listeners (MQTT, SFTP) bind every interface and are not used.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        # Functions that are idle for longer give their memory back, but one environment of each.
+        "LAMBDA_WARM_TTL_SECONDS": "60",
         "AWS_ACCESS_KEY_ID": ROOT_KEY,
         "AWS_SECRET_ACCESS_KEY": ROOT_SECRET,
         "AWS_ENDPOINT_URL": settings.endpoint,

@@ -119,8 +119,6 @@ def test_stand_ins_answer_what_functions_call_only() -> None:
 def test_a_backend_functions_process_is_known_by_its_folder(
     function: str, backend: str | None
 ) -> None:
-    match = load.BACKEND.search(
-        f"/venv/bin/python /x/ministack-lambda-flowbridge-local-{function}-ggmtag6a/_worker.py"
-    )
+    match = load.BACKEND.search(f"/x/functions-a1/functions/flowbridge-local-{function}/0d1e2f3a")
 
     assert (match and match[1]) == backend

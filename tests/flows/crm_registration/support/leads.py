@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -128,7 +129,8 @@ class Faulty:
         found = []
         for process in psutil.Process(emulator).children(recursive=True):
             try:
-                if process.environ().get("AWS_LAMBDA_FUNCTION_NAME") in names:
+                # A function runs in the folder of its package: functions/<name>/<digest>.
+                if names & {*Path(process.cwd()).parts}:
                     found.append(process)
             except psutil.Error:
                 continue
