@@ -306,10 +306,9 @@ def initialise(given: JsonObject, libraries: frozenset[str]) -> Callable[[Any, A
     os.chdir(given["folder"])
     sys.modules["__main__"] = types.ModuleType("__main__")
     sys.argv = ["bootstrap"]
-    places = [given["folder"], *given["layers"]]
-    sys.path[:0] = places
-    if any(is_in(place, name) for place in places for name in libraries):
-        # The function brings its own boto3, or a part of it; nothing of ours may mix with that.
+    sys.path[:0] = [given["folder"], *given["layers"]]
+    if given["replaces_libraries"]:
+        # It brings another boto3, or another part of it, which must not mix with what is imported.
         for name in [name for name in sys.modules if name.partition(".")[0] in libraries]:
             del sys.modules[name]
     module_name, _, name = given["handler"].rpartition(".")
@@ -328,11 +327,6 @@ def initialise(given: JsonObject, libraries: frozenset[str]) -> Callable[[Any, A
     return handler
 
 
-def is_in(folder: str, name: str) -> bool:
-    """Return whether a folder holds a module or package."""
-    return os.path.exists(f"{folder}/{name}") or os.path.exists(f"{folder}/{name}.py")
-
-
 def invoke(handler: Callable[[Any, Any], Any], event: Any, context: Context) -> JsonObject:
     """Return the answer of one invocation."""
     try:
@@ -343,8 +337,8 @@ def invoke(handler: Callable[[Any, Any], Any], event: Any, context: Context) -> 
         # Here, because only this process can say what is wrong with it.
         return {"result": json.dumps(result)}
     except (TypeError, ValueError) as error:
-        message = f"Unable to marshal response: {error}"
-        return {"raised": describe(RuntimeFailure("Runtime.MarshalError", message))}
+        named = {"type": "Runtime.MarshalError", "message": f"Unable to marshal response: {error}"}
+        return {"raised": {**describe(error), **named}}
 
 
 class RuntimeFailure(Exception):  # noqa: N818  AWS's names do not end so

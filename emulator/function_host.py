@@ -11,6 +11,7 @@ AWS (reserved and account concurrency) are checked by MiniStack before.
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import importlib.metadata
 import io
@@ -94,7 +95,7 @@ class ForkServer:
     """
 
     def __init__(self, folder: Path, depth: tuple[str, str]) -> None:
-        libraries = folder / "libraries"
+        self.libraries = libraries = folder / "libraries"
         link_libraries(libraries)
         self._control, theirs = socket.socketpair()
         self._lock = threading.Lock()
@@ -116,7 +117,13 @@ class ForkServer:
         return self._process.pid
 
     def spawn(self) -> Process:
-        """Return a new process, which waits for its environment."""
+        """Return a new process, which waits for its environment.
+
+        Raises
+        ------
+        FunctionDied
+            When the fork server has ended.
+        """
         channel, its_channel = socket.socketpair()
         log_end, its_log = os.pipe()
         status, its_status = os.pipe()
@@ -124,6 +131,9 @@ class ForkServer:
             with self._lock:
                 self._control.settimeout(PROCESS_SECONDS)
                 socket.send_fds(self._control, [b"f"], [its_channel.fileno(), its_log, its_status])
+        except OSError as error:
+            log.error("The fork server of the Lambda functions does not answer: %s", error)
+            raise FunctionDied(-signal.SIGKILL) from error
         finally:
             its_channel.close()
             os.close(its_log)
@@ -412,7 +422,10 @@ class ExecutionEnvironment:
         _InitError
             When the function cannot be initialised. Its process has ended.
         """
-        process = self._proc = self.host.server.spawn()
+        try:
+            process = self._proc = self.host.server.spawn()
+        except FunctionDied as died:
+            raise _InitError(failure("Runtime.ExitError", str(died), "")) from None
         # Lambda starts an initialisation that took too long again, with the time of an invocation.
         deadline = time.monotonic() + INIT_SECONDS + float(self.config.get("Timeout", 3))
         try:
@@ -483,6 +496,7 @@ class FunctionHost:
         self._lock = threading.Lock()
         self._places: dict[str, threading.Semaphore] = {}
         self._unpacking = threading.Lock()
+        self._replacing: dict[Path, bool] = {}
         self.per_function = PER_PROCESSOR * (os.cpu_count() or 1)
         self.server = ForkServer(folder, (self._depth_variable, runtime.INVOKE_DEPTH_HEADER))
 
@@ -552,12 +566,20 @@ class FunctionHost:
             for layer in config.get("Layers", ())
             if (content := self._service._resolve_layer_zip(layer))
         ]
+        places = [place for layer in layers for place in python_folders(layer)]
         return {
             "folder": str(folder),
-            "layers": [str(place) for layer in layers for place in python_folders(layer)],
+            "layers": [str(place) for place in places],
+            "replaces_libraries": any(map(self._replaces_libraries, (folder, *places))),
             "handler": config["Handler"],
             "variables": self._variables(config, folder),
         }
+
+    def _replaces_libraries(self, folder: Path) -> bool:
+        """Return whether a folder has other versions of the runtime's libraries."""
+        if folder not in self._replacing:
+            self._replacing[folder] = replaces_libraries(folder, self.server.libraries)
+        return self._replacing[folder]
 
     def _variables(self, config: JsonObject, folder: Path) -> dict[str, str]:
         name = config["FunctionName"]
@@ -598,6 +620,19 @@ class FunctionHost:
                     archive.extractall(part)
                 part.rename(folder)
         return folder
+
+
+def replaces_libraries(folder: Path, libraries: Path) -> bool:
+    """Return whether a folder has a module of the libraries with other contents.
+
+    Packages often have a part of them, such as urllib3 for requests, in the very same version.
+    """
+    for library in libraries.iterdir():
+        for file in [folder / library.name, *(folder / library.name).rglob("*.py")]:
+            other = libraries / file.relative_to(folder)
+            if file.is_file() and not (other.is_file() and filecmp.cmp(file, other, shallow=False)):
+                return True
+    return False
 
 
 def is_for_functions(variable: str) -> bool:

@@ -1,4 +1,4 @@
-"""The emulator's functions: errors have AWS's names, versions AWS's limit and rights."""
+"""Versions of functions share a limit, aliases of state machines a right."""
 
 from __future__ import annotations
 
@@ -6,58 +6,8 @@ from typing import Any
 
 import pytest
 
-from emulator.patches.aws_lambda import name_errors, of_all_versions
+from emulator.patches.aws_lambda import of_all_versions
 from emulator.patches.stepfunctions.definitions import of_state_machines
-
-TRACEBACK = (
-    'Traceback (most recent call last):\n  File "x.py", line 1\nour.errors.InvalidLead: no\n'
-)
-
-
-@pytest.mark.parametrize(
-    ("message", "log", "name"),
-    [
-        ("no", TRACEBACK, "InvalidLead"),
-        ("Worker process died", "", "Runtime.ExitError"),
-        # What it wrote before it died says nothing of its end.
-        ("Worker process died", TRACEBACK, "Runtime.ExitError"),
-        ("Worker process exited immediately. stderr: ", "", "Runtime.ExitError"),
-        ("[Errno 32] Broken pipe", "", "Runtime.ExitError"),
-        ("something else", "", "Runtime.HandlerError"),
-    ],
-)
-def test_an_error_is_named(message: str, log: str, name: str) -> None:
-    def execute(function: Any, event: Any, request_id: str) -> dict[str, Any]:
-        body = {"errorMessage": message, "errorType": "Runtime.HandlerError"}
-        return {"body": body, "error": True, "log": log}
-
-    assert name_errors(execute)({}, {}, "1")["body"]["errorType"] == name
-
-
-@pytest.mark.parametrize(
-    ("message", "given", "name"),
-    [
-        ("[Errno 2] No such file or directory: 'x'", "FileNotFoundError", "Runtime.ExitError"),
-        ("Worker init failed: No module named 'x'", "RuntimeError", "RuntimeError"),
-    ],
-)
-def test_an_error_of_the_emulator_is_the_end_of_a_process(
-    message: str, given: str, name: str
-) -> None:
-    def execute(function: Any, event: Any, request_id: str) -> dict[str, Any]:
-        return {"body": {"errorMessage": message, "errorType": given}, "error": True, "log": ""}
-
-    assert name_errors(execute)({}, {}, "1")["body"]["errorType"] == name
-
-
-def test_a_function_that_took_too_long_keeps_its_name() -> None:
-    message = "Task timed out after 2.00 seconds"
-
-    def execute(function: Any, event: Any, request_id: str) -> dict[str, Any]:
-        body = {"errorMessage": message, "errorType": "Sandbox.Timedout"}
-        return {"body": body, "error": True, "log": message}
-
-    assert name_errors(execute)({}, {}, "1")["body"]["errorType"] == "Sandbox.Timedout"
 
 
 @pytest.mark.parametrize(
