@@ -35,6 +35,9 @@ def as_operation_error(error: Exception) -> OperationError:
     """Convert an AWS error to an OperationError; return an OperationError unchanged."""
     if isinstance(error, OperationError):
         return error
+    if isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchBucket":
+        action = "If the environment is not bootstrapped, type 'make bootstrap ENV=<environment>'."
+        return OperationError(f"AWS refused: {error}", action)
     return OperationError(f"AWS refused: {error}", "Check the environment and your credentials.")
 
 

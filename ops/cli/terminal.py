@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import io
+import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,14 +21,35 @@ from ops.errors import OperationError
 FIRST_BEAT_SECONDS = 2.0
 HEARTBEAT_SECONDS = 5.0
 
-#: Columns of what goes into a file or a pipe, where there is no terminal to ask.
-FILE_WIDTH = 140
+#: Columns of a file or a pipe: nothing wraps there, because a program or `grep` reads it.
+UNLIMITED = 1_000_000
+#: Rich pads every row of a table to the widest one.
+PADDING = re.compile(r" +$", re.MULTILINE)
 
-console = Console(
-    highlight=False,
-    width=None if Console().is_terminal else int(os.environ.get("COLUMNS", FILE_WIDTH)),
-)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class Unpadded(io.TextIOBase):
+    """Standard output without the blanks at the end of lines."""
+
+    def write(self, text: str) -> int:
+        """Write some lines."""
+        return sys.stdout.write(PADDING.sub("", text))
+
+    def flush(self) -> None:
+        """Write everything out."""
+        sys.stdout.flush()
+
+
+def new_console() -> Console:
+    """Return the console of standard output, which is a terminal, a file or a pipe."""
+    # Rich would replace ':secret:' in an ARN by an emoji.
+    on_terminal = Console(highlight=False, emoji=False)
+    if on_terminal.is_terminal:
+        return on_terminal
+    return Console(file=cast(IO[str], Unpadded()), width=UNLIMITED, highlight=False, emoji=False)
+
+
+console = new_console()
+errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 class Step:

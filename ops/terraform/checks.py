@@ -66,7 +66,7 @@ def scan_terraform(folder: Path, scanner: Path) -> str:
 
 def _run(folder: Path, environment: Mapping[str, str], action: str, *arguments: str) -> None:
     result = subprocess.run(
-        ["terraform", *arguments],  # noqa: S607  from the PATH
+        ["terraform", arguments[0], "-no-color", *arguments[1:]],  # noqa: S607  from the PATH
         cwd=folder,
         env=dict(environment),
         capture_output=True,

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 from ops.aws.clients import KEY_VARIABLES, Aws
 from ops.cli.terminal import console, errors
 from ops.errors import OperationError
@@ -159,7 +161,7 @@ class Terraform:
         with started(command, cwd=ROOT, env=self.process_environment()) as process:
             code = process.wait()
         if code not in (0, 2):
-            raise OperationError("Terraform could not plan.", "Mend what it says above.")
+            raise self._failure(ROOT, "plan", "The error is printed above.")
         return code == 2
 
     def apply_plan(self, file: Path, progress: Progress) -> str:
@@ -297,7 +299,7 @@ class Terraform:
     def _run(self, folder: Path, *arguments: str) -> str:
         self._data_folder.mkdir(parents=True, exist_ok=True)
         with started(
-            ["terraform", *arguments],
+            ["terraform", arguments[0], "-no-color", *arguments[1:]],
             cwd=folder,
             env=self._environment_for(folder),
             stdout=subprocess.PIPE,
@@ -305,10 +307,7 @@ class Terraform:
         ) as process:
             output, words = process.communicate()
         if process.returncode != 0:
-            raise OperationError(
-                f"'terraform {arguments[0]}' failed in {folder}:\n{words.strip()}",
-                "Mend what Terraform says above and type the command again.",
-            )
+            raise self._failure(folder, arguments[0], words.strip())
         return output
 
     def _run_json(self, folder: Path, progress: Progress, *arguments: str) -> str:
@@ -330,11 +329,35 @@ class Terraform:
             errors.print(reader.problems(), markup=False)
             raise
         if process.returncode != 0:
-            raise OperationError(
-                f"'terraform {arguments[0]}' failed in {folder}:\n{reader.problems()}",
-                "Mend what Terraform says above and type the command again.",
-            )
+            raise self._failure(folder, arguments[0], reader.problems())
         return reader.summary
+
+    def _failure(self, folder: Path, command: str, words: str) -> OperationError:
+        """Return the error of a failed command, which may only lack the bootstrap."""
+        environment = self.environment
+        if folder == ROOT and not self._has_state_bucket():
+            return OperationError(
+                f"'{environment.name}' is not bootstrapped: its account has no bucket "
+                f"'{environment.state_bucket}' for Terraform's state.",
+                "Type 'make demo'."
+                if environment.name == LOCAL
+                else f"Type 'make bootstrap ENV={environment.name}'.",
+            )
+        return OperationError(
+            f"'terraform {command}' failed in {folder}:\n{words}",
+            "Correct the cause and type the command again.",
+        )
+
+    def _has_state_bucket(self) -> bool:
+        client = self._aws.client("s3")
+        try:
+            client.head_bucket(Bucket=self.environment.state_bucket)
+        except client.exceptions.ClientError as error:
+            # Terraform's own words explain any other refusal.
+            return error.response["Error"]["Code"] not in ("404", "NoSuchBucket")
+        except BotoCoreError:
+            return True
+        return True
 
     def _environment_for(self, folder: Path) -> dict[str, str]:
         environment = self.process_environment()

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -11,6 +15,7 @@ from ops.aws.clients import Aws
 from ops.errors import OperationError
 from ops.local.certificates import AUTHORITY
 from ops.settings import LocalSettings, Ports
+from ops.terraform.checks import check_terraform
 from ops.terraform.environments import names, read_hcl
 from ops.terraform.runner import Terraform, TerraformReader
 
@@ -130,3 +135,49 @@ def test_terraform_works_in_the_account_that_was_looked_at(
 
 def test_the_environments_are_those_that_have_files() -> None:
     assert {"local", "dev"} <= set(names())
+
+
+@pytest.fixture
+def failing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws: Callable[[str], Any]
+) -> Callable[[str], Terraform]:
+    """Return the Terraform of an environment whose every command fails."""
+    program = tmp_path / "bin" / "terraform"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'Error: no backend' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    account = SimpleNamespace(emulated=False, client=aws, variables=dict)
+    settings = LocalSettings(tmp_path, Ports(4566, 3306))
+    return lambda name: Terraform(name, settings, cast(Aws, account))
+
+
+@pytest.mark.parametrize(
+    ("name", "action"), [("dev", "make bootstrap ENV=dev"), ("local", "make demo")]
+)
+def test_an_account_without_a_state_bucket_is_to_be_bootstrapped(
+    failing: Callable[[str], Terraform], aws: Callable[[str], Any], name: str, action: str
+) -> None:
+    terraform = failing(name)
+    commands: list[Callable[[], object]] = [terraform.plan, terraform.outputs]
+    for command in commands:
+        with pytest.raises(OperationError, match=f"'{name}' is not bootstrapped") as caught:
+            command()
+        assert action in caught.value.action
+    aws("s3").create_bucket(Bucket=terraform.environment.state_bucket)
+
+    for command in commands:
+        with pytest.raises(OperationError, match="no backend"):
+            command()
+
+
+def test_an_error_of_terraform_has_no_colors(tmp_path: Path) -> None:
+    settings = LocalSettings(tmp_path, Ports(4566, 3306))
+    (tmp_path / "main.tf").write_text("resource {")
+
+    with pytest.raises(OperationError, match="Error") as initialised:
+        Terraform("local", settings, Aws("local", settings))._run(tmp_path, "init")
+    with pytest.raises(OperationError, match="main") as checked:
+        check_terraform(tmp_path, tmp_path, os.environ)
+
+    assert "\x1b" not in initialised.value.problem + checked.value.problem
