@@ -17,6 +17,12 @@ Usually nothing has changed, so modules that only a build needs are imported dur
 
 from __future__ import annotations
 
+import signal
+
+# The imports take a moment, in which Ctrl-C would print a traceback.
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import base64
 import functools
 import hashlib
@@ -435,6 +441,8 @@ def remove_others(dist: Path, files: Iterable[str]) -> None:
 
 def main() -> int:
     """Build into ``build/dist``; return the exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     started = time.monotonic()
     if len(sys.argv) > 1:
         import argparse
@@ -452,6 +460,9 @@ def main() -> int:
     except PackagingError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("The build was interrupted. Type the command again.", file=sys.stderr)
+        return 130
     for name, (entry, built) in results.items():
         if built:
             print(f"✓ {name} {entry['size']:,} bytes, sha256 {entry['sha256'][:12]}")

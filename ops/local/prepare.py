@@ -3,7 +3,8 @@
 Run by the system's own Python before there is any environment, so it uses the standard library
 only: ``python3 ops/local/prepare.py [ops|dev|bench]``. It makes
 
-- ``.venv``: the project's Python environment, from the lock file of the profile,
+- ``.venv``: the project's Python environment, from the lock file of the profile, with the command
+  ``flowbridge``,
 - ``.venv-emulator``: the emulator's, which is also the Python of the local Lambda functions,
 - ``.venv-checkov``: the scanner's of Terraform files, for developers,
 - ``.venv-bench`` and ``.venv-runtime``: for benchmarks, what they compare with and draw with, and
@@ -15,18 +16,26 @@ only: ``python3 ops/local/prepare.py [ops|dev|bench]``. It makes
 
 from __future__ import annotations
 
+import signal
+
+# The imports take a moment, in which Ctrl-C would print a traceback.
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import concurrent.futures
 import hashlib
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -104,6 +113,29 @@ def prepare_venv(folder: Path, lock: Path) -> bool:
     if spare := sorted(_library_names(installed) - _library_names(lock.read_text()) - OF_VENV):
         _run([*pip, "uninstall", "--yes", *spare], "remove the folder and set up again")
     (folder / LOCKED).write_text(wanted)
+    return True
+
+
+def write_launcher(folder: Path) -> bool:
+    """Write the command ``flowbridge`` into an environment; return whether it changed.
+
+    The repository is not installed, because pip would need a build backend for that. A shell starts
+    the launcher, so that paths with blanks work; Python reads the shell's lines as a text.
+    """
+    python, file = folder / "bin" / "python", folder / "bin" / "flowbridge"
+    text = f"""#!/bin/sh
+'''exec' {shlex.quote(str(python))} "$0" "$@"
+' '''
+import runpy
+import sys
+
+sys.path[0] = {str(REPOSITORY)!r}
+runpy.run_module("ops", run_name="__main__", alter_sys=False)
+"""
+    if _read(file) == text:
+        return False
+    file.write_text(text)
+    file.chmod(0o755)
     return True
 
 
@@ -458,9 +490,15 @@ def steps(profile: str) -> dict[str, Callable[[], bool]]:
     def environment(folder: str, lock: str) -> Callable[[], bool]:
         return lambda: prepare_venv(REPOSITORY / folder, REPOSITORY / "requirements" / lock)
 
-    todo = {
+    def own_environment(lock: str) -> bool:
+        changed = prepare_venv(REPOSITORY / ".venv", REPOSITORY / "requirements" / lock)
+        return write_launcher(REPOSITORY / ".venv") or changed
+
+    todo: dict[str, Callable[[], bool]] = {
         "Check Terraform": prepare_terraform,
-        "Python environment": environment(".venv", "ops.txt" if profile == "ops" else "dev.txt"),
+        "Python environment": partial(
+            own_environment, "ops.txt" if profile == "ops" else "dev.txt"
+        ),
         "Emulator": environment(".venv-emulator", "emulator.txt"),
         "MariaDB": prepare_mariadb,
     }
@@ -541,6 +579,8 @@ def _run(command: list[str], action: str) -> str:
 
 def main() -> int:
     """Set up one profile; return the exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(description="Set up what the project needs.")
     parser.add_argument("profile", choices=("ops", "dev", "bench"), nargs="?", default="dev")
     profile = parser.parse_args().profile

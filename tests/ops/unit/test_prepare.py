@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from ops.cli.main import main
 from ops.local import prepare
 from ops.local.prepare import SetupError
 
@@ -408,3 +411,30 @@ def test_every_failure_is_told_when_all_have_ended(capsys: pytest.CaptureFixture
     assert "idle" not in told.err
     # What the command that follows prints may be for another program.
     assert told.out == ""
+
+
+def test_the_launcher_starts_the_command_line_from_everywhere(tmp_path: Path) -> None:
+    folder = tmp_path / "it's a folder"
+    (folder / "bin").mkdir(parents=True)
+    program(folder / "bin", "python", f'exec {sys.executable} "$@"')
+
+    assert prepare.write_launcher(folder)
+    assert not prepare.write_launcher(folder)
+    result = subprocess.run(
+        [str(folder / "bin" / "flowbridge"), "redrive", "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert "Usage: flowbridge redrive" in result.stdout
+    assert "--dry-run" in result.stdout
+
+
+def test_the_launcher_is_the_script_that_the_project_declares() -> None:
+    project = tomllib.loads((prepare.REPOSITORY / "pyproject.toml").read_text())["project"]
+
+    assert project["scripts"] == {"flowbridge": f"{main.__module__}:{main.__name__}"}
+    assert "import main\n" in (prepare.REPOSITORY / "ops" / "__main__.py").read_text()
