@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ops.settings import REPOSITORY
 from ops.style.words import words_table
+from ops.terraform.catalog import catalog
 from ops.terraform.diagram import mermaid
-from ops.terraform.tables import inputs_table, outputs_table
+from ops.terraform.tables import inputs_table, markdown_table, outputs_table
 from ops.terraform.templates import FLOWS, STATE_MACHINE, render
 
 #: Errors that every flow's functions retry.
@@ -23,9 +24,17 @@ PART = re.compile(
 )
 
 
-def definition(flow: str) -> str:
-    """Return a flow's state machine, with names in place of ARNs and of other values."""
-    template = FLOWS / flow / STATE_MACHINE
+def definition(flow: str, name: str = STATE_MACHINE) -> str:
+    """Return a flow's state machine, with names in place of ARNs and of other values.
+
+    Parameters
+    ----------
+    flow
+        The flow's name.
+    name
+        The template's name, for a flow with several workflows.
+    """
+    template = FLOWS / flow / name
     functions = set(re.findall(r"\$\{functions\.(\w+)\}", template.read_text()))
     others = set(re.findall(r"\$\{(\w+)\}", template.read_text()))
     return render(
@@ -43,11 +52,6 @@ def definition(flow: str) -> str:
             "service_errors": json.loads(SERVICE_ERRORS.read_text()),
         },
     )
-
-
-def picture(flow: str) -> str:
-    """Return the picture of a flow's state machine."""
-    return f"```mermaid\n{mermaid(json.loads(definition(flow)))}```\n"
 
 
 def filled(text: str, parts: Mapping[str, Callable[[str], str]]) -> str:
@@ -69,27 +73,48 @@ def filled(text: str, parts: Mapping[str, Callable[[str], str]]) -> str:
     return PART.sub(fill, text)
 
 
+def decisions_table(folder: Path) -> str:
+    """Return the table of the decisions in a folder."""
+    titles = {
+        file.name: file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        for file in sorted(folder.glob("[0-9]*.md"))
+    }
+    rows = [
+        [number, f"[{title}]({name})"]
+        for name, heading in titles.items()
+        for number, _, title in [heading.partition(". ")]
+    ]
+    return markdown_table(["number", "decision"], rows)
+
+
 def documents() -> dict[Path, str]:
     """Return every document with generated parts, as it should be."""
+    docs = REPOSITORY / "docs"
     terraform = sorted(file.parent for file in FLOWS.parent.rglob("README.md"))
-    draw = cache(picture)
+    define = cache(definition)
     return {
-        document: filled(document.read_text(encoding="utf-8"), _parts(folder, draw))
-        for folder in [REPOSITORY, REPOSITORY / "docs", *terraform]
+        document: filled(document.read_text(encoding="utf-8"), _parts(folder, define))
+        for folder in [REPOSITORY, docs, docs / "decisions", *terraform]
         for document in sorted(folder.glob("*.md"))
     }
 
 
-def _parts(folder: Path, draw: Callable[[str], str]) -> dict[str, Callable[[str], str]]:
+def _parts(folder: Path, define: Callable[..., str]) -> dict[str, Callable[[str], str]]:
     """Return the functions that write the parts of a folder's documents."""
     # Every flow gets the platform; a module's README describes it.
     leave_out = ["platform"] if folder.parent == FLOWS else []
     return {
-        "picture": draw,
+        "picture": lambda flow: _picture(define(flow, STATE_MACHINE)),
+        "flows": lambda _: catalog(folder, define),
+        "decisions": lambda _: decisions_table(folder),
         "rejected words": lambda _: words_table(),
         "inputs": lambda _: inputs_table(folder, leave_out),
         "outputs": lambda _: outputs_table(folder),
     }
+
+
+def _picture(text: str) -> str:
+    return f"```mermaid\n{mermaid(json.loads(text))}```\n"
 
 
 def stale() -> dict[Path, str]:

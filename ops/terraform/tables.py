@@ -65,7 +65,7 @@ def inputs_table(folder: Path, leave_out: Collection[str] = ()) -> str:
         if name not in leave_out
         for row in variable_rows(name, body)
     ]
-    return _table(
+    return markdown_table(
         ["input", "type", "default", "description"],
         [
             [
@@ -84,7 +84,7 @@ def outputs_table(folder: Path) -> str:
     rows = [
         [f"`{name}`", _text(prose(body))] for name, body in read_blocks(folder, "output").items()
     ]
-    return _table(["output", "description"], rows)
+    return markdown_table(["output", "description"], rows)
 
 
 def variable_rows(name: str, body: dict[str, Any]) -> Iterator[Row]:
@@ -209,7 +209,8 @@ def _value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _table(titles: list[str], rows: list[list[str]]) -> str:
+def markdown_table(titles: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table, or a word where there are no rows."""
     if not rows:
         return "None.\n"
     lines = [titles, ["---"] * len(titles), *rows]

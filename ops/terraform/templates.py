@@ -51,3 +51,8 @@ def render(template: Path, variables: Mapping[str, Any]) -> str:
 def flow_names() -> list[str]:
     """Return the names of the flows."""
     return sorted(file.parent.name for file in FLOWS.glob(f"*/{STATE_MACHINE}"))
+
+
+def definition_templates(flow: str) -> list[Path]:
+    """Return the templates of a flow's state machines."""
+    return sorted((FLOWS / flow).glob("*.asl.json.tftpl"))
