@@ -214,7 +214,7 @@ def test_an_exception_is_named_and_does_not_end_the_process(
         ("sys.exit('a reason')", "Runtime exited with error: exit status 1"),
         ("os.kill(os.getpid(), 9)", "Runtime exited with error: signal: killed"),
         ("os.kill(os.getpid(), 11)", "Runtime exited with error: signal: segmentation fault"),
-        # What it wrote before it died says nothing of its end.
+        # Its earlier output does not explain its end.
         ("traceback.print_exc(); os._exit(1)", "Runtime exited with error: exit status 1"),
     ],
 )

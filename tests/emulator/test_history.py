@@ -1,4 +1,4 @@
-"""The emulator's history tells which branch each event is of."""
+"""The emulator's history links each event to its branch."""
 
 from __future__ import annotations
 

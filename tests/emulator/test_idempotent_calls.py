@@ -1,4 +1,4 @@
-"""What Terraform repeats, because an answer did not reach it, is carried out once."""
+"""A call that Terraform repeats after a lost answer runs once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of a request: everything that is no JSON object is refused, and nothing else breaks."""
+"""Request bodies: everything except a JSON object is refused, without other errors."""
 
 from __future__ import annotations
 

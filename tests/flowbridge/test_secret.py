@@ -30,7 +30,7 @@ class Store:
         return self.value
 
     def now(self) -> float:
-        """Tell the time."""
+        """Return the time."""
         return self.time
 
 
@@ -92,7 +92,7 @@ class TestKeeping:
 
 
 class TestRefreshing:
-    """Who finds the value refused asks whether there is another one."""
+    """After a refusal, the function reads the secret again."""
 
     def test_a_rotated_one(self, store: Store, secret: Secret) -> None:
         secret.text()

@@ -1,4 +1,4 @@
-"""What an account gets before the platform: it bounds what the pipeline and the platform may do."""
+"""The bootstrap limits the rights of the pipeline and of the platform."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def new_session(account: Account, key: str, secret: str, token: str) -> Any:
 
 
 def is_refused(call: Callable[..., Any], **arguments: Any) -> bool:
-    """Tell whether a call fails for want of a right."""
+    """Return whether a call fails because a right is missing."""
     try:
         call(**arguments)
     except ClientError as error:
@@ -422,7 +422,7 @@ def test_the_pipeline_may_call_what_a_promotion_calls(
 
     with pytest.raises(SmokeTestFailed, match="InvalidLead"):
         deploying.smoke(local)
-    # What a lead that does not end is stopped with; this one has ended.
+    # This right stops an unfinished execution; this one has finished.
     executions = Executions(aws.client("stepfunctions"), platform.flow.state_machine_arn)
     with pytest.raises(ClientError, match="not running"):
         executions.stop(executions.newest(1)[0].arn, "tried")

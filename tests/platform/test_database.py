@@ -11,7 +11,7 @@ import tftest
 from tests.support.plans import plan_with
 from tests.support.resources import Resource, of_type, statements
 
-#: What differs from one environment to the next.
+#: The differences between environments.
 WANTED = {
     "dev": {"multi_az": False, "backup_retention_period": 1, "deletion_protection": False},
     "qa": {"multi_az": False, "backup_retention_period": 7, "deletion_protection": False},
@@ -68,7 +68,7 @@ def test_rds_exports_its_errors_and_no_statements(planned: list[Resource]) -> No
 def on_premises(
     terraform_of_dev: tftest.TerraformTest, tmp_path_factory: pytest.TempPathFactory
 ) -> list[Resource]:
-    """What ``dev`` would have with a database on premises, reached through an existing network."""
+    """The plan of ``dev`` with an on-premises database in an existing network."""
     environment = terraform_of_dev.env
     secrets = boto3.client(
         "secretsmanager",

@@ -1,4 +1,4 @@
-"""What can fail raises an alarm, every alarm reaches the one topic, and the dashboard shows all."""
+"""Every failure fires an alarm, every alarm reaches the topic, and dashboards show all parts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WATCHED = {
     "aws_api_gateway_rest_api": ("ApiName", "name", {"5XXError", "4XXError", "Latency"}),
     "aws_sns_topic": ("TopicName", "name", {"NumberOfNotificationsFailed"}),
 }
-#: What has an alarm and no line: the quota that it tells of is the account's, not the rule's.
+#: Alarms without a line on a dashboard: the quota belongs to the account, not to the rule.
 NOT_DRAWN = {"ThrottledRules"}
 RDS_METRICS = {"DatabaseConnections", "CPUUtilization", "FreeStorageSpace"}
 
@@ -317,7 +317,7 @@ def dashboard(found: list[Resource]) -> JsonObject:
 
 
 def alarmed(found: list[Resource], dimension: str, name: str) -> set[str]:
-    """Return the metrics of one thing that have an alarm; an ARN is told by its end."""
+    """Return the metrics of one resource that have an alarm; an ARN is matched by its end."""
     return {
         alarm.values["metric_name"]
         for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
@@ -336,7 +336,7 @@ def metrics_of(body: JsonObject) -> list[tuple[str, str, str]]:
 
 
 def flow(functions: list[str], queues: list[str], rules: list[str]) -> JsonObject:
-    """Return what a flow's module tells the dashboard."""
+    """Return the resources that a flow's dashboard shows."""
     return {
         "state_machines": {"this": {"name": "machine", "arn": "arn:aws:states:::machine"}},
         "functions": {

@@ -44,7 +44,7 @@ def test_there_is_a_workflow_for_each_task() -> None:
 def test_every_command_is_one_target_of_the_makefile(file: Path) -> None:
     for step in steps(file):
         if "run" in step:
-            # No expression either: what somebody typed into GitHub goes through a variable.
+            # No expression either: text typed into GitHub passes through a variable.
             command = re.fullmatch(r"make ([a-z-]+)", step["run"])
             assert command, step["run"]
             assert command[1] in TARGETS
@@ -99,7 +99,7 @@ def test_a_promotion_runs_the_commit_of_its_release() -> None:
     [naming] = [step for step in named["steps"] if step.get("run") == "make release-commit"]
     assert named["outputs"] == {"commit": f"${{{{ steps.{naming['id']}.outputs.commit }}}}"}
     assert "environment" not in named
-    # A commit is handed on when it is of the branch, which a clone of one commit cannot tell.
+    # Only a commit of the branch is passed on; a shallow clone cannot check that.
     assert named["steps"][0]["with"]["fetch-depth"] == 0
     assert promoted["needs"] == "commit"
     assert promoted["steps"][0]["with"]["ref"] == commit

@@ -1,4 +1,4 @@
-"""What an account still holds."""
+"""The remaining resources of an account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that documents tell people to type."""
+"""Commands in documents."""
 
 from __future__ import annotations
 

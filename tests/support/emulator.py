@@ -40,7 +40,7 @@ def running_emulator(folder: Path, **variables: str) -> Iterator[LocalSettings]:
 
 
 def answers(settings: LocalSettings) -> bool:
-    """Tell whether the emulator is up."""
+    """Return whether the emulator is up."""
     try:
         urllib.request.urlopen(f"{settings.endpoint}/_ministack/health", timeout=2).close()
     except (OSError, urllib.error.URLError):

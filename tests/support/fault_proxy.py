@@ -29,7 +29,7 @@ RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong with a request, and with which.
+    """A fault, and the requests that it affects.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What tests of the Lambda functions share: a context, a lead, a request, a look at the logs."""
+"""Shared parts of function tests: a context, a lead, a request, and access to the logs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEAD: Lead = {
     "wantsBenefit": False,
     "origin": "app",
 }
-#: What may appear in no message, and in no log above DEBUG.
+#: Values that may not appear in any message, nor in a log above DEBUG.
 PERSONAL = ("Camila", "Saavedra", "9891283", "56983747263", "csaavedra", "micorreo")
 
 FIELDS = {
@@ -46,7 +46,7 @@ def body_of(endpoint: str, **changes: Any) -> dict[str, Any]:
 
 
 def proxy_event(body: Any, **changes: Any) -> dict[str, Any]:
-    """Return what API Gateway gives a proxy function; a body that is no text becomes JSON."""
+    """Return the event of a proxy function; a body that is not a string becomes JSON."""
     text = body if isinstance(body, str) or body is None else json.dumps(body)
     return {"httpMethod": "POST", "body": text, "isBase64Encoded": False, **changes}
 

@@ -1,4 +1,4 @@
-"""Hostile values for tests: what somebody could send who means harm, or whose program is broken."""
+"""Hostile values for tests: input of an attacker or of a broken program."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ scalars = st.one_of(st.none(), st.booleans(), numbers, texts)
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4)
 )
-#: What JSON can say and a strict reader takes: no infinity.
+#: Numbers that JSON can hold and a strict reader accepts: infinity is excluded.
 json_values = values.filter(lambda value: "Infinity" not in json.dumps(value))
 
 ruts = st.from_regex(r"[0-9]{1,9}-[0-9kK]", fullmatch=True)
@@ -286,7 +286,7 @@ def strict_json(text: str) -> Any:
     Raises
     ------
     ValueError
-        When it is no JSON, has a name twice in an object, or half a character.
+        When it is not JSON, repeats a name in an object, or has half a surrogate pair.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

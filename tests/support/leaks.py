@@ -153,7 +153,7 @@ def _settings(platform: Platform) -> Iterator[Place]:
     for api in gateway.get_rest_apis()["items"]:
         stages = gateway.get_stages(restApiId=api["id"])["item"]
         yield f"api {api['name']}", text([api, stages, gateway.get_resources(restApiId=api["id"])])
-    # Their values are told to who asks for them, on AWS; the emulator tells them always.
+    # AWS returns their values only on request; the emulator always does.
     keys = [{**key, "value": None} for key in gateway.get_api_keys()["items"]]
     yield "api keys", text(keys)
     secrets = platform.aws.client("secretsmanager").list_secrets()["SecretList"]

@@ -55,7 +55,7 @@ class MariaDB:
         self.port = _free_port()
         self._folder = folder
         self._server = DatabaseServer(folder, self.port)
-        #: What `DATABASE_ADMIN_SECRET` holds: may make tables and users, no more.
+        #: The user in `DATABASE_ADMIN_SECRET`: may only create tables and users.
         self.administrator = self._server.prepare()
         #: May do everything; for tests that break the server.
         self.root = Credentials("test_root", secrets.token_urlsafe(16))

@@ -55,7 +55,7 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> An
 
 @dataclass(frozen=True)
 class Run:
-    """What a command printed, without colors, how it ended, and how long it took."""
+    """A command's output without colors, its exit code and its duration."""
 
     code: int
     text: str
@@ -100,7 +100,7 @@ class Platform:
 
     @property
     def terraform_log(self) -> Path:
-        """What Terraform's provider logs of its calls."""
+        """The log of the Terraform provider's calls."""
         return self.settings.folder / "logs" / "terraform.log"
 
     def variables(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from urllib3.util import Retry
 
 from tests.support.hostile import leaked
 
-#: What an API's document promises of every answer.
+#: The headers that an API's document promises for every answer.
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

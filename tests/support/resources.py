@@ -1,4 +1,4 @@
-"""What Terraform plans or has made, as tests look at it."""
+"""Terraform's planned and existing resources."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Statement:
 
     @property
     def actions(self) -> list[str]:
-        """What it is about."""
+        """The resources."""
         return as_list(self.content.get("Action", []))
 
     @property
     def resources(self) -> list[str]:
-        """What it is about; nothing for a trust policy."""
+        """The resources; empty for a trust policy."""
         return as_list(self.content.get("Resource", []))
 
 

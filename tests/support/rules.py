@@ -44,7 +44,7 @@ WIDE = {
 
 
 TABLE = "arn:aws:dynamodb:{place}:table/{TableName}"
-#: What a state needs for its integration: the rights, and on what, made of the state's arguments
+#: The rights of a state's integration, and their resources, derived from the state's arguments
 #: (https://docs.aws.amazon.com/service-authorization/latest/reference/).
 NEEDED = {
     "lambda:invoke": (["lambda:InvokeFunction"], ["{FunctionName}"]),
@@ -64,7 +64,7 @@ NEEDED = {
         ],
     ),
 }
-#: What every state machine may do beside its calls.
+#: Rights of every state machine in addition to its calls.
 OF_EVERY_STATE_MACHINE = {"DeliverLog", "WriteTraces"}
 
 
@@ -105,12 +105,12 @@ def nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
         if not statement.is_allow or principal is None:
             continue
         if statement.sid == "AdministerKey":
-            # Leaves it to the account's own policies who administers the key; nobody else could.
+            # Delegates the key's administration to the account's policies.
             assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:root", principal["AWS"]), statement
             assert not {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"} & {*statement.actions}
             continue
         if statement.sid in ("UseThroughServices", "GrantToServices"):
-            # The account's policies say who may ask these services; nobody uses the key directly.
+            # The account's policies control the use of these services.
             assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:root", principal["AWS"]), statement
             services = statement.content["Condition"]["StringEquals"]["kms:ViaService"]
             assert {name.partition(".")[0] for name in services} == {"rds", "secretsmanager"}
@@ -122,7 +122,7 @@ def nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
             assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:role/[a-z0-9-]+", caller), statement
             continue
         if statement.sid == "OnlyThisAccount":
-            # A gate on the way, which lets in nobody whom a role does not.
+            # An additional gate, which grants nothing that a role does not.
             conditions = statement.content["Condition"]["StringEquals"]
             assert set(conditions) == {"aws:PrincipalAccount", "aws:ResourceAccount"}
             continue

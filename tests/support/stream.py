@@ -1,4 +1,4 @@
-"""What flows through a flow while something is broken, and what became of each."""
+"""Items that pass through a flow while a part is broken, and their fates."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Stream(ABC, Generic[T]):
 
     @abstractmethod
     def is_there_once(self, item: T) -> bool:
-        """Tell whether all that an item is to become is there, and no more."""
+        """Return whether an item's results exist exactly once."""
 
     def send(self, count: int = 1, times: int = 1) -> list[str]:
         """Hand in so many new items at once, each so many times."""
@@ -108,7 +108,7 @@ class Stream(ABC, Generic[T]):
         ]
 
     def settle(self) -> Counter[str]:
-        """Send again what waits, until nothing does; then every item must be there exactly once.
+        """Redrive until nothing waits; then every item must exist exactly once.
 
         Returns why items waited.
         """
@@ -120,7 +120,7 @@ class Stream(ABC, Generic[T]):
             reasons.update(waiting)
             flow = self.platform.flow.name
             run = self.platform.make("redrive", f"FLOW={flow}", "ALL=yes", "RATE=50")
-            # What holds no event stays: the exit code says so.
+            # Messages without an event stay, which the exit code shows.
             assert "redriven" in run.text, run.text
             report = self.ended()
         self.check(report)

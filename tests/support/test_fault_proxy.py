@@ -1,4 +1,4 @@
-"""The proxy lets everything through but the faults that it was told."""
+"""The proxy passes everything except its configured faults."""
 
 from __future__ import annotations
 

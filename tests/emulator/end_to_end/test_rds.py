@@ -27,7 +27,7 @@ PARAMS = {
 
 
 class Emulator:
-    """What the emulator's RDS and Secrets Manager offer, as little as is needed."""
+    """The part of the emulator's RDS and Secrets Manager that the tests need."""
 
     def __init__(self) -> None:
         self._instances: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What a function loads before its first event: boto3 and the others only where they are used."""
+"""Functions import heavy libraries, such as boto3, only where they use them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOURCES = REPOSITORY / "lambda_src"
 DEAR = ("boto3", "botocore", "pymysql", "requests", "jsonschema", "aws_lambda_powertools")
 #: AWS's own, which take longest: loaded when first used.
 NEVER = {"boto3", "botocore", "aws_lambda_powertools"}
-#: What functions load of the others, those whose start is waited for.
+#: The libraries that functions with a waiting caller may import.
 LOADED = {
     "crm_registration.receive_lead": set(),
     "crm_registration.create_client": {"requests"},

@@ -33,7 +33,7 @@ OF_A_LEAD = re.compile(
     r"|execution \S+:flowbridge-local-crm-registration:\S+"
     r"|log /aws/vendedlogs/states/flowbridge-local-crm-registration"
 )
-#: Who signed up has a record and a mail instead of rows.
+#: A sign-up leaves a record and a mail instead of rows.
 OF_A_SIGNUP = re.compile(
     r"table flowbridge-local-user-onboarding-users|mails"
     r"|execution \S+:flowbridge-local-user-onboarding:\S+"
@@ -101,7 +101,7 @@ def leaks(
 
 
 def sign_up(platform: Platform) -> dict[str, str]:
-    """Have somebody sign up, and somebody else whose sign-up fails; return their marks."""
+    """Send one valid and one failing sign-up; return their marks."""
     onboarding = Onboarding(platform.settings)
     token = secrets.token_hex(6)
     good = {"tenantId": "acme", "email": f"good{token}@example.com", "name": f"Good{token}"}
@@ -172,7 +172,7 @@ def test_people_are_where_their_data_lives_alone(
 
 
 def test_targets_tokens_are_in_secrets_manager_alone(publishing: Publishing) -> None:
-    """The tokens were used, refused and not asked for; what the CMS tells of authors is dropped."""
+    """Tokens were used, refused and left out; authors' data of the CMS is dropped."""
     publishing.targets.reset()
     publishing.targets.answer_next("devto", 401)
     author = f"author{secrets.token_hex(6)}@example.com"

@@ -51,7 +51,7 @@ Try = Callable[[], str | None]
 
 
 def rights_of(platform: Platform) -> Iterator[Right]:
-    """Yield the rights of every role but those that nobody is asked for.
+    """Yield the rights of every role except those that the emulator never checks.
 
     Those that read a secret come first: a function keeps what it has read, and then needs no right.
     """
@@ -71,7 +71,7 @@ def rights_of(platform: Platform) -> Iterator[Right]:
 def call(platform: Platform, function: str, payload: Any) -> str | None:
     """Call a function, and return its error if there is one."""
     error, answer = platform.invoke(function, payload, "$LATEST")
-    # CatchErrors goes on when it cannot tell the bus.
+    # CatchErrors continues when it cannot notify the bus.
     failed = isinstance(answer, dict) and (
         answer.get("statusCode", 0) >= 500 or answer.get("told") is False
     )
@@ -86,7 +86,7 @@ def calls_of(platform: Platform, payloads: dict[str, dict[str, Any]]) -> dict[st
         for key, payload in wanted.items():
             name = platform.outputs["functions"][flow][key]["name"]
             found = client.get_function_configuration(FunctionName=name)
-            # Callers use the alias. Whoever called this version before: the same variables given
+            # Callers use the alias. An earlier caller of this version: the same variables given
             # again end what runs, so it starts fresh and holds no secret.
             client.update_function_configuration(
                 FunctionName=name, Environment=found["Environment"]
@@ -97,7 +97,7 @@ def calls_of(platform: Platform, payloads: dict[str, dict[str, Any]]) -> dict[st
 
 
 def wrong_rights(platform: Platform, rights: list[Right], tries: dict[Right, Try]) -> list[str]:
-    """Take each right away, several roles at once, and tell which of them was not missed."""
+    """Remove each right, several roles at once; return the rights that were not missed."""
 
     def not_missed(role: str) -> list[str]:
         spare = []
@@ -158,7 +158,7 @@ def test_no_role_of_the_platform_has_a_right_to_spare(platform: Platform) -> Non
         },
     )
     tries = {right: called[right[0]] for right in rights if right[0] in called}
-    # A key that nobody has: the API's own is not removed.
+    # A key that does not exist, so that the API keeps its own.
     gateway.create_api_key(name="least-privilege", value="l" * 40)
     removal = {"name": "least-privilege", "tf": {"action": "delete"}}
     tries[issuer, "RemoveKeys"] = partial(call, platform, issuer, removal)

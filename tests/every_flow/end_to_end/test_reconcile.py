@@ -29,7 +29,7 @@ def reconciled(platform: Platform, since: str) -> tuple[Run, dict[str, Any]]:
 
 
 def undelivered(platform: Platform, lead: dict[str, Any]) -> str:
-    """Have the bus accept a lead and the rule give it to nobody, and queue it as EventBridge does.
+    """Publish a lead that no rule delivers, and queue it as EventBridge does.
 
     The emulator drops such an event; it does not act on a rule's dead-letter queue.
     """
@@ -79,7 +79,7 @@ def redriven(platform: Platform, event: str) -> str:
 
 def test_nothing_is_lost_until_somebody_takes_it_away(platform: Platform) -> None:
     since = now()
-    # As large as EventBridge takes it, with what it remembers when it is sent again.
+    # As large as EventBridge accepts, including the history that a redrive adds.
     large = new_lead(rut="nonsense", campaign="x" * (MAX_BYTES - 700))
     good, bad = platform.publish(new_lead(), large)
     kept = undelivered(platform, new_lead())

@@ -1,4 +1,4 @@
-"""The API keys against moto: which there are, which one is in the secret, and what is told."""
+"""API keys against moto: existing keys, the key in the secret, and the function's result."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Account:
         return text
 
     def add_key(self, name: str) -> str:
-        """Make a key as somebody else would."""
+        """Create a key outside the function."""
         key_id: str = self._gateway.create_api_key(
             name=name, value=name.rjust(30, "x"), enabled=True
         )["id"]

@@ -1,4 +1,4 @@
-"""The local environment starts, tells what is wrong, survives, and leaves nothing behind."""
+"""The local environment starts, reports problems, survives, and leaves nothing behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README tells people to type works, and what it shows is what they see."""
+"""The README's commands work, and its output is what they print."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_command_of_the_readme_works(platform: Platform, command: str) -> None
 def test_a_command_of_a_flows_document_works(platform: Platform, command: str) -> None:
     run = platform.run(*shlex.split(command))
 
-    # What other tests lost on purpose is told by 'make reconcile' and its exit code.
+    # Other tests lose events on purpose, which 'make reconcile' reports with its exit code.
     assert run.code == 0 or " accepted: " in run.text, run.text
 
 

@@ -1,4 +1,4 @@
-"""What the audit log did not take is written to it later, once, and then leaves its queue."""
+"""Unaudited events are written to the audit log later, once, and then leave their queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands ask, and how they end."""
+"""Prompts and exit codes of the commands."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Environment:
         return CliRunner().invoke(app, list(arguments))
 
     def accepted(self, flow: str) -> None:
-        """Have the audit log tell of an event of a flow, of which there is nothing else."""
+        """Add an event to the audit log that exists nowhere else."""
         line = {"id": f"event-of-{flow}", "source": flow, "detail_type": "d", "resources": "[]"}
         at = datetime.now(UTC) - timedelta(minutes=10)
         self.client("logs").put_log_events(

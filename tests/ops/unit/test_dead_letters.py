@@ -1,4 +1,4 @@
-"""Dead letters: read without loss, sent again once, their history kept."""
+"""Dead letters are read without loss and redriven once, with their history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job of GitHub signs in with, and what it says beneath a pull request."""
+"""How a GitHub job signs in, and its comment on a pull request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_comment_gives_the_verdict_and_folds_the_plan() -> None:
     )
     assert "<details>" in rest
     assert "will be updated in-place" in rest
-    # What Terraform read on the way is of no interest.
+    # The refresh is left out.
     assert "Reading..." not in comment
 
 

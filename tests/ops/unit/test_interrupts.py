@@ -1,4 +1,4 @@
-"""What reaches Terraform when its operator interrupts: one signal, and the time to end."""
+"""An interruption reaches Terraform as one signal, and Terraform has time to stop."""
 
 from __future__ import annotations
 

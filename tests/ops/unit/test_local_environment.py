@@ -1,4 +1,4 @@
-"""What a killed emulator leaves behind is cleared away."""
+"""The remains of a killed emulator are removed."""
 
 from __future__ import annotations
 

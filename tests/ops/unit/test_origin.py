@@ -1,4 +1,4 @@
-"""What a release was made from: the commit, where git knows it, and what Terraform read."""
+"""The provenance of a release: the commit, if git knows it, and Terraform's files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a flow left is looked at, and no more than executions name."""
+"""Inspections read only the rows that executions name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Setup: finds what is there, makes what is missing, says how to mend the rest."""
+"""Setup finds what exists, installs what is missing, and explains the rest."""
 
 from __future__ import annotations
 
@@ -409,7 +409,7 @@ def test_every_failure_is_told_when_all_have_ended(capsys: pytest.CaptureFixture
     told = capsys.readouterr()
     assert "✓ good" in told.err
     assert "idle" not in told.err
-    # What the command that follows prints may be for another program.
+    # The output of the following command may be for another program.
     assert told.out == ""
 
 

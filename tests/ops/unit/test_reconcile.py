@@ -1,4 +1,4 @@
-"""What became of each event follows from the audit log, the executions and the queues alone."""
+"""The fate of each event follows from the audit log, the executions and the queues."""
 
 from __future__ import annotations
 
@@ -374,7 +374,7 @@ def test_executions_are_found_by_name_and_described_only_where_that_tells_nothin
         "c": Fate.LOST,
     }
     assert set(machine.described) == {"arn:b"}
-    # What seems lost is looked for twice.
+    # A second search confirms that an event is lost.
     assert slept == [SETTLE_SECONDS]
 
 

@@ -1,4 +1,4 @@
-"""What comes from events and messages is shown on a terminal, and does nothing there."""
+"""Text from events and messages is shown on a terminal without effect on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `make send` tells when the bus can no longer be reached."""
+"""The report of `make send` when the bus becomes unreachable."""
 
 from __future__ import annotations
 

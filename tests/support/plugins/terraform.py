@@ -1,4 +1,4 @@
-"""What Terraform makes here, and what it plans for an account of AWS."""
+"""Terraform's state of the local environment, and its plans for AWS accounts."""
 
 from __future__ import annotations
 
