@@ -4,8 +4,8 @@ ENV ?= local
 
 PYTHON := .venv/bin/python
 OPS    := $(PYTHON) -m ops
-# Each run ends with where its time went.
-PYTEST := $(PYTHON) -m pytest --times .local/test-times.md
+# Bytecode is kept: without it, rewriting the assertions is half of the time before the first test.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest --times=.local/test-times.md
 
 # An option of a command, when its variable has a value; a flag, when it is yes.
 quoted = '$(subst ','\'',$(1))'
@@ -148,22 +148,22 @@ test: lint ## Run every check and test
 	@$(PYTEST) -n 3 --dist loadgroup tests
 
 test-unit: setup ## Run the fast tests
-	@$(PYTEST) -n 2 -p no:schemathesis --kind unit
+	@$(PYTEST) -n 2 -p no:schemathesis --kind=unit
 
 test-contract: setup package ## Check the state machine and the API's document against what they promise
-	@$(PYTEST) -n 2 --kind contract
+	@$(PYTEST) -n 2 --kind=contract
 
 test-platform: setup package ## Check policies, wrong values, an empty second plan and destroy, on the emulator
-	@$(PYTEST) --kind platform
+	@$(PYTEST) --kind=platform
 
 test-end-to-end: setup package ## Run the whole system here
-	@$(PYTEST) --kind end_to_end
+	@$(PYTEST) --kind=end_to_end
 
 test-faults: setup package ## Break every part while leads flow: nothing may be lost or there twice (minutes)
-	@$(PYTEST) -m "long or not long" --kind faults
+	@$(PYTEST) -m "long or not long" --kind=faults
 
 test-hostile: setup package ## Try thousands of hostile requests, events and messages on every function
-	@HOSTILE_FACTOR=10 HOSTILE_LEAST=5000 $(PYTEST) -n 2 --dist loadgroup --kind hostile
+	@HOSTILE_FACTOR=10 HOSTILE_LEAST=5000 $(PYTEST) -n 2 --dist loadgroup --kind=hostile
 
 takes.bench := PART LEADS
 bench: ## Measure, and write benchmarks/README.md: make bench [PART=packaging]
