@@ -73,51 +73,40 @@ def test_files_of_other_kinds_are_not_even_imported() -> None:
     assert not is_ignored("flows/a_flow")
 
 
-@pytest.fixture(scope="module", params=["0", "2"], ids=["one process", "two processes"])
-def tables(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, dict[str, list[str]]]:
-    """The tables of a run of two tests: the cells of each row by its name, by the title."""
-    folder = tmp_path_factory.mktemp("times")
-    (folder / "test_example.py").write_text(EXAMPLE)
-    plugin = ["-p", "tests.support.plugins.times", "-o", f"pythonpath={REPOSITORY}"]
-    run(*plugin, f"--rootdir={folder}", "-n", request.param, "--times", "out/times.md", cwd=folder)
+def tables(file: Path) -> dict[str, dict[str, list[str]]]:
+    """Return the cells of each row by its name, by the title of its table."""
     found: dict[str, dict[str, list[str]]] = {}
-    for part in (folder / "out" / "times.md").read_text().split("## ")[1:]:
+    for part in file.read_text().split("## ")[1:]:
         title, *lines = part.splitlines()
         rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
         found[title] = {row[0]: row[1:] for row in rows[2:]}
     return found
 
 
-def test_a_tests_seconds_are_those_of_its_phases(tables: dict[str, dict[str, list[str]]]) -> None:
-    waits = tables["Slowest 20"]["test_example.py::test_that_waits"]
-    tests, seconds, setup, call, teardown, _ = map(float, waits)
+def test_the_tables_say_where_the_time_went(tmp_path: Path) -> None:
+    (tmp_path / "test_example.py").write_text(EXAMPLE)
+    plugin = ["-p", "tests.support.plugins.times", "-o", f"pythonpath={REPOSITORY}"]
+    run(*plugin, f"--rootdir={tmp_path}", "-n", "1", "--times=out/times.md", cwd=tmp_path)
 
+    found = tables(tmp_path / "out" / "times.md")
+
+    # A test's seconds are those of its phases; a test that waits has no CPU seconds.
+    waits, computes = (
+        [float(cell) for cell in found["Slowest 20"][f"test_example.py::test_that_{name}"]]
+        for name in ("waits", "computes")
+    )
+    tests, seconds, setup, call, teardown, cpu = waits
     assert tests == 1
     assert setup >= 1.2
     assert 0.2 <= call < setup
     assert seconds == pytest.approx(setup + call + teardown, abs=0.2)
-
-
-def test_who_waits_has_no_cpu_seconds(tables: dict[str, dict[str, list[str]]]) -> None:
-    slowest = tables["Slowest 20"]
-
-    assert float(slowest["test_example.py::test_that_waits"][-1]) < 0.3
-    assert float(slowest["test_example.py::test_that_computes"][-1]) >= 0.3
-
-
-def test_a_shared_fixture_is_less_what_it_asks_for(
-    tables: dict[str, dict[str, list[str]]],
-) -> None:
-    shared = {name: float(cells[1]) for name, cells in tables["Shared fixtures"].items()}
-
+    assert cpu < 0.3 <= computes[-1]
+    # A shared fixture's are its own, without those of the fixtures that it asks for.
+    shared = {name: float(cells[1]) for name, cells in found["Shared fixtures"].items()}
     assert set(shared) == {"shared", "sharing"}
     assert 0.6 <= shared["shared"] < 1.2
     assert 0.7 <= shared["sharing"] < 1.2
-
-
-def test_folders_and_files_are_summed_up(tables: dict[str, dict[str, list[str]]]) -> None:
-    assert tables["Folders"]["all"][0] == tables["Folders"]["."][0] == "2"
-    assert tables["Files"]["test_example.py"][0] == "2"
-    assert tables["Processes"]
+    # The sums.
+    assert found["Folders"]["all"][0] == found["Folders"]["."][0] == "2"
+    assert found["Files"]["test_example.py"][0] == "2"
+    assert list(found["Processes"]) == ["gw0"]
