@@ -30,8 +30,9 @@ help: ## List the targets
 
 ## --- run it ---------------------------------------------------------------
 
-demo: setup-ops package ## Run the main job here: a lead from the bus to the database, a bad one to its queue
-	@$(OPS) demo
+takes.demo := FLOW
+demo: setup-ops package ## Run a flow here on its examples and show the results: make demo [FLOW=user_onboarding]
+	@$(OPS) demo $(call option,--flow,FLOW)
 
 up: setup-ops ## Start the local environment (MariaDB and the AWS emulator)
 	@$(OPS) up

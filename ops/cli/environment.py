@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from typing import Annotated
 
 import typer
 
@@ -12,27 +13,28 @@ from ops.aws.clients import KEY_VARIABLES
 from ops.cli.options import EnvironmentOption
 from ops.cli.terminal import console, step
 from ops.context import Context
-from ops.flow import Flow
-from ops.local import demo as demonstration
+from ops.flows import DeployedFlow, hooks_of
+from ops.local.demo import flow_with_demo
 from ops.releases import deploy as deploying
 from ops.settings import LOCAL
+from ops.terraform.environments import Environment
 
 app = typer.Typer()
-DEFAULT_FLOW = "crm_registration"
 
 
 @app.command()
-def demo() -> None:
-    """Run the main job: start, apply, send a good and a bad lead, show where they ended."""
+def demo(
+    flow: Annotated[str, typer.Option("--flow", help="The flow, else the first with a demo.")] = "",
+) -> None:
+    """Start the local environment, run a flow on its examples, and show the results."""
     context = Context(LOCAL)
+    name = flow_with_demo(flow, Environment.named(LOCAL).variables["flows"])
     up()
     deploying.bootstrap(context.deployment)
     deploying.apply(context.deployment)
     outputs = context.terraform.outputs()
-    flow = Flow.from_outputs(outputs, DEFAULT_FLOW)
-    demonstration.good_lead(context.aws, flow, outputs)
-    demonstration.bad_lead(context.aws, flow)
-    demonstration.how_to_go_on(context.aws, outputs)
+    if run := hooks_of(name).demo:
+        run(DeployedFlow(name, LOCAL, context.aws.client, outputs))
 
 
 @app.command()

@@ -20,10 +20,11 @@ from ops.context import Context
 from ops.errors import OperationError
 from ops.executions.events import Publisher
 from ops.flow import Flow
+from ops.flows import DeployedFlow, inspector
 from ops.recovery import dead_letters as letters
-from ops.recovery import places, waiting
 from ops.recovery import reconcile as reconciling
 from ops.recovery import redrive as redriving
+from ops.recovery import waiting
 from ops.recovery.stuck import STUCK
 from ops.settings import LOCAL
 
@@ -169,7 +170,7 @@ def reconcile(
             context.aws.client,
             chosen,
             outputs["event_audit"],
-            places.of(chosen.name, context.aws.client, outputs),
+            inspector(DeployedFlow(chosen.name, environment, context.aws.client, outputs)),
         ).report(begin, time.sleep)
         if not as_json:
             console.print(screens.reconciliation(report, everything))

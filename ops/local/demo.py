@@ -1,122 +1,137 @@
-"""``make demo``: the main job, from an event on the bus to rows in the database."""
+"""Steps that the demos of flows share."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from ops.aws.clients import Aws
 from ops.cli.screens import escape, indented_json
 from ops.cli.terminal import console, heading
 from ops.errors import OperationError
-from ops.executions.events import Publisher
+from ops.executions.events import Malformed, Publisher
 from ops.executions.executions import Execution
 from ops.executions.follow import follow
 from ops.executions.send import read_file
-from ops.flow import Flow
+from ops.flows import DeployedFlow, hooks_of
 from ops.recovery import dead_letters
-from ops.recovery.rows import CrmDatabase
 from ops.settings import REPOSITORY
 
-EXAMPLES = REPOSITORY / "examples" / "crm_registration"
+EXAMPLES = REPOSITORY / "examples"
 QUEUE_SECONDS = 15
 
 
-def good_lead(aws: Aws, flow: Flow, outputs: Mapping[str, Any]) -> None:
-    """Send the article's event and show the rows that arrived.
+def flow_with_demo(name: str, active: Mapping[str, Any] | list[str]) -> str:
+    """Return the flow to show: the named one, or the environment's first one that has a demo.
 
     Raises
     ------
     OperationError
-        When the execution does not succeed or a row is missing.
+        When there is none.
     """
-    heading("A lead arrives on the bus")
-    execution, event = _run(aws, flow, "event.json")
+    if name and name not in active:
+        raise OperationError(
+            f"The local environment has no flow '{name}'.",
+            f"Choose one of {', '.join(active)}, or add it to terraform/envs/local.tfvars.",
+        )
+    found = [flow for flow in ([name] if name else active) if hooks_of(flow).demo]
+    if not found:
+        raise OperationError(
+            f"{name or 'The local environment'} has no demo.",
+            f"Write one in ops/flows/{name or '<flow>'}.py, or send events with 'make send'.",
+        )
+    return found[0]
+
+
+def show_success(deployed: DeployedFlow, file: Path) -> tuple[Execution, dict[str, Any]]:
+    """Send the event of a file, and show its execution, which must succeed.
+
+    Returns
+    -------
+    tuple
+        The ended execution, and the event.
+    """
+    execution, event = _run(deployed, file)
     if execution.status != "SUCCEEDED":
         raise OperationError(
             f"Execution {execution.name} ended as {execution.status}: {execution.error}.",
-            f"Look into it: make watch EXECUTION={execution.name}",
+            look_into(execution),
         )
-    heading("Rows in the database")
-    rut = event["detail"]["rut"]
-    database = CrmDatabase(outputs["database"], aws.client("secretsmanager"))
-    try:
-        tables = database.rows(rut)
-    finally:
-        database.close()
-    for name, rows in tables.items():
-        if len(rows) != 1:
-            raise OperationError(
-                f"{name} holds {len(rows)} rows of {rut} instead of one.",
-                f"Look into it: make watch EXECUTION={execution.name}",
-            )
-        console.print(_rows_table(name, rows))
+    return execution, event
 
 
-def bad_lead(aws: Aws, flow: Flow) -> None:
-    """Send a lead that nobody can register, and show where it ended.
-
-    Raises
-    ------
-    OperationError
-        When it does not end in the queue.
-    """
-    heading("A bad lead arrives on the bus")
-    execution, _ = _run(aws, flow, "bad_event.json")
+def show_failure(deployed: DeployedFlow, file: Path, queue: str) -> None:
+    """Send the event of a file, whose execution must fail, and show its message in the queue."""
+    execution, _ = _run(deployed, file)
     if execution.status != "FAILED":
         raise OperationError(
             f"Execution {execution.name} ended as {execution.status}, not as FAILED.",
-            f"Look into it: make watch EXECUTION={execution.name}",
+            look_into(execution),
         )
-    heading("Its message in the failed-leads queue, from which it can be sent again")
-    console.print(escape(indented_json(_queued(aws, flow, execution))), soft_wrap=True)
+    heading(f"Its message in the {queue} queue, from which it can be redriven")
+    console.print(escape(indented_json(_queued(deployed, execution))), soft_wrap=True)
 
 
-def how_to_go_on(aws: Aws, outputs: Mapping[str, Any]) -> None:
-    """Print what a newcomer can do next."""
+def show_next_steps(file: Path, state: str) -> None:
+    """Print what a newcomer can do next.
+
+    Parameters
+    ----------
+    file
+        More events of the flow.
+    state
+        A state of the flow.
+    """
     heading("The local environment is up. Go on with")
     commands = Table(box=None, show_header=False, pad_edge=False)
     for command, purpose in (
-        ("make send FILE=examples/crm_registration/leads.jsonl", "send more leads"),
+        (f"make send FILE={file.relative_to(REPOSITORY)}", f"send more {file.stem}"),
         ("make watch", "see the executions, live"),
-        ("make watch EXECUTION=<name> STATE=CreateClient", "see one state's input and output"),
+        (f"make watch EXECUTION=<name> STATE={state}", "see one state's input and output"),
         ("make dead-letters", "see what failed, and why"),
         ("make plan", "see that Terraform has nothing left to do"),
         ("make down", "stop everything"),
     ):
         commands.add_row(f"  [bold]{command}[/bold]", f"[dim]{purpose}[/dim]")
     console.print(commands)
-    if form := outputs["web_urls"].get("lead_form"):
-        console.print(f"\nThe lead form, for your browser: [bold]{form}[/bold]", soft_wrap=True)
-    url = outputs["api_urls"]["crm_registration"]
-    console.print(f"\n[dim]API {url}, AWS endpoint {aws.client('sts').meta.endpoint_url}[/dim]")
 
 
-def _run(aws: Aws, flow: Flow, example: str) -> tuple[Execution, dict[str, Any]]:
-    import json
+def endpoint(deployed: DeployedFlow) -> str:
+    """Return the emulator's URL."""
+    url: str = deployed.client("sts").meta.endpoint_url
+    return url
 
-    file = EXAMPLES / example
-    publisher = Publisher(aws.client("events"), flow.event_bus_name)
+
+def look_into(execution: Execution) -> str:
+    """Return how to examine an execution."""
+    return f"Look into it: make watch EXECUTION={execution.name}"
+
+
+def _run(deployed: DeployedFlow, file: Path) -> tuple[Execution, dict[str, Any]]:
+    flow = deployed.flow
     [item] = read_file(str(file))
-    [outcome] = list(publisher.publish([item]))  # type: ignore[list-item]
+    if isinstance(item, Malformed):
+        raise OperationError(f"{file} {item.reason}.", "Correct it.")
+    [outcome] = Publisher(deployed.client("events"), flow.event_bus_name).publish([item])
     if outcome.event_id is None:
         raise OperationError(f"The bus refused the event: {outcome.reason}.", "Try again.")
-    event: dict[str, Any] = json.loads(file.read_text())
     console.print(
         f"[green]✓[/green] {file.relative_to(REPOSITORY)} is on the bus "
         f"{flow.event_bus_name} as event {outcome.event_id}"
     )
-    execution, _ = follow(flow.executions(aws.client), outcome.event_id)
+    execution, _ = follow(flow.executions(deployed.client), outcome.event_id)
     color = "green" if execution.status == "SUCCEEDED" else "yellow"
     console.print(f"  [{color}]{execution.status}[/{color}]", execution.error or "")
+    event: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return execution, event
 
 
-def _queued(aws: Aws, flow: Flow, execution: Execution) -> str:
-    sqs, url = aws.client("sqs"), flow.failed_queue_url
+def _queued(deployed: DeployedFlow, execution: Execution) -> str:
+    sqs, url = deployed.client("sqs"), deployed.flow.failed_queue_url
     deadline = time.monotonic() + QUEUE_SECONDS
     while time.monotonic() < deadline:
         for letter in dead_letters.look(sqs, dead_letters.FAILED, url):
@@ -124,15 +139,5 @@ def _queued(aws: Aws, flow: Flow, execution: Execution) -> str:
                 return str(letter.raw["Body"])
         time.sleep(0.5)
     raise OperationError(
-        f"The lead of execution {execution.name} is not in {flow.failed_queue_url}.",
-        f"Look into it: make watch EXECUTION={execution.name}",
+        f"The event of execution {execution.name} is not in {url}.", look_into(execution)
     )
-
-
-def _rows_table(name: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=name, title_justify="left", title_style="bold")
-    for column in rows[0]:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(escape(str(value)) for value in row.values()))
-    return table

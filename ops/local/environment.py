@@ -10,9 +10,9 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from emulator.stand_ins import team_webhook
 from ops.aws.clients import Aws
 from ops.errors import OperationError
+from ops.flows import all_hooks
 from ops.local import certificates
 from ops.local.database import Credentials, DatabaseServer
 from ops.local.supervision import Program, Supervisor, end, port_is_free
@@ -25,7 +25,6 @@ from ops.settings import (
 )
 
 ADMIN_SECRET = "flowbridge-local-database-admin"  # noqa: S105  a name, not a value
-WEBHOOK_SECRET = "flowbridge-local-team-webhook"  # noqa: S105  a name, not a value
 START_SECONDS = 30
 #: The emulator's program, to be run in the repository.
 EMULATOR = (str(REPOSITORY / ".venv-emulator" / "bin" / "python"), "-m", "emulator.server")
@@ -67,7 +66,7 @@ class LocalEnvironment:
             self._supervisor.start(self._programs())
             for program in self._programs():
                 self._wait_for(program)
-            self._put_secrets(credentials)
+            self._put_stand_ins(credentials)
         except BaseException:
             self.down()
             raise
@@ -176,10 +175,11 @@ class LocalEnvironment:
             "Type 'make down' and then 'make demo' to start again.",
         )
 
-    def _put_secrets(self, credentials: Credentials) -> None:
-        """Hand over what others own: the database's administrator, and the team's webhook."""
-        client = Aws(LOCAL, self.settings).client("secretsmanager")
+    def _put_stand_ins(self, credentials: Credentials) -> None:
+        """Create what other teams own elsewhere: the database's administrator, and more by flow."""
+        aws = Aws(LOCAL, self.settings)
         value = json.dumps({"username": credentials.username, "password": credentials.password})
-        client.create_secret(Name=ADMIN_SECRET, SecretString=value)
-        url = f"{self.settings.endpoint}{team_webhook.PATH}"
-        client.create_secret(Name=WEBHOOK_SECRET, SecretString=url)
+        aws.client("secretsmanager").create_secret(Name=ADMIN_SECRET, SecretString=value)
+        for hooks in all_hooks().values():
+            if hooks.stand_ins:
+                hooks.stand_ins(aws.client, self.settings.endpoint)

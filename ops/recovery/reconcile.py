@@ -21,8 +21,7 @@ from ops.executions.executions import Execution
 from ops.flow import Flow
 from ops.recovery.audit import Accepted, audited, unaudited
 from ops.recovery.dead_letters import UNAUDITED, WORK_SECONDS, DeadLetter, look, whole
-from ops.recovery.places import Contents, Look
-from ops.recovery.rows import Key
+from ops.recovery.places import Contents, Key, Look
 from ops.recovery.stuck import stuck
 
 T = TypeVar("T")

@@ -89,7 +89,7 @@ def smoke(deployment: Deployment) -> None:
     """
     running = deployment.running()
     record = partial(deployment.artifacts.record_smoke_test, running.digest)
-    heading(f"A synthetic lead tries release {running.short} in '{deployment.name}'")
+    heading(f"Smoke test of release {running.short} in '{deployment.name}'")
     # However this one is cut off, that an earlier one passed counts no more.
     record(passed=False, detail="It was begun, and did not come to its end.")
     try:

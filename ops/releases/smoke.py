@@ -1,113 +1,71 @@
-"""The smoke test: a marked, synthetic lead goes the whole way, and is taken out again."""
+"""The smoke test of an environment: synthetic events run through its flows, and are removed."""
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from ops.aws.clients import Aws
-from ops.aws.invoke import invoke
+from ops.cli.terminal import heading
 from ops.errors import OperationError
-from ops.executions.events import SYNTHETIC, Event, Publisher
-from ops.executions.executions import Execution, Executions
+from ops.executions.events import Event, Publisher
+from ops.executions.executions import Execution
 from ops.executions.follow import follow
-from ops.flow import Flow
-from ops.recovery import dead_letters
-
-FLOW = "crm_registration"
-#: What `remove_synthetic` lets itself be asked to remove: nobody's RUT begins like this.
-SYNTHETIC_PREFIX = "000"
+from ops.flows import DeployedFlow, deployed_flows, hooks_of
 
 
 class SmokeTestFailed(OperationError):  # noqa: N818
-    """The release does not do its work; nothing of the test was left behind."""
-
-
-def synthetic_lead() -> dict[str, Any]:
-    """Return a lead that is nobody's."""
-    return {
-        "name": "Smoke",
-        "lastname": "Test",
-        "rut": f"{SYNTHETIC_PREFIX}{secrets.randbelow(10**6):06}-0",
-        "phone": 10000000,
-        "mail": "smoke-test@example.com",
-        "store": "smoke_test",
-        "wantsBenefit": False,
-    }
+    """The release does not work. The test removed its data."""
 
 
 def smoke_test(aws: Aws, outputs: Mapping[str, Any]) -> str:
-    """Send a synthetic lead, wait for its rows, remove them; return what was seen.
+    """Test each active flow that has a smoke test; return a summary.
+
+    Raises
+    ------
+    OperationError
+        Of the first flow that does not work, or whose test was cut off.
+    """
+    summaries = []
+    for deployed in deployed_flows(aws, outputs):
+        if smoke := hooks_of(deployed.name).smoke:
+            heading(deployed.name)
+            summaries.append(f"{deployed.name}: {smoke(deployed)}")
+    return "; ".join(summaries) or "no active flow has a smoke test"
+
+
+def publish(deployed: DeployedFlow, event: Event) -> str:
+    """Put an event onto the bus; return its id.
 
     Raises
     ------
     SmokeTestFailed
-        When the lead does not arrive as one row in each table.
-    OperationError
-        When it started nothing in time, or did not end in time; it was stopped then.
+        When the bus refuses it.
     """
-    flow = Flow.from_outputs(outputs, FLOW)
-    lead = synthetic_lead()
-    event = Event(
-        1, "kranio.event.crm", "CRM Registration", json.dumps(lead), resources=(SYNTHETIC,)
-    )
-    [outcome] = Publisher(aws.client("events"), flow.event_bus_name).publish([event])
+    publisher = Publisher(deployed.client("events"), deployed.flow.event_bus_name)
+    [outcome] = publisher.publish([event])
     if outcome.event_id is None:
         raise SmokeTestFailed(f"The bus refused the event: {outcome.reason}.", "Try again.")
-    executions = flow.executions(aws.client)
+    return outcome.event_id
+
+
+def follow_or_stop(deployed: DeployedFlow, event_id: str) -> Execution:
+    """Return the execution that an event started, when it has ended.
+
+    Raises
+    ------
+    OperationError
+        When it does not start or end in time. A running execution is stopped, also after Ctrl-C,
+        because it would write again what the test removes.
+    """
+    executions = deployed.flow.executions(deployed.client)
     try:
-        execution, _ = follow(executions, outcome.event_id)
+        execution, _ = follow(executions, event_id)
     except BaseException:
-        # What still runs would write rows after they were removed.
-        _stop(executions, outcome.event_id)
+        started: dict[str, Execution] = {}
+        executions.started_by([event_id], started)
+        for execution in started.values():
+            if not execution.is_over:
+                executions.stop(execution.arn, "The smoke test does not wait any longer.")
         raise
-    finally:
-        rows = _remove(aws, outputs, lead["rut"])
-    look = f"Look into it: make watch ENV={aws.environment} EXECUTION={execution.name}"
-    if execution.status != "SUCCEEDED":
-        _forget(aws, flow, execution)
-        raise SmokeTestFailed(
-            f"The synthetic lead's execution ended as {execution.status}: {execution.error}.", look
-        )
-    if set(rows.values()) != {1}:
-        raise SmokeTestFailed(
-            f"The synthetic lead was to be one row in each table, and was {_counts(rows)}.", look
-        )
-    return f"execution {execution.name}, {_counts(rows)}, removed"
-
-
-def _stop(executions: Executions, event_id: str) -> None:
-    """End what the synthetic lead started, if it still runs."""
-    started: dict[str, Execution] = {}
-    executions.started_by([event_id], started)
-    for execution in started.values():
-        if not execution.is_over:
-            executions.stop(execution.arn, "The smoke test waits no longer.")
-
-
-def _remove(aws: Aws, outputs: Mapping[str, Any], rut: str) -> dict[str, int]:
-    """Have the rows removed, by the function that may; return how many there were by table."""
-    function = outputs["functions"][FLOW]["remove_synthetic"]["name"]
-    try:
-        rows: dict[str, int] = invoke(aws.client("lambda"), function, {"rut": rut})
-    except OperationError as error:
-        raise SmokeTestFailed(
-            f"The synthetic lead {rut} was not removed. {error.problem}", error.action
-        ) from error
-    return rows
-
-
-def _forget(aws: Aws, flow: Flow, execution: Execution) -> None:
-    """Take the failed lead out of its queue: nobody is to send it again."""
-    dead_letters.remove(
-        aws.client("sqs"),
-        dead_letters.FAILED,
-        flow.failed_queue_url,
-        lambda letter: letter.execution == execution.arn,
-    )
-
-
-def _counts(rows: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} in {table}" for table, count in rows.items())
+    return execution

@@ -16,11 +16,11 @@ import pytest
 from botocore.exceptions import ClientError
 from pytest_httpserver import HTTPServer
 
-import ops.releases.smoke
 import ops.terraform.runner
 from ops.aws.clients import Aws
 from ops.errors import OperationError
 from ops.executions.executions import Executions
+from ops.flows.crm_registration import smoke
 from ops.releases import deploy as deploying
 from ops.releases.deployment import Deployment, promotable
 from ops.releases.github import CREDENTIALS_VARIABLE, sign_in
@@ -410,7 +410,7 @@ def test_the_pipeline_may_call_what_a_promotion_calls(
     account: Account, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that is called but by Terraform, with a lead that fails: that takes the most rights."""
-    monkeypatch.setattr(ops.releases.smoke, "synthetic_lead", lambda: {"rut": "000123456-0"})
+    monkeypatch.setattr(smoke, "synthetic_lead", lambda: {"rut": "000123456-0"})
     aws, called = Aws(LOCAL, platform.settings), set[str]()
 
     def remember(model: Any, **_: Any) -> None:

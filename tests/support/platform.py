@@ -23,9 +23,9 @@ from ops.aws.clients import Aws
 from ops.executions.events import Event, Publisher
 from ops.executions.executions import Execution, Executions, StateRun
 from ops.flow import Flow
+from ops.flows.crm_registration.rows import CrmDatabase, Row
 from ops.local.database import DatabaseServer
 from ops.recovery import dead_letters
-from ops.recovery.rows import CrmDatabase, Row
 from ops.settings import LOCAL, REPOSITORY, LocalSettings, Ports
 from ops.terraform.runner import Terraform
 from tests.support.terraform_calls import LOG_FILE, LOG_LEVEL

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from ops.recovery import places
+from ops.flows import DeployedFlow, inspector
 from ops.recovery.reconcile import Fate, Reconciliation, Report
+from ops.settings import LOCAL
 from tests.support.platform import Platform, wait_for
 
 #: How long the items of a stream are apart.
@@ -95,7 +96,7 @@ class Stream(ABC, Generic[T]):
     def report(self) -> Report:
         """Return what became of all that was accepted since this stream began."""
         client, flow, outputs = self.platform.aws.client, self.platform.flow, self.platform.outputs
-        look = places.of(flow.name, client, outputs)
+        look = inspector(DeployedFlow(flow.name, LOCAL, client, outputs))
         reconciliation = Reconciliation(client, flow, outputs["event_audit"], look)
         return reconciliation.report(self.since, time.sleep)
 

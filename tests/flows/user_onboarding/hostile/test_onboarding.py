@@ -13,8 +13,9 @@ import schemathesis
 from hypothesis import given
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from ops.recovery import places
+from ops.flows import DeployedFlow, inspector
 from ops.recovery.reconcile import Fate, Reconciliation
+from ops.settings import LOCAL
 from tests.flows.user_onboarding.support.onboarding import FLOW, Onboarding, event_of, new_signup
 from tests.support.hostile import LARGEST_EVENT, bodies, cases
 from tests.support.platform import Platform, wait_for
@@ -124,7 +125,7 @@ def test_an_odd_sign_up(
 
 def test_nothing_that_the_door_took_is_lost(door: Door, platform: Platform) -> None:
     client, outputs = door.onboarding.aws.client, door.onboarding.outputs
-    look = places.of(FLOW, client, outputs)
+    look = inspector(DeployedFlow(FLOW, LOCAL, client, outputs))
     reconciliation = Reconciliation(client, door.onboarding.flow, outputs["event_audit"], look)
 
     def settled() -> Any:

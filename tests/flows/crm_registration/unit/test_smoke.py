@@ -6,15 +6,17 @@ import io
 import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from ops.aws.clients import Aws
 from ops.errors import OperationError
 from ops.executions import follow
-from ops.releases.smoke import FLOW, SmokeTestFailed, smoke_test
+from ops.flows import DeployedFlow
+from ops.flows.crm_registration import smoke
+from ops.releases.smoke import SmokeTestFailed
 
+FLOW = "crm_registration"
 EVENT = "event-1"
 EXECUTION = "arn:aws:states:us-east-1:1:execution:machine:one"
 OUTPUTS = {
@@ -43,8 +45,8 @@ class Account:
         self.calls: list[str] = []
 
     @property
-    def aws(self) -> Aws:
-        return cast(Aws, SimpleNamespace(client=lambda _: self, environment="qa"))
+    def deployed(self) -> DeployedFlow:
+        return DeployedFlow(FLOW, "qa", lambda _: self, OUTPUTS)
 
     def put_events(self, Entries: list[Any]) -> Any:  # noqa: N803
         return {"FailedEntryCount": 0, "Entries": [{"EventId": EVENT} for _ in Entries]}
@@ -89,7 +91,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
 def test_a_lead_that_arrived_is_removed(account: Account) -> None:
     account.status = "SUCCEEDED"
 
-    assert smoke_test(account.aws, OUTPUTS) == "execution one, 1 in CLIENTS, removed"
+    assert smoke.run(account.deployed) == "execution one, 1 in CLIENTS, removed"
     assert account.calls == ["remove-synthetic"]
 
 
@@ -97,14 +99,14 @@ def test_a_row_that_is_missing_fails_it(account: Account) -> None:
     account.status, account.rows = "SUCCEEDED", 0
 
     with pytest.raises(SmokeTestFailed, match="was 0 in CLIENTS"):
-        smoke_test(account.aws, OUTPUTS)
+        smoke.run(account.deployed)
 
 
 def test_an_execution_that_still_runs_is_stopped_before_its_rows_are_removed(
     account: Account,
 ) -> None:
     with pytest.raises(OperationError, match="is still running"):
-        smoke_test(account.aws, OUTPUTS)
+        smoke.run(account.deployed)
 
     assert account.calls == [f"stop {EXECUTION}", "remove-synthetic"]
 
@@ -113,7 +115,7 @@ def test_who_interrupts_it_leaves_nothing_running_either(account: Account) -> No
     account.interrupted = True
 
     with pytest.raises(KeyboardInterrupt):
-        smoke_test(account.aws, OUTPUTS)
+        smoke.run(account.deployed)
 
     assert account.calls == [f"stop {EXECUTION}", "remove-synthetic"]
 
@@ -122,6 +124,6 @@ def test_an_event_that_started_nothing_is_told_as_such(account: Account) -> None
     account.is_started = False
 
     with pytest.raises(OperationError, match="started no execution"):
-        smoke_test(account.aws, OUTPUTS)
+        smoke.run(account.deployed)
 
     assert account.calls == ["remove-synthetic"]

@@ -1,4 +1,4 @@
-"""Look at the rows of the CRM database (local environment only: elsewhere it is private)."""
+"""Read the rows of the CRM database, which only the local environment can reach."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ import pymysql.cursors
 KEYS = {"CLIENTS": ("rut",), "PARTNERS": ("rut", "store"), "BENEFIT": ("rut",)}
 TABLES = tuple(KEYS)
 Row = dict[str, Any]
-Key = tuple[str, ...]
 
 
 class CrmDatabase:
-    """The database as the flow's own, least-privileged user sees it.
+    """The database with the rights of the functions' user.
 
     Parameters
     ----------
@@ -45,7 +44,7 @@ class CrmDatabase:
         return {table: self._select(table, rut) for table in TABLES}
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._connection.close()
 
     def _select(self, table: str, rut: str) -> list[Row]:

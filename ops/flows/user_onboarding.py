@@ -1,0 +1,138 @@
+"""The hooks of the user onboarding: sign-ups become users with a space and a welcome mail."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from rich.table import Table
+
+from emulator.stand_ins import team_webhook
+from ops.cli.screens import escape
+from ops.cli.terminal import console, heading
+from ops.errors import OperationError
+from ops.executions.executions import Execution
+from ops.flows import Clients, DeployedFlow, FlowHooks
+from ops.local.demo import (
+    EXAMPLES,
+    endpoint,
+    look_into,
+    show_failure,
+    show_next_steps,
+    show_success,
+)
+from ops.recovery.places import Contents, Key, Look, key
+
+#: The attributes that identify a user in the table.
+COLUMNS = ("tenantId", "userId")
+#: The limit of BatchGetItem.
+MOST_AT_ONCE = 100
+WEBHOOK_SECRET = "flowbridge-local-team-webhook"  # noqa: S105  a name, not a value
+MAILS_PATH = "/_ministack/ses/messages"
+FORGOTTEN = "[dim]the local environment does not keep it any longer[/dim]"
+
+
+def demo(deployed: DeployedFlow) -> None:
+    """Send the two examples; show the user, the space, the mail, and the message in the queue.
+
+    Raises
+    ------
+    OperationError
+        When the sign-ups do not arrive there.
+    """
+    examples = EXAMPLES / deployed.name
+    heading("A user signs up")
+    execution, event = show_success(deployed, examples / "event.json")
+    signup, url = event["detail"], endpoint(deployed)
+
+    heading("The user in the tenants' table")
+    identity = {column: {"S": signup[column]} for column in COLUMNS}
+    item = deployed.client("dynamodb").get_item(
+        TableName=_target(deployed, "CreateUser", "TableName"), Key=identity
+    )
+    if "Item" not in item:
+        raise OperationError(f"There is no user {signup['userId']}.", look_into(execution))
+    table = Table()
+    for attribute in item["Item"]:
+        table.add_column(attribute)
+    table.add_row(*(escape(value["S"]) for value in item["Item"].values()))
+    console.print(table)
+
+    heading("The user's space")
+    bucket = _target(deployed, "CreateUserSpace", "Bucket")
+    prefix = f"{signup['tenantId']}/{signup['userId']}/"
+    found = deployed.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
+    if not found["KeyCount"]:
+        raise OperationError(f"s3://{bucket}/{prefix} does not exist.", look_into(execution))
+    console.print(f"s3://{bucket}/{prefix}")
+
+    heading("The welcome mail")
+    mails = [
+        mail
+        for account in _get(url + MAILS_PATH)["messages"].values()
+        for mail in account
+        if mail["To"] == [signup["email"]]
+    ]
+    for mail in mails[-1:]:
+        console.print(f"To: {signup['email']}", f"Subject: {escape(mail['Subject'])}", sep="\n")
+        console.print(f"\n{escape(mail['BodyText'].strip())}")
+    console.print(*([] if mails else [FORGOTTEN]))
+
+    heading("The message to the team")
+    texts = [text for text in _get(url + team_webhook.PATH) if signup["userId"] in text]
+    console.print(escape(texts[-1]) if texts else FORGOTTEN)
+
+    heading("A bad sign-up arrives on the bus")
+    show_failure(deployed, examples / "bad_event.json", "failed-signups")
+    show_next_steps(examples / "signups.jsonl", "CreateUser")
+
+
+def inspect(deployed: DeployedFlow) -> Look:
+    """Return a function that reads the users of executions from the table."""
+
+    def look(executions: Iterable[Execution]) -> Contents:
+        table = _target(deployed, "CreateUser", "TableName")
+        wanted = sorted({key(e.answer, COLUMNS) for e in executions if e.answer})
+        found: Counter[Key] = Counter()
+        for start in range(0, len(wanted), MOST_AT_ONCE):
+            some = wanted[start : start + MOST_AT_ONCE]
+            asked: Any = {
+                table: {
+                    "Keys": [{c: {"S": v} for c, v in zip(COLUMNS, k, strict=True)} for k in some],
+                    "ProjectionExpression": ", ".join(COLUMNS),
+                    "ConsistentRead": True,
+                }
+            }
+            while asked:
+                answer = deployed.client("dynamodb").batch_get_item(RequestItems=asked)
+                items = answer["Responses"].get(table, [])
+                found.update(tuple(item[c]["S"] for c in COLUMNS) for item in items)
+                asked = answer.get("UnprocessedKeys")
+        return Contents({"users": COLUMNS}, {"users": found})
+
+    return look
+
+
+def stand_ins(client: Clients, url: str) -> None:
+    """Create the secret with the webhook of the team's chat, which the emulator plays."""
+    client("secretsmanager").create_secret(
+        Name=WEBHOOK_SECRET, SecretString=url + team_webhook.PATH
+    )
+
+
+def _target(deployed: DeployedFlow, state: str, argument: str) -> str:
+    """Return an argument of a state, such as the name of a table."""
+    definition = deployed.flow.executions(deployed.client).definition()
+    value: str = definition["States"][state]["Arguments"][argument]
+    return value
+
+
+def _get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  loopback
+        return json.load(answer)
+
+
+HOOKS = FlowHooks(demo=demo, inspect=inspect, stand_ins=stand_ins)
