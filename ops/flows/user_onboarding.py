@@ -55,10 +55,9 @@ def demo(deployed: DeployedFlow) -> None:
     )
     if "Item" not in item:
         raise OperationError(f"There is no user {signup['userId']}.", look_into(execution))
-    table = Table()
-    for attribute in item["Item"]:
-        table.add_column(attribute)
-    table.add_row(*(escape(value["S"]) for value in item["Item"].values()))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for attribute, value in item["Item"].items():
+        table.add_row(f"[dim]{attribute}[/dim]", escape(value["S"]))
     console.print(table)
 
     heading("The user's space")
