@@ -16,17 +16,17 @@ import pytest
 from flowbridge.database import BUSY, LOST, Database, DatabaseUnavailable, Location
 from flowbridge.secret import Secret
 from ops.local.database import Credentials
-from tests.flows.crm_registration.support.database import CrmDatabase, secret_of
+from tests.support.mariadb import ServedDatabase, secret_of
 
-INSERT = "INSERT INTO PARTNERS (rut, store) VALUES (%s, 'store')"
+INSERT = "INSERT INTO ITEMS (name) VALUES (%s)"
 #: Numbers of errors that a client library makes, not a server.
 CLIENT_ERRORS = frozenset(range(2000, 3000))
 
 
 @pytest.fixture
-def database(crm_database: CrmDatabase) -> Iterator[Database]:
+def database(empty: ServedDatabase) -> Iterator[Database]:
     """The database as a function opens it."""
-    opened = crm_database.open(lock_seconds=1)
+    opened = empty.open(lock_seconds=1)
     yield opened
     opened.close()
 
@@ -42,14 +42,14 @@ def connection_id(database: Database) -> int:
     return database.transaction(work)
 
 
-def insert(database: Database, rut: str = "1-9") -> None:
+def insert(database: Database, name: str = "1-9") -> None:
     """Insert a row."""
-    database.transaction(lambda cursor: cursor.execute(INSERT, (rut,)))
+    database.transaction(lambda cursor: cursor.execute(INSERT, (name,)))
 
 
-def ruts(crm: CrmDatabase) -> list[str]:
+def names(served: ServedDatabase) -> list[str]:
     """Return what was committed."""
-    return [row["rut"] for row in crm.rows("PARTNERS")]
+    return [row["name"] for row in served.rows("ITEMS")]
 
 
 class TestTheConnection:
@@ -61,67 +61,63 @@ class TestTheConnection:
     def test_it_is_kept(self, database: Database) -> None:
         assert connection_id(database) == connection_id(database)
 
-    def test_it_was_killed(self, database: Database, crm_database: CrmDatabase) -> None:
+    def test_it_was_killed(self, database: Database, empty: ServedDatabase) -> None:
         first = connection_id(database)
-        crm_database.server.execute(f"KILL {first}")
+        empty.server.execute(f"KILL {first}")
 
         insert(database)
 
-        assert ruts(crm_database) == ["1-9"]
+        assert names(empty) == ["1-9"]
         assert connection_id(database) != first
 
-    def test_the_server_was_started_anew(
-        self, database: Database, crm_database: CrmDatabase
-    ) -> None:
+    def test_the_server_was_started_anew(self, database: Database, empty: ServedDatabase) -> None:
         insert(database, "1-9")
-        crm_database.server.stop()
-        crm_database.server.start()
+        empty.server.stop()
+        empty.server.start()
 
         insert(database, "2-7")
 
-        assert ruts(crm_database) == ["1-9", "2-7"]
+        assert names(empty) == ["1-9", "2-7"]
 
     def test_the_server_is_away_and_comes_back(
-        self, database: Database, crm_database: CrmDatabase
+        self, database: Database, empty: ServedDatabase
     ) -> None:
         insert(database, "1-9")
-        crm_database.server.stop()
+        empty.server.stop()
         try:
             for _ in range(2):
                 with pytest.raises(DatabaseUnavailable, match=r"^database error 2003$"):
                     insert(database, "2-7")
         finally:
-            crm_database.server.start()
+            empty.server.start()
 
         insert(database, "3-5")
-        assert ruts(crm_database) == ["1-9", "3-5"]
+        assert names(empty) == ["1-9", "3-5"]
 
     @pytest.mark.parametrize("password", ["contraseña", "Ж🦊", "a'b\\c%s"])
-    def test_a_password_may_have_any_letters(
-        self, password: str, crm_database: CrmDatabase
-    ) -> None:
-        server, user = crm_database.server, Credentials("crm_letters", password)
+    def test_a_password_may_have_any_letters(self, password: str, empty: ServedDatabase) -> None:
+        server, user = empty.server, Credentials("letters", password)
         server.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", user.username, password)
         server.execute("GRANT SELECT ON crm.* TO %s@'%%'", user.username)
-        database = Database(crm_database.location, secret_of(user))
+        database = Database(empty.location, secret_of(user))
         try:
             assert connection_id(database) > 0
         finally:
             database.close()
             server.execute("DROP USER %s@'%%'", user.username)
 
-    def test_it_is_closed_twice(self, database: Database, crm_database: CrmDatabase) -> None:
+    def test_it_is_closed_twice(self, database: Database, empty: ServedDatabase) -> None:
         insert(database)
         database.close()
         database.close()
 
         insert(database, "2-7")
-        assert ruts(crm_database) == ["1-9", "2-7"]
+        assert names(empty) == ["1-9", "2-7"]
 
-    def test_the_server_is_silent(self, crm_database: CrmDatabase) -> None:
+    def test_the_server_is_silent(self, empty: ServedDatabase) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             location = Location("127.0.0.1", silent.getsockname()[1], "crm")
-            database = Database(location, secret_of(crm_database.user), statement_seconds=1)
+            database = Database(location, secret_of(empty.user), statement_seconds=1)
             begin = time.monotonic()
 
             with pytest.raises(DatabaseUnavailable, match=r"^database error 20"):
@@ -129,8 +125,8 @@ class TestTheConnection:
 
             assert time.monotonic() - begin < 4
 
-    def test_a_statement_takes_too_long(self, crm_database: CrmDatabase) -> None:
-        database = crm_database.open(statement_seconds=1)
+    def test_a_statement_takes_too_long(self, empty: ServedDatabase) -> None:
+        database = empty.open(statement_seconds=1)
         begin = time.monotonic()
 
         with pytest.raises(DatabaseUnavailable, match=r"^database error 2013$"):
@@ -143,7 +139,7 @@ class TestTheTransaction:
     """All of the work is committed, or nothing."""
 
     def test_work_is_committed_and_its_result_returned(
-        self, database: Database, crm_database: CrmDatabase
+        self, database: Database, empty: ServedDatabase
     ) -> None:
         def work(cursor: Any) -> str:
             cursor.execute(INSERT, ("1-9",))
@@ -151,11 +147,11 @@ class TestTheTransaction:
             return "done"
 
         assert database.transaction(work) == "done"
-        assert ruts(crm_database) == ["1-9", "2-7"]
+        assert names(empty) == ["1-9", "2-7"]
 
     @pytest.mark.parametrize("error", [ValueError("ours"), KeyboardInterrupt()])
     def test_work_that_fails_is_rolled_back(
-        self, error: BaseException, database: Database, crm_database: CrmDatabase
+        self, error: BaseException, database: Database, empty: ServedDatabase
     ) -> None:
         def work(cursor: Any) -> None:
             cursor.execute(INSERT, ("1-9",))
@@ -165,23 +161,23 @@ class TestTheTransaction:
             database.transaction(work)
 
         insert(database, "2-7")
-        assert ruts(crm_database) == ["2-7"]
+        assert names(empty) == ["2-7"]
 
     def test_a_refusal_of_the_database_rolls_back(
-        self, database: Database, crm_database: CrmDatabase
+        self, database: Database, empty: ServedDatabase
     ) -> None:
         def work(cursor: Any) -> None:
             cursor.execute(INSERT, ("1-9",))
-            cursor.execute("SELECT nothing FROM PARTNERS")
+            cursor.execute("SELECT nothing FROM ITEMS")
 
         with pytest.raises(pymysql.err.OperationalError, match="1054"):
             database.transaction(work)
 
         insert(database, "2-7")
-        assert ruts(crm_database) == ["2-7"]
+        assert names(empty) == ["2-7"]
 
     def test_work_is_repeated_once_when_its_kept_connection_dies(
-        self, database: Database, crm_database: CrmDatabase
+        self, database: Database, empty: ServedDatabase
     ) -> None:
         attempts: list[int] = []
         connection_id(database)
@@ -191,26 +187,26 @@ class TestTheTransaction:
             cursor.execute("SELECT CONNECTION_ID()")
             [number] = cursor.fetchone()
             attempts.append(number)
-            crm_database.server.execute(f"KILL {number}")
+            empty.server.execute(f"KILL {number}")
             cursor.execute("SELECT 1")
 
         with pytest.raises(DatabaseUnavailable):
             database.transaction(work)
 
         assert len(set(attempts)) == len(attempts) == 2
-        assert ruts(crm_database) == []
+        assert names(empty) == []
 
     def test_a_value_that_does_not_fit_is_refused_by_a_lax_server_too(
-        self, database: Database, crm_database: CrmDatabase
+        self, database: Database, empty: ServedDatabase
     ) -> None:
-        crm_database.server.execute("SET GLOBAL sql_mode = ''")
+        empty.server.execute("SET GLOBAL sql_mode = ''")
         try:
             with pytest.raises(pymysql.err.DataError):
                 insert(database, "x" * 13)
         finally:
-            crm_database.server.execute("SET GLOBAL sql_mode = DEFAULT")
+            empty.server.execute("SET GLOBAL sql_mode = DEFAULT")
 
-        assert ruts(crm_database) == []
+        assert names(empty) == []
 
 
 class TestWhatMayPass:
@@ -218,7 +214,7 @@ class TestWhatMayPass:
 
     @pytest.mark.parametrize("code", sorted((BUSY | LOST) - CLIENT_ERRORS))
     def test_the_servers_transient_errors(
-        self, code: int, database: Database, crm_database: CrmDatabase
+        self, code: int, database: Database, empty: ServedDatabase
     ) -> None:
         def work(cursor: Any) -> None:
             cursor.execute(INSERT, ("1-9",))
@@ -226,7 +222,7 @@ class TestWhatMayPass:
 
         with pytest.raises(DatabaseUnavailable, match=f"^database error {code}$"):
             database.transaction(work)
-        assert ruts(crm_database) == []
+        assert names(empty) == []
 
     @pytest.mark.parametrize("code", [1054, 1064, 1142, 1146, 1406])
     def test_the_servers_lasting_errors(self, code: int, database: Database) -> None:
@@ -236,8 +232,8 @@ class TestWhatMayPass:
             )
         assert error.value.args[0] == code
 
-    def test_too_many_connections(self, database: Database, crm_database: CrmDatabase) -> None:
-        server = crm_database.server
+    def test_too_many_connections(self, database: Database, empty: ServedDatabase) -> None:
+        server = empty.server
         [limit] = server.execute("SELECT @@max_connections AS n")
         # What is closed below is gone a moment later, so this one has to be there already.
         administrator = server.connect(server.root)
@@ -246,7 +242,7 @@ class TestWhatMayPass:
         try:
             with contextlib.suppress(pymysql.err.OperationalError):
                 while len(held) < 15:
-                    held.append(server.connect(crm_database.user))
+                    held.append(server.connect(empty.user))
             with pytest.raises(DatabaseUnavailable, match=r"^database error 1040$"):
                 insert(database)
         finally:
@@ -256,19 +252,17 @@ class TestWhatMayPass:
                 cursor.execute(f"SET GLOBAL max_connections = {limit['n']}")
         retried(lambda: insert(database))
 
-    def test_a_server_that_is_read_only(
-        self, database: Database, crm_database: CrmDatabase
-    ) -> None:
-        crm_database.server.execute("SET GLOBAL read_only = 1")
+    def test_a_server_that_is_read_only(self, database: Database, empty: ServedDatabase) -> None:
+        empty.server.execute("SET GLOBAL read_only = 1")
         try:
             with pytest.raises(DatabaseUnavailable, match=r"^database error 1290$"):
                 insert(database)
         finally:
-            crm_database.server.execute("SET GLOBAL read_only = 0")
+            empty.server.execute("SET GLOBAL read_only = 0")
         insert(database)
 
-    def test_a_row_that_stays_locked(self, database: Database, crm_database: CrmDatabase) -> None:
-        other = crm_database.server.connect(crm_database.user)
+    def test_a_row_that_stays_locked(self, database: Database, empty: ServedDatabase) -> None:
+        other = empty.server.connect(empty.user)
         other.begin()
         other.cursor().execute(INSERT, ("1-9",))
         begin = time.monotonic()
@@ -279,13 +273,13 @@ class TestWhatMayPass:
             other.close()
         assert time.monotonic() - begin < 3
 
-    def test_a_real_deadlock(self, crm_database: CrmDatabase) -> None:
+    def test_a_real_deadlock(self, empty: ServedDatabase) -> None:
         """Two transactions take two keys in opposite orders; the server ends one of them."""
         meet = threading.Barrier(2)
         errors: list[Exception] = []
 
         def one(first: str, second: str) -> None:
-            database = crm_database.open(lock_seconds=5)
+            database = empty.open(lock_seconds=5)
 
             def work(cursor: Any) -> None:
                 cursor.execute(INSERT, (first,))
@@ -306,44 +300,42 @@ class TestWhatMayPass:
             thread.join()
 
         assert [str(error) for error in errors] == ["database error 1213"]
-        assert sorted(ruts(crm_database)) == ["1-9", "2-7"]
+        assert sorted(names(empty)) == ["1-9", "2-7"]
 
 
 class TestThePassword:
     """A refused password is read again, once."""
 
     @pytest.fixture
-    def rotated(self, crm_database: CrmDatabase) -> Iterator[str]:
-        name = crm_database.user.username
-        crm_database.server.execute(f"ALTER USER {name}@'%' IDENTIFIED BY 'second-password'")
+    def rotated(self, empty: ServedDatabase) -> Iterator[str]:
+        name = empty.user.username
+        empty.server.execute(f"ALTER USER {name}@'%' IDENTIFIED BY 'second-password'")
         yield "second-password"
-        crm_database.server.execute(
-            f"ALTER USER {name}@'%%' IDENTIFIED BY %s", crm_database.user.password
-        )
+        empty.server.execute(f"ALTER USER {name}@'%%' IDENTIFIED BY %s", empty.user.password)
 
-    def credentials(self, crm: CrmDatabase, password: str) -> str:
-        return json.dumps({"username": crm.user.username, "password": password})
+    def credentials(self, served: ServedDatabase, password: str) -> str:
+        return json.dumps({"username": served.user.username, "password": password})
 
-    def test_it_was_rotated(self, crm_database: CrmDatabase, rotated: str) -> None:
+    def test_it_was_rotated(self, empty: ServedDatabase, rotated: str) -> None:
         texts = [
-            self.credentials(crm_database, crm_database.user.password),
-            self.credentials(crm_database, rotated),
+            self.credentials(empty, empty.user.password),
+            self.credentials(empty, rotated),
         ]
-        database = Database(crm_database.location, Secret("x", lambda _: texts.pop(0)))
+        database = Database(empty.location, Secret("x", lambda _: texts.pop(0)))
 
         insert(database)
 
-        assert (ruts(crm_database), texts) == (["1-9"], [])
+        assert (names(empty), texts) == (["1-9"], [])
         database.close()
 
-    def test_it_is_just_wrong(self, crm_database: CrmDatabase) -> None:
+    def test_it_is_just_wrong(self, empty: ServedDatabase) -> None:
         reads: list[str] = []
 
         def read(secret_id: str) -> str:
             reads.append(secret_id)
-            return self.credentials(crm_database, "wrong")
+            return self.credentials(empty, "wrong")
 
-        database = Database(crm_database.location, Secret("x", read))
+        database = Database(empty.location, Secret("x", read))
 
         with pytest.raises(DatabaseUnavailable, match=r"^database error 1045$"):
             insert(database)

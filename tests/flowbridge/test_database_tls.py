@@ -11,7 +11,7 @@ import trustme
 
 from flowbridge.database import Database, DatabaseUnavailable, Location
 from flowbridge.errors import ConfigurationError
-from tests.flows.crm_registration.support.database import CrmDatabase, secret_of
+from tests.support.mariadb import ServedDatabase, secret_of
 
 Open = Callable[..., Database]
 
@@ -23,28 +23,30 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="class")
 def secured(
-    migrated: CrmDatabase, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[CrmDatabase]:
+    items: ServedDatabase, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedDatabase]:
     """The database on a server that has TLS, with a certificate for its address."""
     folder = tmp_path_factory.mktemp("tls")
     certificate = authority.issue_cert("127.0.0.1")
     certificate.private_key_pem.write_to_path(str(folder / "key"))
     certificate.cert_chain_pems[0].write_to_path(str(folder / "pem"))
-    migrated.server.stop()
-    migrated.server.start(f"--ssl-cert={folder / 'pem'}", f"--ssl-key={folder / 'key'}")
-    yield migrated
-    migrated.server.stop()
-    migrated.server.start()
+    items.server.stop()
+    items.server.start(f"--ssl-cert={folder / 'pem'}", f"--ssl-key={folder / 'key'}")
+    yield items
+    items.server.stop()
+    items.server.start()
 
 
 @pytest.fixture
 def open_database() -> Iterator[Open]:
     opened: list[Database] = []
 
-    def open_with(crm: CrmDatabase, ca: trustme.CA, host: str | None = None) -> Database:
+    def open_with(served: ServedDatabase, ca: trustme.CA, host: str | None = None) -> Database:
         text = ca.cert_pem.bytes().decode()
-        location = Location(host or crm.server.host, crm.server.port, crm.server.name, text)
-        opened.append(Database(location, secret_of(crm.user)))
+        location = Location(
+            host or served.server.host, served.server.port, served.server.name, text
+        )
+        opened.append(Database(location, secret_of(served.user)))
         return opened[-1]
 
     yield open_with
@@ -63,36 +65,36 @@ def tls_version(database: Database) -> str:
 
 class TestWithTls:
     def test_a_server_of_the_authority_is_trusted(
-        self, secured: CrmDatabase, authority: trustme.CA, open_database: Open
+        self, secured: ServedDatabase, authority: trustme.CA, open_database: Open
     ) -> None:
         assert tls_version(open_database(secured, authority)) in ("TLSv1.2", "TLSv1.3")
 
     def test_one_of_another_authority_is_not(
-        self, secured: CrmDatabase, open_database: Open
+        self, secured: ServedDatabase, open_database: Open
     ) -> None:
         with pytest.raises(DatabaseUnavailable, match=r"certificate is not trusted.*DATABASE_CA"):
             tls_version(open_database(secured, trustme.CA()))
 
     def test_one_of_another_name_is_not(
-        self, secured: CrmDatabase, authority: trustme.CA, open_database: Open
+        self, secured: ServedDatabase, authority: trustme.CA, open_database: Open
     ) -> None:
         with pytest.raises(DatabaseUnavailable, match="certificate is not trusted: Hostname"):
             tls_version(open_database(secured, authority, host="localhost"))
 
 
 def test_a_server_without_tls_gets_no_password(
-    crm_database: CrmDatabase, authority: trustme.CA, open_database: Open
+    empty: ServedDatabase, authority: trustme.CA, open_database: Open
 ) -> None:
     with pytest.raises(DatabaseUnavailable, match=r"^database error 2026$"):
-        tls_version(open_database(crm_database, authority))
+        tls_version(open_database(empty, authority))
 
 
-def test_a_text_that_is_no_certificate_is_named(crm_database: CrmDatabase) -> None:
-    server = crm_database.server
+def test_a_text_that_is_no_certificate_is_named(empty: ServedDatabase) -> None:
+    server = empty.server
     location = Location(server.host, server.port, server.name, "/etc/ca.pem")
 
     with pytest.raises(ConfigurationError, match="DATABASE_CA holds no certificate"):
-        tls_version(Database(location, secret_of(crm_database.user)))
+        tls_version(Database(location, secret_of(empty.user)))
 
 
 @pytest.mark.parametrize(("text", "ca"), [("pem", "pem"), ("", None), (None, None)])

@@ -6,6 +6,7 @@ administrator with the same rights, but it trades durability for speed.
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 import socket
@@ -14,12 +15,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pymysql
 import pymysql.cursors
 
+from flowbridge.database import Database, Location
+from flowbridge.secret import Secret
 from ops.local.database import DATABASE_NAME, Credentials, DatabaseServer, start_script
 
 HOST = "127.0.0.1"
@@ -135,6 +139,34 @@ class MariaDB:
         except pymysql.MySQLError:
             return False
         return True
+
+
+@dataclass(frozen=True)
+class ServedDatabase:
+    """A database on a server, and the user whose rights the code under test has."""
+
+    server: MariaDB
+    user: Credentials
+
+    @property
+    def location(self) -> Location:
+        """Where it is."""
+        return Location(self.server.host, self.server.port, self.server.name)
+
+    def open(self, **options: int) -> Database:
+        """Return it as a function opens it."""
+        return Database(self.location, secret_of(self.user), **options)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return a table's rows without what the database itself adds."""
+        rows = self.server.execute(f"SELECT * FROM {table} ORDER BY id")
+        return [{k: v for k, v in row.items() if k not in ("id", "created_at")} for row in rows]
+
+
+def secret_of(credentials: Credentials) -> Secret:
+    """Return a secret that holds credentials and needs no AWS."""
+    text = json.dumps({"username": credentials.username, "password": credentials.password})
+    return Secret("credentials", read=lambda _: text)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from flowbridge.clients import client
 from flowbridge.logs import ROOT
 from tests.support.functions import REGION, LambdaContext
 from tests.support.mariadb import MariaDB, running_mariadb
+from tests.support.silent_aws import silent_aws
 
 
 @pytest.fixture
@@ -62,6 +64,13 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with mock_aws():
         yield client
+
+
+@pytest.fixture
+def silent(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """An AWS that never answers."""
+    with silent_aws(monkeypatch) as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from flowbridge import bus as bus_library
+from flowbridge.clients import ATTEMPTS
 from flowbridge.request_body import MAX_BODY_BYTES
 from lead_form.put_lead import handler
 from tests.support.functions import (
@@ -20,6 +22,7 @@ from tests.support.functions import (
     personal_data_in,
     proxy_event,
 )
+from tests.support.silent_aws import connections, impatient
 
 WEB = LEAD | {"origin": "web"}
 
@@ -183,3 +186,17 @@ def test_a_function_without_its_bus_fails(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("EVENT_BUS_NAME", raising=False)
 
     assert post(WEB)[0] == 500
+
+
+def test_the_page_is_answered_although_the_bus_does_not_answer(
+    silent: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENT_BUS_NAME", "bus")
+    monkeypatch.setattr(bus_library, "client", impatient)
+    request = proxy_event(WEB, headers={"content-type": "application/json"})
+
+    response = handler(request, LambdaContext())
+
+    assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "5")
+    assert "Try again later" in json.loads(response["body"])["message"]
+    assert connections(silent) == ATTEMPTS
