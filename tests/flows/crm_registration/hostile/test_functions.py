@@ -230,7 +230,7 @@ class Services:
 def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     """What CatchErrors and PutLead call."""
     services = Services()
-    for module in ("failures", "bus"):
+    for module in ("catch_errors", "bus"):
         monkeypatch.setattr(f"flowbridge.{module}.client", lambda _: services)
     monkeypatch.setenv("FAILED_QUEUE_URL", "queue")
     monkeypatch.setenv("EVENT_BUS_NAME", "bus")
