@@ -37,7 +37,7 @@ MEMORY_OF_A_PROCESSOR_MB = 1769
 #: Libraries of our packages that the article's functions need.
 LIBRARIES = {
     "crm_registration": ("requests", "urllib3", "certifi", "idna", "charset_normalizer"),
-    "crm_api": ("pymysql",),
+    "crm": ("pymysql",),
 }
 EMPTY = "empty.handler"
 
@@ -108,11 +108,11 @@ FUNCTIONS = {
     "create_partner": Function("crm_registration", lead),
     "create_benefit": Function("crm_registration", lead),
     "catch_errors": Function("crm_registration", failure),
-    "create_client_back": Function("crm_api", request("name", "lastname", "rut", "phone", "mail")),
-    "create_partner_back": Function("crm_api", request("rut", "store")),
-    "create_benefit_back": Function("crm_api", request("rut", "wantsBenefit")),
+    "create_client_back": Function("crm", request("name", "lastname", "rut", "phone", "mail")),
+    "create_partner_back": Function("crm", request("rut", "store")),
+    "create_benefit_back": Function("crm", request("rut", "wantsBenefit")),
 }
-ARTICLES_PACKAGES = {"crm_registration": "step_functions", "crm_api": "api"}
+ARTICLES_PACKAGES = {"crm_registration": "step_functions", "crm": "api"}
 #: Functions for the variants that were tried and rejected, one of each kind.
 TRIED_ON = ("receive_lead", "create_client", "create_client_back")
 
@@ -223,7 +223,7 @@ def prepared() -> Iterator[Bench]:
 
 def make_tables(database: MariaDB) -> None:
     """Create the tables with the platform's migrations, for our functions and the article's."""
-    for file in sorted((REPOSITORY / "lambda_src" / "crm_api" / "migrations").glob("*.sql")):
+    for file in sorted((REPOSITORY / "lambda_src" / "crm" / "migrations").glob("*.sql")):
         database.execute(file.read_text())
 
 

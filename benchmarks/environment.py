@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from benchmarks.commands import CommandFailed
-from ops.settings import REPOSITORY
-from tests.support.platform import Platform
+from ops.settings import FLOWS_VARIABLE, LOCAL, REPOSITORY
+from ops.terraform.environments import Environment
+from tests.support.platform import FLOW, Platform
 
 FOLDER = REPOSITORY / ".local" / "bench"
 
 
 @contextmanager
-def bootstrapped(**variables: str) -> Iterator[Platform]:
+def bootstrapped(settings: Mapping[str, Any] | None = None) -> Iterator[Platform]:
     """Yield an environment that has the account's buckets and a release, but is not applied.
 
-    `variables` are values of the root module's variables, as strings.
+    `settings` replace those of the CRM registration.
     """
     platform = Platform.new(FOLDER)
-    platform.more |= {f"TF_VAR_{name}": value for name, value in variables.items()}
+    if settings:
+        flows = Environment(LOCAL).variables["flows"]
+        flows = {**flows, FLOW: {**flows[FLOW], **settings}}
+        platform.more[FLOWS_VARIABLE] = json.dumps(flows)
     try:
         for step in ("up", "bootstrap", "release"):
             command(platform, step)
@@ -30,9 +36,9 @@ def bootstrapped(**variables: str) -> Iterator[Platform]:
 
 
 @contextmanager
-def applied(**variables: str) -> Iterator[Platform]:
-    """Yield an environment that is applied."""
-    with bootstrapped(**variables) as platform:
+def applied(settings: Mapping[str, Any] | None = None) -> Iterator[Platform]:
+    """Yield an environment that is applied; `settings` are those of `bootstrapped`."""
+    with bootstrapped(settings) as platform:
         command(platform, "apply")
         yield platform
 

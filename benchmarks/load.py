@@ -212,7 +212,7 @@ def summary(traffic: Traffic) -> dict[str, float]:
 def measure() -> dict[str, Any]:
     """Run the steps, from one concurrent lead to fifty."""
     steps: dict[str, Any] = {}
-    with applied(backend_concurrency=str(RESERVED)) as platform:
+    with applied({"backend_concurrency": RESERVED}) as platform:
         # Warm up: another part measures cold starts.
         drive(platform, 20, 5)
         watch = Watch(platform)
@@ -237,7 +237,7 @@ def measure_long() -> dict[str, Any]:
     count = int(os.environ.get(LONG_VARIABLE) or LONG)
     if count < 2 * SHORT:
         raise ValueError(f"{LONG_VARIABLE} is {count}. Use {2 * SHORT} or more.")
-    with applied(backend_concurrency=str(RESERVED)) as platform:
+    with applied({"backend_concurrency": RESERVED}) as platform:
         drive(platform, 20, 5)
         traffic = drive(platform, count, LONG_AT_A_TIME)
     return {"lost": traffic.lost, "growth": growth(traffic.arrivals)}

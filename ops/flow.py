@@ -1,4 +1,4 @@
-"""What Terraform made for a flow, as the commands that follow its events need it."""
+"""The parts of the deployed flows that the commands work on, from Terraform's outputs."""
 
 from __future__ import annotations
 
@@ -10,58 +10,125 @@ from ops.errors import OperationError
 from ops.executions.executions import Executions
 from ops.recovery.dead_letters import FAILED, UNDELIVERED
 
+#: The key of a flow's first workflow, which has the flow's name.
+MAIN = "main"
+#: The kind of a trigger that is a rule on an event bus.
+EVENT_RULE = "event_rule"
+
 
 @dataclass(frozen=True)
-class Flow:
-    """The parts of a deployed flow."""
+class Trigger:
+    """What starts a workflow; one that is not a rule on a bus has no bus."""
 
+    kind: str
     name: str
+    event_bus_name: str | None = None
+    undelivered_queue_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A state machine of a flow, with its triggers and queues.
+
+    Parameters
+    ----------
+    flow
+        The flow's name.
+    key
+        The workflow's name within its flow.
+    event_bus_name
+        The environment's bus, where its events are published again.
+    """
+
+    flow: str
+    key: str
     event_bus_name: str
-    rule_name: str
     state_machine_arn: str
     failed_queue_url: str
-    undelivered_queue_url: str
+    triggers: tuple[Trigger, ...] = ()
 
     @classmethod
-    def from_outputs(cls, outputs: Mapping[str, Any], name: str) -> Flow:
-        """Pick one flow out of the root module's outputs.
+    def from_outputs(cls, outputs: Mapping[str, Any], flow: str, key: str = MAIN) -> Workflow:
+        """Return one workflow of the root module's outputs.
 
         Raises
         ------
         OperationError
             When the environment does not have the flow.
         """
-        flows = outputs["state_machine_arns"]
-        if name not in flows:
-            raise OperationError(
-                f"This environment has no flow '{name}'.", f"Choose one of: {', '.join(flows)}."
-            )
+        found = _workflows(outputs, flow)[key]
         return cls(
-            name=name,
+            flow=flow,
+            key=key,
             event_bus_name=outputs["event_bus_name"],
-            rule_name=outputs["event_rule_names"][name],
-            state_machine_arn=flows[name],
-            failed_queue_url=outputs["failed_queue_urls"][name],
-            undelivered_queue_url=outputs["undelivered_queue_urls"][name],
+            state_machine_arn=found["state_machine_arn"],
+            failed_queue_url=found["failed_queue_url"],
+            triggers=tuple(
+                Trigger(
+                    kind=trigger["kind"],
+                    name=trigger["name"],
+                    event_bus_name=trigger.get("event_bus_name"),
+                    undelivered_queue_url=trigger.get("undelivered_queue_url"),
+                )
+                for trigger in found.get("triggers", {}).values()
+            ),
         )
 
     @classmethod
-    def chosen(cls, outputs: Mapping[str, Any], name: str) -> list[Flow]:
-        """Return the flow of a name, or without one all that an event starts.
+    def chosen(cls, outputs: Mapping[str, Any], flow: str) -> list[Workflow]:
+        """Return the workflows of a flow, or without its name those of every flow.
 
         Raises
         ------
         OperationError
             When the environment does not have the flow.
         """
-        names = [name] if name else sorted(outputs["state_machine_arns"])
-        return [cls.from_outputs(outputs, each) for each in names]
+        return [
+            cls.from_outputs(outputs, name, key)
+            for name in ([flow] if flow else sorted(outputs["flows"]))
+            for key in _workflows(outputs, name)
+        ]
 
-    def executions(self, client: Callable[[str], Any]) -> Executions:
-        """Return what its state machine executed, given what makes the client of a service."""
-        return Executions(client("stepfunctions"), self.state_machine_arn)
+    @property
+    def is_main(self) -> bool:
+        """Whether it is the flow's first workflow."""
+        return self.key == MAIN
+
+    @property
+    def name(self) -> str:
+        """The flow's name, with the workflow's if it is not the flow's first."""
+        return self.flow if self.is_main else f"{self.flow}/{self.key}"
+
+    @property
+    def rules(self) -> tuple[Trigger, ...]:
+        """The triggers that are rules on a bus."""
+        return tuple(trigger for trigger in self.triggers if trigger.kind == EVENT_RULE)
+
+    @property
+    def undelivered_queue_urls(self) -> tuple[str, ...]:
+        """URLs of the queues of the inputs that a trigger could not deliver."""
+        urls = (trigger.undelivered_queue_url for trigger in self.triggers)
+        return tuple(url for url in urls if url)
 
     @property
     def queues(self) -> tuple[tuple[str, str], ...]:
-        """Kind and URL of the queues of what could not go on."""
-        return (FAILED, self.failed_queue_url), (UNDELIVERED, self.undelivered_queue_url)
+        """Kind and URL of the queues of failed and undelivered inputs."""
+        return (
+            (FAILED, self.failed_queue_url),
+            *((UNDELIVERED, url) for url in self.undelivered_queue_urls),
+        )
+
+    def executions(self, client: Callable[[str], Any]) -> Executions:
+        """Return its executions, given the function that returns the client of a service."""
+        return Executions(client("stepfunctions"), self.state_machine_arn)
+
+
+def _workflows(outputs: Mapping[str, Any], flow: str) -> dict[str, Any]:
+    """Return the workflows of a flow by key, its first one first."""
+    flows = outputs["flows"]
+    if flow not in flows:
+        raise OperationError(
+            f"This environment has no flow '{flow}'.", f"Choose one of: {', '.join(flows)}."
+        )
+    found: dict[str, Any] = flows[flow].get("workflows", {})
+    return dict(sorted(found.items(), key=lambda item: (item[0] != MAIN, item[0])))

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ops.errors import OperationError
 
@@ -26,6 +27,7 @@ FOLDER_VARIABLE = "FLOWBRIDGE_FOLDER"
 EMULATOR_PORT_VARIABLE = "FLOWBRIDGE_EMULATOR_PORT"
 DATABASE_PORT_VARIABLE = "FLOWBRIDGE_DATABASE_PORT"
 EMULATED_VARIABLE = "FLOWBRIDGE_EMULATED"
+FLOWS_VARIABLE = "FLOWBRIDGE_FLOWS"
 PORTS_FILE = "ports.json"
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 #: Programs differ in which of the two they read.
@@ -45,11 +47,13 @@ class LocalSettings:
     """The folder and ports of one local environment.
 
     `emulated`: dev, qa and prd run on the emulator as separate accounts, instead of on AWS.
+    `flows`: the settings of each flow of the local environment, instead of those in its tfvars.
     """
 
     folder: Path
     ports: Ports
     emulated: bool = False
+    flows: Mapping[str, Any] | None = None
 
     @property
     def endpoint(self) -> str:
@@ -92,7 +96,12 @@ def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
             f"The emulator and the database cannot both use port {ports.emulator}.",
             f"Set {EMULATOR_PORT_VARIABLE} or {DATABASE_PORT_VARIABLE} to another port.",
         )
-    return LocalSettings(folder, ports, emulated=_yes(environment, EMULATED_VARIABLE))
+    return LocalSettings(
+        folder,
+        ports,
+        emulated=_yes(environment, EMULATED_VARIABLE),
+        flows=_flows(environment),
+    )
 
 
 def go_around_proxies(environment: MutableMapping[str, str]) -> None:
@@ -127,6 +136,22 @@ def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
             f"{variable} is '{text}', which is not a port.", "Use a number from 1024 to 65535."
         )
     return int(text)
+
+
+def _flows(environment: Mapping[str, str]) -> dict[str, Any] | None:
+    text = environment.get(FLOWS_VARIABLE)
+    if not text:
+        return None
+    try:
+        flows = json.loads(text)
+    except ValueError:
+        flows = None
+    if not isinstance(flows, dict):
+        raise OperationError(
+            f"{FLOWS_VARIABLE} is not a JSON object.",
+            'Give the settings of each flow by its name, such as {"image_catalog": {}}.',
+        )
+    return flows
 
 
 def _yes(environment: Mapping[str, str], variable: str) -> bool:

@@ -5,16 +5,16 @@ locals {
 
   role = {
     path = var.role.path
-    # What terraform/bootstrap allows roles at most. The pipeline may make no role without it.
+    # terraform/bootstrap limits roles to it; the pipeline may create no role without it.
     permissions_boundary = coalesce(
       var.role.permissions_boundary,
       "arn:${data.aws_partition.current.partition}:iam::${var.account_id}:policy/bootstrap/${local.name_prefix}-boundary",
     )
   }
 
-  # What terraform/bootstrap named it.
+  # terraform/bootstrap creates it.
   artifact_bucket = "${local.name_prefix}-artifacts-${var.account_id}"
-  # Unless a release is named, it is the one that was built here last.
+  # Without a named release, the last one that was built here.
   named_release = var.release == null ? {} : { (var.release) = "releases/${var.release}.json" }
   manifest      = jsondecode(var.release == null ? file(var.packages_manifest) : data.aws_s3_object.release[var.release].body)
 
@@ -22,7 +22,7 @@ locals {
     for name, package in local.manifest.packages : name => {
       name   = name
       bucket = local.artifact_bucket
-      # The digest stands for the content, which nobody can replace.
+      # The digest names the content, so the object never changes.
       key           = "packages/${name}/${package.sha256}.zip"
       sha256_base64 = package.sha256_base64
     }
@@ -31,8 +31,8 @@ locals {
 
 # --- the release: which packages run ---------------------------------------------------------
 
-# 'make release' puts the packages and their manifest there. Functions take their code from S3 in
-# every environment: the same bytes go from one to the next, and those of before stay for a rollback.
+# 'make release' uploads the packages and their manifest. Packages are promoted unchanged from one
+# environment to the next; old ones stay for rollback.
 data "aws_s3_object" "release" {
   for_each = local.named_release
 
@@ -47,7 +47,7 @@ data "aws_s3_object" "release" {
   }
 }
 
-# Says which release runs, once all of it does; its history says which ran before.
+# Records the running release; written last. Its history has the earlier ones.
 resource "aws_ssm_parameter" "release" {
   # checkov:skip=CKV2_AWS_34:A digest is no secret
   name        = "/${var.project}/${var.environment}/release"
@@ -55,7 +55,7 @@ resource "aws_ssm_parameter" "release" {
   type        = "String"
   value       = local.manifest.release
 
-  # Whatever flow is merged into these is waited for, whole.
+  # Wait for every flow.
   depends_on = [local.flows]
 }
 
@@ -67,7 +67,7 @@ module "event_bus" {
   name          = local.name_prefix
   archive_days  = var.event_archive_days
   alarm_actions = [module.observability.topic_arn]
-  plain_http    = var.emulator_endpoint != null
+  emulator      = var.emulator
 }
 
 module "network" {
@@ -81,12 +81,14 @@ module "network" {
 }
 
 module "database" {
-  source = "./modules/database"
+  source   = "./modules/database"
+  for_each = var.database == null ? {} : { this = var.database }
 
   name                 = "${local.name_prefix}-database"
-  settings             = var.database
+  settings             = each.value
   log_retention_days   = var.logs.retention_days
-  emulator_ca          = var.emulator_database_ca
+  alarm_actions        = [module.observability.topic_arn]
+  emulator             = var.emulator
   network              = one(values(module.network))
   secret_recovery_days = var.secret_recovery_days
 }
@@ -96,29 +98,34 @@ module "observability" {
 
   name            = local.name_prefix
   alarm_receivers = var.alarm_receivers
-  plain_http      = var.emulator_endpoint != null
-  # What RDS calls the instance that module.database makes.
-  database = var.database.mode == "rds" ? { identifier = "${local.name_prefix}-database" } : null
-  flows    = merge({ for name, flow in local.flows : name => merge(flow.observed, { functions = flow.functions }) }, { audit = module.event_bus.observed })
+  emulator        = var.emulator
+  database        = one([for database in module.database : database.observed])
+  flows           = { for name, dashboard in module.flow_dashboard : name => dashboard.overview }
 }
 
-# A warning: an environment that nobody has in use yet may do without.
-check "alarms_are_heard" {
+module "flow_dashboard" {
+  source   = "./modules/flow_dashboard"
+  for_each = merge(local.flows, { audit = { triggers = { audit = module.event_bus.audit_rule } } })
+
+  name_prefix = local.name_prefix
+  name        = each.key
+  flow        = each.value
+}
+
+# A warning: an environment may be deployed before anybody uses it.
+check "alarms_have_receivers" {
   assert {
     condition     = var.environment != "prd" || length(var.alarm_receivers) > 0
-    error_message = "Nobody hears the alarms of prd: name mail addresses or https URLs in alarm_receivers of envs/prd.tfvars."
+    error_message = "prd has no alarm_receivers. Add mail addresses or https URLs in envs/prd.tfvars."
   }
 }
 
-# --- the flows -------------------------------------------------------------------------------
+# --- what each flow gets ---------------------------------------------------------------------
 
-locals {
-  # What the flows that are switched on say of themselves, by name.
-  flows = merge(module.crm_registration, module.lead_form, module.user_onboarding, module.article_publishing)
-  # Those of them that an event starts.
-  started_flows = { for name, flow in local.flows : name => flow if contains(keys(flow), "state_machine_arn") }
+# Types the platform once for all flows: flows and modules pass it on as it is.
+module "platform" {
+  source = "./modules/platform_contract"
 
-  # What each of them gets of the environment.
   platform = {
     name_prefix          = local.name_prefix
     environment          = var.environment
@@ -129,41 +136,18 @@ locals {
     logs                 = var.logs
     role                 = local.role
     secret_recovery_days = var.secret_recovery_days
-    emulator_endpoint    = var.emulator_endpoint
     alarm_actions        = [module.observability.topic_arn]
+    database             = one(values(module.database))
+    emulator             = var.emulator
   }
 }
 
-module "crm_registration" {
-  source   = "./flows/crm_registration"
-  for_each = toset([for flow in var.flows : flow if flow == "crm_registration"])
+locals {
+  platform = module.platform.platform
 
-  platform            = local.platform
-  api                 = var.api
-  backend_concurrency = var.backend_concurrency
-  database            = module.database
-}
-
-module "lead_form" {
-  source   = "./flows/lead_form"
-  for_each = toset([for flow in var.flows : flow if flow == "lead_form"])
-
-  platform = local.platform
-  settings = var.lead_form
-}
-
-module "user_onboarding" {
-  source   = "./flows/user_onboarding"
-  for_each = toset([for flow in var.flows : flow if flow == "user_onboarding"])
-
-  platform = local.platform
-  settings = var.user_onboarding
-}
-
-module "article_publishing" {
-  source   = "./flows/article_publishing"
-  for_each = toset([for flow in var.flows : flow if flow == "article_publishing"])
-
-  platform = local.platform
-  settings = var.article_publishing
+  unknown_settings = flatten([
+    for name, settings in var.flows : [
+      for setting in try(keys(settings), []) : "${name}.${setting}" if !contains(local.flows[name].settings, setting)
+    ]
+  ])
 }

@@ -3,7 +3,7 @@ provider "aws" {
   # An environment's file cannot be applied to another environment's account.
   allowed_account_ids = [var.account_id]
   # The emulator serves buckets by path; the AWS endpoint comes from AWS_ENDPOINT_URL.
-  s3_use_path_style = var.emulator_endpoint != null
+  s3_use_path_style = var.emulator != null
 
   default_tags {
     tags = {

@@ -39,25 +39,14 @@ variable "account_id" {
   }
 }
 
-variable "emulator_endpoint" {
-  description = "URL of the local emulator; null on AWS."
-  type        = string
+variable "emulator" {
+  description = "The local AWS emulator: its URL, and the PEM text of the authority of its RDS servers; null on AWS."
+  type        = object({ endpoint = string, database_ca = optional(string) })
   default     = null
 
   validation {
-    condition     = var.emulator_endpoint == null || can(regex("^http://127\\.0\\.0\\.1:[0-9]+$", var.emulator_endpoint))
-    error_message = "emulator_endpoint is http://127.0.0.1:<port>."
-  }
-}
-
-variable "emulator_database_ca" {
-  description = "PEM text of the authority that vouches for the RDS servers of the local emulator; null on AWS."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.emulator_database_ca == null || var.emulator_endpoint != null
-    error_message = "emulator_database_ca goes with emulator_endpoint: on AWS, Amazon's authority vouches for RDS."
+    condition     = var.emulator == null ? true : can(regex("^http://127\\.0\\.0\\.1:[0-9]+$", var.emulator.endpoint))
+    error_message = "emulator.endpoint is http://127.0.0.1:<port>."
   }
 }
 
@@ -84,18 +73,24 @@ variable "packages_manifest" {
 }
 
 variable "flows" {
-  description = "Flows that the environment has, by the names of their folders below flows/."
-  type        = set(string)
-  default     = ["crm_registration", "lead_form"]
+  description = "Settings of each flow that the environment has, by the name of its folder in flows/, which types them."
+  type        = any
+  default     = {}
+  nullable    = false
 
   validation {
-    condition     = alltrue([for flow in var.flows : fileexists("${path.root}/flows/${flow}/main.tf")])
-    error_message = "flows names folders below terraform/flows, such as crm_registration."
+    condition     = can(keys(var.flows))
+    error_message = "flows is a map from a flow's name to its settings, such as { crm_registration = { ... } }."
+  }
+
+  validation {
+    condition     = try(alltrue([for flow in keys(var.flows) : fileexists("${path.root}/flows/${flow}/main.tf")]), true)
+    error_message = "flows has ${join(", ", [for flow in try(keys(var.flows), []) : flow if !fileexists("${path.root}/flows/${flow}/main.tf")])}, which is not a folder of terraform/flows. Correct the name in the environment's tfvars."
   }
 }
 
 variable "database" {
-  description = "The CRM's database: mode rds makes one, on_premises uses the one that is there."
+  description = "The relational database: mode rds creates one, on_premises uses an existing one; null for none."
   type = object({
     mode             = string
     password_version = optional(number)
@@ -118,8 +113,14 @@ variable "database" {
       backup_window       = optional(string)
       maintenance_window  = optional(string)
       slow_query_log      = optional(bool)
+      alarm = optional(object({
+        connections      = optional(number)
+        cpu_percent      = optional(number)
+        free_storage_gib = optional(number)
+      }))
     }))
   })
+  default = null
 
   validation {
     condition     = var.environment != "prd" || try(var.database.rds.slow_query_log, false) != true
@@ -136,62 +137,6 @@ variable "network" {
   default = null
 }
 
-variable "api" {
-  description = "Limits of the CRM API: requests per second, at once, and per month; raise key_generation to have a new key."
-  type = object({
-    rate            = number
-    burst           = number
-    quota_per_month = number
-    key_generation  = optional(number)
-  })
-}
-
-variable "lead_form" {
-  description = "The lead form: leads per second, and at once, of all people together; own names of the page and the ARN of their certificate in us-east-1."
-  type = object({
-    rate   = optional(number)
-    burst  = optional(number)
-    domain = optional(object({ names = list(string), certificate_arn = string }))
-  })
-  default = {}
-}
-
-variable "user_onboarding" {
-  description = "The user onboarding: its tenants, by id; the sender of its mail; sign-ups per second, and at once; whether users and their spaces outlive the flow's removal."
-  type = object({
-    tenants   = set(string)
-    sender    = string
-    rate      = optional(number)
-    burst     = optional(number)
-    keep_data = optional(bool)
-  })
-  default = null
-
-  validation {
-    condition     = var.user_onboarding != null || !contains(var.flows, "user_onboarding")
-    error_message = "The flow user_onboarding needs its tenants and a sender: set user_onboarding = { tenants = [...], sender = ... }."
-  }
-}
-
-variable "article_publishing" {
-  description = "The article publishing: the site's address; where Medium, Dev.to, Hashnode and OpenSearch are, and what each needs beside its secret; requests per second, and at once, of the webhook."
-  type = object({
-    site_url   = string
-    medium     = object({ url = optional(string), feed_url = string })
-    devto      = optional(object({ url = optional(string) }))
-    hashnode   = object({ url = optional(string), host = string })
-    opensearch = object({ url = string, index = optional(string) })
-    rate       = optional(number)
-    burst      = optional(number)
-  })
-  default = null
-
-  validation {
-    condition     = var.article_publishing != null || !contains(var.flows, "article_publishing")
-    error_message = "The flow article_publishing needs to know where to publish: set article_publishing = { site_url = ..., medium = {...}, ... }."
-  }
-}
-
 variable "retry" {
   description = "How a state repeats a call that may work later: first wait, repetitions, growth of the wait, longest wait."
   type = object({
@@ -206,12 +151,6 @@ variable "retry" {
     condition     = var.retry.interval_seconds >= 1 && var.retry.max_attempts >= 0 && var.retry.backoff_rate >= 1 && var.retry.max_delay_seconds > var.retry.interval_seconds
     error_message = "retry takes a first wait of 1 s or more, 0 or more repetitions, a growth of 1 or more, and a longest wait above the first."
   }
-}
-
-variable "backend_concurrency" {
-  description = "How many requests each backend function serves at a time, which bounds the database's connections; null for no limit."
-  type        = number
-  default     = null
 }
 
 variable "event_archive_days" {

@@ -1,1 +1,1 @@
-"""The step functions of the CRM registration flow."""
+"""The functions of the CRM registration: tasks of its workflow, and the endpoint of its form."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from crm.lead import Lead
 from crm_registration.crm_service import crm_service
-from crm_registration.lead import Lead
 
 
 def handler(lead: Lead, _context: object) -> Lead:

@@ -7,8 +7,8 @@ from typing import Any
 
 import requests
 
+from crm.lead import Lead, load_schema
 from crm_registration.errors import CrmRejected, CrmUnavailable, InvalidLead
-from crm_registration.lead import Lead, load_schema
 from flowbridge import config
 from flowbridge.errors import ConfigurationError, SecretUnavailable
 from flowbridge.http_retry import NO_RESPONSE, is_retryable, truncate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from crm.lead import Lead, load_schema, normalize
 from crm_registration.errors import InvalidLead
-from crm_registration.lead import Lead, load_schema, normalize
 from flowbridge.event_detail import read_detail
 from flowbridge.logs import get_logger
 from flowbridge.schema import Validator

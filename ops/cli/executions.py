@@ -17,7 +17,7 @@ from ops.errors import OperationError
 from ops.executions import send as sending
 from ops.executions import watch as watching
 from ops.executions.events import Publisher
-from ops.flow import Flow
+from ops.flow import Workflow
 from ops.report.gather import gather
 from ops.report.page import render
 from ops.settings import LOCAL
@@ -40,7 +40,7 @@ def send(
     outputs = context.terraform.outputs()
     if flow:
         # Sent to an environment without the flow, the events would start nothing.
-        Flow.from_outputs(outputs, flow)
+        Workflow.from_outputs(outputs, flow)
     publisher = Publisher(context.aws.client("events"), outputs["event_bus_name"])
     _, refused = sending.send(publisher, items, rate)
     raise typer.Exit(1 if refused else 0)
@@ -58,7 +58,7 @@ def watch(
     if state and not execution:
         raise OperationError("A state belongs to an execution.", "Add EXECUTION=<name>.")
     context = Context.reachable(environment)
-    chosen = Flow.chosen(context.terraform.outputs(), flow)
+    chosen = Workflow.chosen(context.terraform.outputs(), flow)
     flows = {each.name: each.executions(context.aws.client) for each in chosen}
     if state:
         watching.show_state(flows.values(), execution, state)

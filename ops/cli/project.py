@@ -70,6 +70,6 @@ def new_flow(name: Annotated[str, typer.Argument(help="Its name, such as order_i
         console.print(f"  {file.relative_to(settings.REPOSITORY)}")
     documents.write()
     console.print(
-        f"Switch it on: put '{name}' into `flows` of terraform/envs/local.tfvars. "
-        "docs/adding-a-flow.md goes on from here."
+        "The local environment has it after 'make apply'. docs/adding-a-flow.md describes the next "
+        "steps."
     )

@@ -19,7 +19,7 @@ from ops.cli.text import moment
 from ops.context import Context
 from ops.errors import OperationError
 from ops.executions.events import Publisher
-from ops.flow import Flow
+from ops.flow import Workflow
 from ops.flows import DeployedFlow, inspector
 from ops.recovery import dead_letters as letters
 from ops.recovery import reconcile as reconciling
@@ -44,7 +44,7 @@ def dead_letters(
     outputs = context.terraform.outputs()
     found = {
         chosen.name: waiting.of_flow(context.aws, chosen, now)
-        for chosen in Flow.chosen(outputs, flow)
+        for chosen in Workflow.chosen(outputs, flow)
     }
     if not flow:
         found[AUDIT_LOG] = letters.look(
@@ -80,7 +80,7 @@ def redrive(
     outputs = context.terraform.outputs()
     sqs = context.aws.client("sqs")
     begun: dict[str, Iterator[redriving.Outcome]] = {}
-    for chosen in Flow.chosen(outputs, flow):
+    for chosen in Workflow.chosen(outputs, flow):
         executions = chosen.executions(context.aws.client)
         # Before the redrive, because a redriven event may fail meanwhile.
         found = waiting.of_flow(context.aws, chosen, datetime.now(UTC))
@@ -132,7 +132,7 @@ def discard(
     context = Context.reachable(environment)
     outputs = context.terraform.outputs()
     sqs = context.aws.client("sqs")
-    queues = [queue for chosen in Flow.chosen(outputs, flow) for queue in chosen.queues]
+    queues = [queue for chosen in Workflow.chosen(outputs, flow) for queue in chosen.queues]
     if not flow:
         queues.append((letters.UNAUDITED, outputs["event_audit"]["queue_url"]))
     found = [(x, queue, url) for queue, url in queues for x in letters.look(sqs, queue, url)]
@@ -163,19 +163,21 @@ def reconcile(
     context = Context.reachable(environment)
     outputs = context.terraform.outputs()
     reports: dict[str, reconciling.Report] = {}
-    for chosen in Flow.chosen(outputs, flow):
+    for chosen in Workflow.chosen(outputs, flow):
         if not flow and not as_json:
             terminal.heading(chosen.name)
         report = reports[chosen.name] = reconciling.Reconciliation(
             context.aws.client,
             chosen,
             outputs["event_audit"],
-            inspector(DeployedFlow(chosen.name, environment, context.aws.client, outputs)),
+            inspector(DeployedFlow(chosen.flow, environment, context.aws.client, outputs))
+            if chosen.is_main
+            else None,
         ).report(begin, time.sleep)
         if not as_json:
             console.print(screens.reconciliation(report, everything))
     if as_json:
         by_flow = {name: report.as_json() for name, report in reports.items()}
         # Not console.print(): a machine reads it.
-        print(json.dumps(by_flow[flow] if flow else by_flow, indent=2))
+        print(json.dumps(by_flow[flow] if [*by_flow] == [flow] else by_flow, indent=2))
     raise typer.Exit(0 if all(report.is_whole for report in reports.values()) else 1)

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ops.aws.clients import Aws
-from ops.flow import Flow
+from ops.flow import Workflow
 from ops.recovery.places import Look
 
 #: Returns the boto3 client of a service, such as ``stepfunctions``.
@@ -45,13 +45,19 @@ class DeployedFlow:
     outputs: Mapping[str, Any]
 
     @property
-    def flow(self) -> Flow:
-        """Its state machine, rule and queues."""
-        return Flow.from_outputs(self.outputs, self.name)
+    def output(self) -> Mapping[str, Any]:
+        """Terraform's output of the flow."""
+        found: Mapping[str, Any] = self.outputs["flows"][self.name]
+        return found
+
+    @property
+    def workflow(self) -> Workflow:
+        """Its first workflow: state machine, triggers and queues."""
+        return Workflow.from_outputs(self.outputs, self.name)
 
     def function(self, key: str) -> str:
         """Return a function's name by its state, endpoint or task."""
-        name: str = self.outputs["functions"][self.name][key]["name"]
+        name: str = self.output["functions"][key]["name"]
         return name
 
 
@@ -97,7 +103,7 @@ def all_hooks() -> dict[str, FlowHooks]:
 
 def deployed_flows(aws: Aws, outputs: Mapping[str, Any]) -> list[DeployedFlow]:
     """Return the flows of an environment, sorted by name."""
-    names = [flow.name for flow in Flow.chosen(outputs, "")]
+    names = sorted(outputs["flows"])
     return [DeployedFlow(name, aws.environment, aws.client, outputs) for name in names]
 
 

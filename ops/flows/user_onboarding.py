@@ -50,9 +50,7 @@ def demo(deployed: DeployedFlow) -> None:
 
     heading("The user in the tenants' table")
     identity = {column: {"S": signup[column]} for column in COLUMNS}
-    item = deployed.client("dynamodb").get_item(
-        TableName=_target(deployed, "CreateUser", "TableName"), Key=identity
-    )
+    item = deployed.client("dynamodb").get_item(TableName=_table(deployed), Key=identity)
     if "Item" not in item:
         raise OperationError(f"There is no user {signup['userId']}.", look_into(execution))
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -61,7 +59,7 @@ def demo(deployed: DeployedFlow) -> None:
     console.print(table)
 
     heading("The user's space")
-    bucket = _target(deployed, "CreateUserSpace", "Bucket")
+    bucket = deployed.output["buckets"]["spaces"]["name"]
     prefix = f"{signup['tenantId']}/{signup['userId']}/"
     found = deployed.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
     if not found["KeyCount"]:
@@ -93,7 +91,7 @@ def inspect(deployed: DeployedFlow) -> Look:
     """Return a function that reads the users of executions from the table."""
 
     def look(executions: Iterable[Execution]) -> Contents:
-        table = _target(deployed, "CreateUser", "TableName")
+        table = _table(deployed)
         wanted = sorted({key(e.answer, COLUMNS) for e in executions if e.answer})
         found: Counter[Key] = Counter()
         for start in range(0, len(wanted), MOST_AT_ONCE):
@@ -122,11 +120,10 @@ def stand_ins(client: Clients, url: str) -> None:
     )
 
 
-def _target(deployed: DeployedFlow, state: str, argument: str) -> str:
-    """Return an argument of a state, such as the name of a table."""
-    definition = deployed.flow.executions(deployed.client).definition()
-    value: str = definition["States"][state]["Arguments"][argument]
-    return value
+def _table(deployed: DeployedFlow) -> str:
+    """Return the name of the table of users."""
+    name: str = deployed.output["tables"]["users"]["name"]
+    return name
 
 
 def _get(url: str) -> Any:

@@ -112,18 +112,18 @@ def look_into(execution: Execution) -> str:
 
 
 def _run(deployed: DeployedFlow, file: Path) -> tuple[Execution, dict[str, Any]]:
-    flow = deployed.flow
+    workflow = deployed.workflow
     [item] = read_file(str(file))
     if isinstance(item, Malformed):
         raise OperationError(f"{file} {item.reason}.", "Correct it.")
-    [outcome] = Publisher(deployed.client("events"), flow.event_bus_name).publish([item])
+    [outcome] = Publisher(deployed.client("events"), workflow.event_bus_name).publish([item])
     if outcome.event_id is None:
         raise OperationError(f"The bus refused the event: {outcome.reason}.", "Try again.")
     console.print(
         f"[green]✓[/green] {file.relative_to(REPOSITORY)} is on the bus "
-        f"{flow.event_bus_name} as event {outcome.event_id}"
+        f"{workflow.event_bus_name} as event {outcome.event_id}"
     )
-    execution, _ = follow(flow.executions(deployed.client), outcome.event_id)
+    execution, _ = follow(workflow.executions(deployed.client), outcome.event_id)
     color = "green" if execution.status == "SUCCEEDED" else "yellow"
     console.print(f"  [{color}]{execution.status}[/{color}]", execution.error or "")
     event: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -131,7 +131,7 @@ def _run(deployed: DeployedFlow, file: Path) -> tuple[Execution, dict[str, Any]]
 
 
 def _queued(deployed: DeployedFlow, execution: Execution) -> str:
-    sqs, url = deployed.client("sqs"), deployed.flow.failed_queue_url
+    sqs, url = deployed.client("sqs"), deployed.workflow.failed_queue_url
     deadline = time.monotonic() + QUEUE_SECONDS
     while time.monotonic() < deadline:
         for letter in dead_letters.look(sqs, dead_letters.FAILED, url):

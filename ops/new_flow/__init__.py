@@ -1,11 +1,13 @@
-"""``make new-flow``: a flow's three folders and its block in the root module, ready to grow."""
+"""``make new-flow``: write a flow's folders, its block in ``flows.tf`` and its entry in local."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
@@ -13,8 +15,9 @@ from ops.errors import OperationError
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LONGEST = 30
-#: Where the root module collects its flows.
-MERGE = re.compile(r"(\n  flows = merge\()([^)]*)(\))")
+#: The flows of an environment, up to the brace that closes them.
+FLOWS = re.compile(r"(?<=\n)flows = \{\n.*?(?=^\})", re.DOTALL | re.MULTILINE)
+SKELETON = resources.files("ops.new_flow") / "skeleton"
 
 
 def make(name: str, root: Path) -> list[Path]:
@@ -48,17 +51,6 @@ def make(name: str, root: Path) -> list[Path]:
         if folder.exists():
             raise OperationError(f"{folder} is there already.", "Choose another name.")
     words = name.replace("_", " ")
-    jinja = Environment(
-        # The templates of Terraform and JSONata have the usual brackets for themselves.
-        variable_start_string="[[ ",
-        variable_end_string=" ]]",
-        block_start_string="[%",
-        block_end_string="%]",
-        keep_trailing_newline=True,
-        undefined=StrictUndefined,
-        # What is written are programs, not pages.
-        autoescape=False,  # noqa: S701
-    )
     values = {
         "name": name,
         "words": words,
@@ -66,17 +58,16 @@ def make(name: str, root: Path) -> list[Path]:
         "camel": "".join(word.capitalize() for word in name.split("_")),
     }
 
-    def rendered(template: Traversable) -> str:
-        return jinja.from_string(template.read_text("utf-8")).render(values)
-
-    skeleton = resources.files("ops.new_flow") / "skeleton"
-    block = rendered(skeleton / "block.tf.j2")
-    main = root / "terraform" / "main.tf"
-    changed = {main: _with_block(main.read_text(encoding="utf-8"), name, block)}
+    terraform = root / "terraform"
+    local = terraform / "envs" / "local.tfvars"
+    changed = {
+        terraform / "flows.tf": flows_file([*flow_folders(root), name]),
+        local: _with_entry(local.read_text(encoding="utf-8"), name),
+    }
     for part, folder in folders.items():
-        for template in (skeleton / part).iterdir():
-            changed[folder / template.name.removesuffix(".j2")] = rendered(template)
-    versions = root / "terraform" / "modules" / "event_flow" / "versions.tf"
+        for template in (SKELETON / part).iterdir():
+            changed[folder / template.name.removesuffix(".j2")] = _rendered(template, values)
+    versions = terraform / "modules" / "workflow" / "versions.tf"
     changed[folders["terraform"] / "versions.tf"] = versions.read_text(encoding="utf-8")
     wanted = changed[folders["lambda_src"] / "requirements.in"]
     changed[folders["lambda_src"] / "requirements.txt"] = _pinned(root, wanted)
@@ -86,14 +77,47 @@ def make(name: str, root: Path) -> list[Path]:
     return sorted(changed)
 
 
-def _with_block(main: str, name: str, block: str) -> str:
-    merged, count = MERGE.subn(rf"\g<1>\g<2>, module.{name}\g<3>", main)
-    if count != 1:
+def flow_folders(root: Path) -> list[str]:
+    """Return the names of the flows that a repository has folders of."""
+    return [file.parent.name for file in root.glob("terraform/flows/*/main.tf")]
+
+
+def flows_file(names: Iterable[str]) -> str:
+    """Return ``terraform/flows.tf``, which has the same block for every flow."""
+    return _rendered(SKELETON / "flows.tf.j2", {"names": sorted(names)})
+
+
+def _rendered(template: Traversable, values: Mapping[str, Any]) -> str:
+    jinja = Environment(
+        # The templates of Terraform and JSONata have the usual brackets for themselves.
+        variable_start_string="[[ ",
+        variable_end_string=" ]]",
+        block_start_string="[%",
+        block_end_string="%]",
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+        # The results are programs, not pages.
+        autoescape=False,  # noqa: S701
+    )
+    return jinja.from_string(template.read_text("utf-8")).render(values)
+
+
+def _with_entry(variables: str, name: str) -> str:
+    """Return an environment's variables with a flow that has no settings.
+
+    Raises
+    ------
+    OperationError
+        When the variables have no flows.
+    """
+    found = FLOWS.search(variables)
+    if found is None:
         raise OperationError(
-            "terraform/main.tf has no line 'flows = merge(…)'.",
-            "Put it back, or add the flow by hand.",
+            "terraform/envs/local.tfvars has no 'flows = {' at the beginning of a line.",
+            "Add it, with a closing brace on a line of its own.",
         )
-    return merged.rstrip("\n") + "\n" + block
+    # Apart from the entry above, with which 'terraform fmt' would align it.
+    return f"{variables[: found.end()]}\n  {name} = {{}}\n{variables[found.end() :]}"
 
 
 def _pinned(root: Path, wanted: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ops.errors import OperationError
 from ops.executions.executions import Execution
-from ops.flow import Flow
+from ops.flow import Workflow
 from ops.recovery.audit import Accepted, audited, unaudited
 from ops.recovery.dead_letters import UNAUDITED, WORK_SECONDS, DeadLetter, look, whole
 from ops.recovery.places import Contents, Key, Look
@@ -224,7 +224,7 @@ class Reconciliation:
     def __init__(
         self,
         client: Callable[[str], Any],
-        flow: Flow,
+        flow: Workflow,
         audit: Mapping[str, str],
         look: Look | None = None,
     ) -> None:
@@ -253,9 +253,9 @@ class Reconciliation:
 
     def gather(self, since: datetime) -> Found:
         """Look at everything, in the order in which events go from place to place."""
-        pattern = self._pattern()
+        patterns = self._patterns()
         every, unreadable = self._accepted(since)
-        accepted = [event for event in every if matches(pattern, event)]
+        accepted = [e for e in every if any(matches(pattern, e) for pattern in patterns)]
         executions, begun = self._by_event(since, {event.id for event in accepted})
         accepted += begun
         letters, busy = self._letters()
@@ -264,12 +264,13 @@ class Reconciliation:
         contents = self._look(done) if self._look else None
         return Found(accepted, executions, letters, contents, busy, unreadable)
 
-    def _pattern(self) -> Mapping[str, Any]:
-        rule = self._client("events").describe_rule(
-            Name=self._flow.rule_name, EventBusName=self._flow.event_bus_name
-        )
-        pattern: Mapping[str, Any] = json.loads(rule["EventPattern"])
-        return pattern
+    def _patterns(self) -> list[Mapping[str, Any]]:
+        client = self._client("events")
+        found = [
+            client.describe_rule(Name=rule.name, EventBusName=rule.event_bus_name)
+            for rule in self._flow.rules
+        ]
+        return [json.loads(rule["EventPattern"]) for rule in found]
 
     def _accepted(self, since: datetime) -> tuple[list[Accepted], int]:
         """Return the events of the audit log, and how many of its lines are none.

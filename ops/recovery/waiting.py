@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from ops.aws.clients import Aws
-from ops.flow import Flow
+from ops.flow import Workflow
 from ops.recovery import stuck
 from ops.recovery.dead_letters import DeadLetter, look, whole
 
 
-def of_flow(aws: Aws, flow: Flow, now: datetime) -> list[DeadLetter]:
+def of_flow(aws: Aws, flow: Workflow, now: datetime) -> list[DeadLetter]:
     """Return the messages of a flow's queues, and the executions of it that are stuck."""
     sqs = aws.client("sqs")
     executions = flow.executions(aws.client)

@@ -123,8 +123,8 @@ class Deployment:
         """Return a line for each function whose live code is not the release's."""
         client = self.aws.client("lambda")
         found = []
-        for flow in outputs["functions"].values():
-            for function in flow.values():
+        for flow in outputs["flows"].values():
+            for function in flow["functions"].values():
                 package = release.packages.get(function["package"])
                 live = client.get_function_configuration(
                     FunctionName=function["name"], Qualifier=ALIAS
@@ -140,8 +140,8 @@ class Deployment:
             function["name"]: client.get_alias(FunctionName=function["name"], Name=ALIAS)[
                 "FunctionVersion"
             ]
-            for flow in outputs["functions"].values()
-            for function in flow.values()
+            for flow in outputs["flows"].values()
+            for function in flow["functions"].values()
         }
 
     def alarms(self) -> dict[str, str]:

@@ -42,7 +42,7 @@ def publish(deployed: DeployedFlow, event: Event) -> str:
     SmokeTestFailed
         When the bus refuses it.
     """
-    publisher = Publisher(deployed.client("events"), deployed.flow.event_bus_name)
+    publisher = Publisher(deployed.client("events"), deployed.workflow.event_bus_name)
     [outcome] = publisher.publish([event])
     if outcome.event_id is None:
         raise SmokeTestFailed(f"The bus refused the event: {outcome.reason}.", "Try again.")
@@ -58,7 +58,7 @@ def follow_or_stop(deployed: DeployedFlow, event_id: str) -> Execution:
         When it does not start or end in time. A running execution is stopped, also after Ctrl-C,
         because it would write again what the test removes.
     """
-    executions = deployed.flow.executions(deployed.client)
+    executions = deployed.workflow.executions(deployed.client)
     try:
         execution, _ = follow(executions, event_id)
     except BaseException:

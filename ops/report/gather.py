@@ -10,7 +10,7 @@ from typing import Any
 
 from ops.aws.clients import Aws
 from ops.executions.executions import Execution
-from ops.flow import Flow
+from ops.flow import Workflow
 from ops.recovery import waiting
 from ops.report.graph import Graph
 from ops.report.model import FlowReport, Visit
@@ -37,10 +37,10 @@ def gather(
     now
         The current time.
     """
-    return [_flow(aws, flow, since, most, now) for flow in Flow.chosen(outputs, "")]
+    return [_flow(aws, flow, since, most, now) for flow in Workflow.chosen(outputs, "")]
 
 
-def _flow(aws: Aws, flow: Flow, since: datetime, most: int, now: datetime) -> FlowReport:
+def _flow(aws: Aws, flow: Workflow, since: datetime, most: int, now: datetime) -> FlowReport:
     executions = flow.executions(aws.client)
     wanted = (e for e in executions.since(since) if e.started >= since)
     # One more than shown, to learn whether there are more.

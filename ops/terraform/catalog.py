@@ -15,7 +15,6 @@ from ops.terraform.templates import FLOWS, definition_templates
 
 #: Modules that start a flow or give it events, and the kind of trigger that each is.
 TRIGGERS = {
-    "event_flow": "event",
     "event_rule": "event",
     "schedule": "schedule",
     "queue_consumer": "queue",

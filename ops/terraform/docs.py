@@ -16,7 +16,7 @@ from ops.terraform.tables import inputs_table, markdown_table, outputs_table
 from ops.terraform.templates import FLOWS, STATE_MACHINE, render
 
 #: Errors that every flow's functions retry.
-SERVICE_ERRORS = FLOWS.parent / "modules" / "event_flow" / "service_errors.json"
+SERVICE_ERRORS = FLOWS.parent / "modules" / "workflow" / "service_errors.json"
 PART = re.compile(
     r"(?P<begin><!-- (?P<kind>[a-z ]+?)(?: of (?P<name>\w+))? -->\n)"
     r".*?(?P<end><!-- end of (?P=kind) -->)",

@@ -204,17 +204,14 @@ class Terraform:
         if release is not None:
             arguments.append(f"-var=release={release}")
         ports = self._local.ports
-        if self._aws.emulated and self._local.endpoint != self._written("emulator_endpoint"):
-            arguments.append(f"-var=emulator_endpoint={self._local.endpoint}")
-        if self._aws.emulated and self.environment.name != LOCAL:
-            authority = self._local.certificates / AUTHORITY
-            if not authority.exists():
-                raise OperationError(f"{authority} is missing.", "Type 'make down' and 'make up'.")
-            arguments.append(f"-var=emulator_database_ca={authority.read_text()}")
+        if self._aws.emulated and (emulator := self._emulator()) != self._written("emulator"):
+            arguments.append(f"-var=emulator={json.dumps(emulator)}")
         if self.environment.name == LOCAL and ports.database != DEFAULT_DATABASE_PORT:
             database = self._written("database")
             database["on_premises"]["port"] = ports.database
             arguments.append(f"-var=database={json.dumps(database)}")
+        if self.environment.name == LOCAL and self._local.flows is not None:
+            arguments.append(f"-var=flows={json.dumps(self._local.flows)}")
         return arguments
 
     def process_environment(self) -> dict[str, str]:
@@ -239,6 +236,22 @@ class Terraform:
         if (configuration := terraform_cli_config()) is not None:
             variables["TF_CLI_CONFIG_FILE"] = str(configuration)
         return variables
+
+    def _emulator(self) -> dict[str, str]:
+        """Return the emulator's URL, and the authority of its RDS servers, as Terraform takes it.
+
+        Raises
+        ------
+        OperationError
+            When an environment on RDS is rehearsed and there is no authority.
+        """
+        emulator = {"endpoint": self._local.endpoint}
+        if self.environment.name != LOCAL:
+            authority = self._local.certificates / AUTHORITY
+            if not authority.exists():
+                raise OperationError(f"{authority} is missing.", "Type 'make down' and 'make up'.")
+            emulator["database_ca"] = authority.read_text()
+        return emulator
 
     @property
     def _folder(self) -> Path:

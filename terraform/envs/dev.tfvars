@@ -3,8 +3,29 @@ region      = "us-east-1"
 # Your development account.
 account_id = "111111111111"
 
-# Folders below flows/.
-flows = ["crm_registration", "lead_form", "user_onboarding", "article_publishing"]
+# By their folders in flows/.
+flows = {
+  crm_registration = {
+    # Three calls for each lead: 10,000 leads a month.
+    api                 = { rate = 20, burst = 40, quota_per_month = 30000 }
+    backend_concurrency = 5
+    front_door          = {}
+  }
+
+  user_onboarding = {
+    tenants             = ["acme", "globex"]
+    sender              = "Flowbridge <hello@example.com>"
+    deletion_protection = false
+  }
+
+  # The site whose articles are published, and where.
+  article_publishing = {
+    site_url   = "https://blog.example.com"
+    medium     = { feed_url = "https://medium.com/feed/@example" }
+    hashnode   = { host = "blog.example.hashnode.dev" }
+    opensearch = { url = "https://search.example.com" }
+  }
+}
 
 network = {
   own = { cidr = "10.1.0.0/20" }
@@ -19,28 +40,6 @@ database = {
   }
 }
 
-# Three calls for each lead: 10,000 leads a month.
-api = {
-  rate            = 20
-  burst           = 40
-  quota_per_month = 30000
-}
-
-user_onboarding = {
-  tenants   = ["acme", "globex"]
-  sender    = "Flowbridge <hello@example.com>"
-  keep_data = false
-}
-
-# The site whose articles are published, and where.
-article_publishing = {
-  site_url   = "https://blog.example.com"
-  medium     = { feed_url = "https://medium.com/feed/@example" }
-  hashnode   = { host = "blog.example.hashnode.dev" }
-  opensearch = { url = "https://search.example.com" }
-}
-
-backend_concurrency  = 5
 event_archive_days   = 14
 secret_recovery_days = 0
 

@@ -1,12 +1,24 @@
 # The same platform on this computer: an AWS emulator, and a MariaDB server that plays the
 # on-premises database.
-environment       = "local"
-region            = "us-east-1"
-account_id        = "000000000000"
-emulator_endpoint = "http://127.0.0.1:4566"
+environment = "local"
+region      = "us-east-1"
+account_id  = "000000000000"
 
-# Folders below flows/.
-flows = ["crm_registration", "lead_form", "user_onboarding"]
+emulator = { endpoint = "http://127.0.0.1:4566" }
+
+# By their folders in flows/.
+flows = {
+  crm_registration = {
+    api        = { rate = 200, burst = 400, quota_per_month = 1000000 }
+    front_door = {}
+  }
+
+  user_onboarding = {
+    tenants             = ["acme", "globex"]
+    sender              = "Flowbridge <hello@example.com>"
+    deletion_protection = false
+  }
+}
 
 database = {
   mode = "on_premises"
@@ -18,23 +30,11 @@ database = {
   }
 }
 
-api = {
-  rate            = 200
-  burst           = 400
-  quota_per_month = 1000000
-}
-
 # Short waits, so that a lead whose CRM is gone shows its end in seconds.
 retry = {
   interval_seconds  = 1
   max_attempts      = 3
   max_delay_seconds = 5
-}
-
-user_onboarding = {
-  tenants   = ["acme", "globex"]
-  sender    = "Flowbridge <hello@example.com>"
-  keep_data = false
 }
 
 event_archive_days   = 7

@@ -3,8 +3,16 @@ region      = "us-east-1"
 # Your production account.
 account_id = "333333333333"
 
-# Folders below flows/.
-flows = ["crm_registration", "lead_form"]
+# By their folders in flows/.
+flows = {
+  crm_registration = {
+    # Three calls for each lead: a million leads a month.
+    api                 = { rate = 100, burst = 200, quota_per_month = 3000000 }
+    backend_concurrency = 20
+    # The form's own name, and its certificate in us-east-1, go in here as `domain`.
+    front_door = { rate = 30, burst = 60 }
+  }
+}
 
 network = {
   own = { cidr = "10.3.0.0/20" }
@@ -21,20 +29,6 @@ database = {
   }
 }
 
-# Three calls for each lead: a million leads a month.
-api = {
-  rate            = 100
-  burst           = 200
-  quota_per_month = 3000000
-}
-
-# The form's own name, and its certificate in us-east-1, go in here as `domain`.
-lead_form = {
-  rate  = 30
-  burst = 60
-}
-
-backend_concurrency  = 20
 event_archive_days   = 365
 secret_recovery_days = 30
 
@@ -50,5 +44,5 @@ canary = {
   minutes = 5
 }
 
-# Mail addresses or https URLs; each is asked once whether it wants to hear of alarms.
+# Mail addresses or https URLs; each confirms its subscription once.
 alarm_receivers = []

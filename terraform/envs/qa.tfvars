@@ -3,8 +3,15 @@ region      = "us-east-1"
 # Your quality assurance account.
 account_id = "222222222222"
 
-# Folders below flows/.
-flows = ["crm_registration", "lead_form"]
+# By their folders in flows/.
+flows = {
+  crm_registration = {
+    # Three calls for each lead: 100,000 leads a month.
+    api                 = { rate = 50, burst = 100, quota_per_month = 300000 }
+    backend_concurrency = 10
+    front_door          = {}
+  }
+}
 
 network = {
   own = { cidr = "10.2.0.0/20" }
@@ -18,15 +25,7 @@ database = {
   }
 }
 
-# Three calls for each lead: 100,000 leads a month.
-api = {
-  rate            = 50
-  burst           = 100
-  quota_per_month = 300000
-}
-
-backend_concurrency = 10
-event_archive_days  = 30
+event_archive_days = 30
 
 logs = {
   retention_days = 30

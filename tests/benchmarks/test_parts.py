@@ -69,7 +69,7 @@ def test_the_articles_design_sends_every_endpoint_the_whole_lead() -> None:
 
 
 def test_endpoints_are_those_of_the_schema() -> None:
-    from crm_registration.lead import load_schema
+    from crm.lead import load_schema
 
     assert {n: list(f) for n, f in cost.ENDPOINTS.items()} == load_schema()["x-endpoints"]
 

@@ -291,7 +291,7 @@ def test_a_command_outside_of_github_says_so(account: Account) -> None:
 
 def test_packages_and_manifests_are_written_once(account: Account, deploy: Any) -> None:
     s3, bucket = deploy("s3"), account.environment.artifact_bucket
-    for key in ("packages/crm_api/0a1b.zip", "releases/0a1b.json"):
+    for key in ("packages/crm/0a1b.zip", "releases/0a1b.json"):
         assert is_refused(s3.put_object, Bucket=bucket, Key=key, Body=b"without the header")
         s3.put_object(Bucket=bucket, Key=key, Body=b"first", IfNoneMatch="*")
         with pytest.raises(ClientError, match="PreconditionFailed"):

@@ -9,14 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import hcl2
 import pytest
 
 from build.package import CACHE, build
 from ops.errors import OperationError
 from ops.local.prepare import terraform_cli_config
-from ops.new_flow import make
+from ops.new_flow import flow_folders, flows_file, make
 from ops.settings import REPOSITORY
+from ops.terraform.environments import Environment, read_hcl
 
 NAME = "order_intake"
 COPIED = ("terraform", "lambda_src", "emulator", "ops", "tests/support", "examples", "web")
@@ -64,19 +64,29 @@ def test_the_linter_finds_nothing(repository: Path) -> None:
 
 
 def test_the_release_is_recorded_once_it_runs_too(repository: Path) -> None:
-    options = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False)
-    with (repository / "terraform" / "main.tf").open() as stream:
-        main = hcl2.load(stream, serialization_options=options)
+    main, wiring = (read_hcl(repository / "terraform" / name) for name in ("main.tf", "flows.tf"))
     [release] = [
         resource["aws_ssm_parameter"]["release"]
         for resource in main["resource"]
         if "aws_ssm_parameter" in resource
     ]
-    [flows] = [values["flows"] for values in main["locals"] if "flows" in values]
+    [flows] = [values["flows"] for values in wiring["locals"] if "flows" in values]
 
     # Terraform waits for the whole of a module that a local value is made of.
     assert release["depends_on"] == ["${local.flows}"]
     assert f"module.{NAME}" in flows
+
+
+def test_it_is_written_into_the_local_environment(repository: Path) -> None:
+    flows = read_hcl(repository / "terraform" / "envs" / "local.tfvars")["flows"]
+
+    assert flows == {**Environment("local").variables["flows"], NAME: {}}
+
+
+def test_the_flows_file_is_the_one_that_is_written_for_the_folders() -> None:
+    text = (REPOSITORY / "terraform" / "flows.tf").read_text()
+
+    assert text == flows_file(flow_folders(REPOSITORY))
 
 
 def test_terraform_finds_it_valid_and_well_formatted(repository: Path, tmp_path: Path) -> None:
@@ -95,7 +105,8 @@ def test_its_example_is_an_event_that_starts_it(repository: Path) -> None:
     event = json.loads((repository / "examples" / NAME / "event.json").read_text())
     main = (repository / "terraform" / "flows" / NAME / "main.tf").read_text()
 
-    assert f'sources = ["{event["source"]}"], detail_types = ["{event["detail-type"]}"]' in main
+    pattern = f'{{ source = ["{event["source"]}"], "detail-type" = ["{event["detail-type"]}"] }}'
+    assert f"pattern        = jsonencode({pattern})" in main
 
 
 @pytest.mark.parametrize("name", ["", "Order", "order-intake", "1st", "a__b", "x" * 31, "../x"])
@@ -105,9 +116,9 @@ def test_a_name_that_cannot_be_one_is_refused(repository: Path, name: str) -> No
 
 
 def test_a_name_that_is_taken_is_refused(repository: Path) -> None:
-    before = (repository / "terraform" / "main.tf").read_text()
+    before = (repository / "terraform" / "flows.tf").read_text()
 
     with pytest.raises(OperationError, match="is there already"):
         make(NAME, repository)
 
-    assert (repository / "terraform" / "main.tf").read_text() == before
+    assert (repository / "terraform" / "flows.tf").read_text() == before

@@ -14,7 +14,7 @@ import tftest
 from ops.settings import REPOSITORY
 from ops.terraform.runner import ROOT
 from tests.support.platform import Platform
-from tests.support.resources import JsonObject, Resource, of_type, statements
+from tests.support.resources import JsonObject, Resource, of_type, planned_resources, statements
 
 COLUMNS = 24
 
@@ -111,12 +111,12 @@ def test_a_table_raises_alarms_by_the_dimensions_that_its_metrics_have(
 
 
 def test_a_database_on_rds_raises_alarms_and_is_on_the_dashboard(found: list[Resource]) -> None:
-    shown = {metric for _, metric, name in metrics_of(dashboard(found)) if name == "AWS/RDS"}
+    shown = {metric for _, metric, name in metrics_of(overview(found)) if name == "AWS/RDS"}
     for resource in [resource for resource in found if resource.type == "aws_db_instance"]:
         identifier = resource.values["identifier"]
 
         assert alarmed(found, "DBInstanceIdentifier", identifier) == RDS_METRICS
-        assert identifier in json.dumps(dashboard(found))
+        assert identifier in json.dumps(overview(found))
         assert shown == RDS_METRICS
 
 
@@ -185,7 +185,8 @@ def test_the_dashboard_shows_everything(found: list[Resource], kind: str) -> Non
     dimension, attribute, metrics = WATCHED[kind]
     shown = {
         (metric[index + 1].rpartition(":")[2], metric[1])
-        for widget in dashboard(found)["widgets"]
+        for body in dashboards(found).values()
+        for widget in body["widgets"]
         for metric in widget["properties"].get("metrics", [])
         for index, part in enumerate(metric)
         if part == dimension
@@ -196,22 +197,35 @@ def test_the_dashboard_shows_everything(found: list[Resource], kind: str) -> Non
         assert metrics - NOT_DRAWN <= {metric for shown_name, metric in shown if shown_name == name}
 
 
-def test_the_dashboard_shows_every_alarm(found: list[Resource]) -> None:
-    shown = [
-        arn.partition(":alarm:")[2]
-        for widget in dashboard(found)["widgets"]
-        for arn in widget["properties"].get("alarms", [])
-    ]
+def test_the_overview_shows_every_alarm_and_its_flows_dashboard_too(found: list[Resource]) -> None:
+    alarms = {
+        alarm.values["alarm_name"]: alarm for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
+    }
+    every = overview(found)
+    of_flows = [body for body in dashboards(found).values() if body != every]
 
-    assert sorted(shown) == sorted(
-        alarm.values["alarm_name"] for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
+    assert sorted(alarms_of(every)) == sorted(alarms)
+    # The platform's own are on the overview alone.
+    assert sorted(name for body in of_flows for name in alarms_of(body)) == sorted(
+        name
+        for name, alarm in alarms.items()
+        if not alarm.address.startswith(("module.observability.", "module.database["))
     )
+
+
+def test_the_overview_leads_to_every_other_dashboard(found: list[Resource]) -> None:
+    text = json.dumps(overview(found))
+
+    names = set(dashboards(found)) - {overview_name(found)}
+    assert names
+    assert {name for name in names if f"(#dashboards/dashboard/{name})" in text} == names
 
 
 def test_the_dashboard_shows_a_duration_against_its_timeout(found: list[Resource]) -> None:
     timeouts = {
         widget["properties"]["metrics"][0][3]: line["value"] / 1000
-        for widget in dashboard(found)["widgets"]
+        for body in dashboards(found).values()
+        for widget in body["widgets"]
         for line in widget["properties"].get("annotations", {}).get("horizontal", [])
         if line["label"].startswith("Timeout")
     }
@@ -225,7 +239,8 @@ def test_the_dashboard_shows_a_duration_against_its_timeout(found: list[Resource
 def test_the_dashboard_is_laid_out_without_gaps_at_its_left_and_overlaps(
     found: list[Resource],
 ) -> None:
-    check_layout(dashboard(found))
+    for body in dashboards(found).values():
+        check_layout(body)
 
 
 def test_the_dashboard_takes_any_number_of_flows_and_a_database(
@@ -236,31 +251,45 @@ def test_the_dashboard_takes_any_number_of_flows_and_a_database(
         "big": flow(functions=names, queues=["one", "two", "three"], rules=["a", "b"]),
         "small": flow(functions=["only"], queues=[], rules=[]),
     }
-    arguments = {
+    modules = {
+        name: {
+            "source": f"{ROOT / 'modules'}//flow_dashboard",
+            "name_prefix": "flowbridge-dev",
+            "name": name,
+            "flow": flow,
+        }
+        for name, flow in flows.items()
+    }
+    alarm = {"connections": 50, "cpu_percent": 80, "free_storage_gib": 4}
+    database = {"identifier": "flowbridge-dev-database", "alarm": alarm, "alarm_names": ["full"]}
+    modules["observability"] = {
         "source": f"{ROOT / 'modules'}//observability",
         "name": "flowbridge-dev",
         "alarm_receivers": ["operations@example.com", "https://alarms.example.com/flowbridge"],
-        "database": {"identifier": "flowbridge-dev-database"},
-        "flows": flows,
+        "database": database,
+        "flows": {name: f"${{module.{name}.overview}}" for name in flows},
     }
-    written = {
-        "provider": {"aws": {"region": "us-east-1"}},
-        "module": {"observability": arguments},
-    }
+    written = {"provider": {"aws": {"region": "us-east-1"}}, "module": modules}
     (tmp_path / "main.tf.json").write_text(json.dumps(written))
     new = cast(Any, tftest.TerraformTest)  # it ships no types
     environment = {**terraform_of_dev.env, "TF_DATA_DIR": str(tmp_path / "data")}
     terraform = new(str(tmp_path), env=environment)
     terraform.setup(cleanup_on_exit=False)
     plan = terraform.plan(output=True)
-    [module] = plan.planned_values["root_module"]["child_modules"]
-    found = [Resource(r["address"], r["type"], r["values"]) for r in module["resources"]]
+    found = planned_resources(plan)
 
-    body = dashboard(found)
-    check_layout(body)
-    text = json.dumps(body)
-    assert [name for name in [*names, "only", "one", "three"] if f'"{name}"' not in text] == []
-    assert alarmed(found, "DBInstanceIdentifier", "flowbridge-dev-database") == RDS_METRICS
+    bodies = dashboards(found)
+    assert set(bodies) == {"flowbridge-dev", "flowbridge-dev-big", "flowbridge-dev-small"}
+    for body in bodies.values():
+        check_layout(body)
+    text = json.dumps(bodies)
+    wanted = [*names, "only", "one", "two", "three", "a", "b"]
+    assert [name for name in wanted if f'"{name}"' not in text] == []
+    every = [f"{name}-errors" for name in [*names, "only"]]
+    alarms = alarms_of(bodies["flowbridge-dev"])
+    assert sorted(alarms) == sorted([*every, "full", "flowbridge-dev-alarms-unheard"])
+    drawn = {m for _, m, name in metrics_of(bodies["flowbridge-dev"]) if name == "AWS/RDS"}
+    assert drawn == RDS_METRICS
     assert {
         (subscription.values["protocol"], subscription.values["endpoint"])
         for subscription in of_type(found, "aws_sns_topic_subscription")
@@ -309,11 +338,31 @@ def test_an_alarm_is_heard_through_the_topic(platform: Platform) -> None:
     assert "flowbridge-local-crm-registration-failed" in message["Body"]
 
 
-def dashboard(found: list[Resource]) -> JsonObject:
-    """Return the body of the one dashboard."""
-    [resource] = of_type(found, "aws_cloudwatch_dashboard")
-    body: JsonObject = json.loads(resource.values["dashboard_body"])
-    return body
+def dashboards(found: list[Resource]) -> dict[str, JsonObject]:
+    """Return the bodies of the dashboards, by name."""
+    return {
+        resource.values["dashboard_name"]: json.loads(resource.values["dashboard_body"])
+        for resource in of_type(found, "aws_cloudwatch_dashboard")
+    }
+
+
+def overview_name(found: list[Resource]) -> str:
+    """Return the name of the overview: the others' names begin with it."""
+    return min(dashboards(found), key=len)
+
+
+def overview(found: list[Resource]) -> JsonObject:
+    """Return the body of the overview."""
+    return dashboards(found)[overview_name(found)]
+
+
+def alarms_of(body: JsonObject) -> list[str]:
+    """Return the names of the alarms that a dashboard shows."""
+    return [
+        arn.partition(":alarm:")[2]
+        for widget in body["widgets"]
+        for arn in widget["properties"].get("alarms", [])
+    ]
 
 
 def alarmed(found: list[Resource], dimension: str, name: str) -> set[str]:
@@ -336,15 +385,28 @@ def metrics_of(body: JsonObject) -> list[tuple[str, str, str]]:
 
 
 def flow(functions: list[str], queues: list[str], rules: list[str]) -> JsonObject:
-    """Return the resources that a flow's dashboard shows."""
+    """Return the output of a flow; one with queues has a workflow, with a trigger for each rule."""
+    workflow = {
+        "name": "machine",
+        "state_machine_arn": "arn:aws:states:::machine",
+        "failed_queue_url": f"https://sqs/{queues[0]}" if queues else "",
+        "alarm_names": [],
+        "triggers": {
+            name: {
+                "kind": "event_rule",
+                "name": name,
+                "event_bus_name": "bus",
+                "undelivered_queue_url": f"https://sqs/{queue}",
+            }
+            for name, queue in zip(rules, queues[1:], strict=False)
+        },
+    }
     return {
-        "state_machines": {"this": {"name": "machine", "arn": "arn:aws:states:::machine"}},
+        "workflows": {"main": workflow} if queues else {},
         "functions": {
             name: {"name": name, "timeout_seconds": 30, "alarm_names": [f"{name}-errors"]}
             for name in functions
         },
-        "rules": {name: {"name": name, "event_bus_name": "bus"} for name in rules},
-        "queues": queues,
     }
 
 

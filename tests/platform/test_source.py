@@ -38,7 +38,16 @@ def test_variables_and_outputs_say_what_they_are(file: Path) -> None:
         assert "type" in body, f"{file}: variable {name} has no type"
     for kind in ("variable", "output"):
         for name, body in blocks(file, kind).items():
-            assert re.match(r"[A-Z].*\.$", body.get("description", "")), f"{file}: {kind} {name}"
+            text = body.get("description", "")
+            if text.startswith("<<"):
+                # Of an object with many fields: a line for each, below what they are together.
+                first, *lines = text.strip().splitlines()[1:-1]
+                assert re.fullmatch(r" *[A-Z].*:", first), f"{file}: {kind} {name}"
+                assert lines, f"{file}: {kind} {name}"
+                for line in lines:
+                    assert re.fullmatch(r" *[a-z_]+(, [a-z_]+)*: .+\.", line), f"{file}: {line}"
+            else:
+                assert re.match(r"[A-Z].*\.$", text), f"{file}: {kind} {name}"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
@@ -65,17 +74,17 @@ def test_no_module_configures_a_provider_and_nothing_is_counted(file: Path) -> N
 def test_every_function_outlasts_the_calls_that_it_waits_for() -> None:
     """A function that is ended can neither answer nor say why."""
     call = ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + 1  # between two attempts
-    step_seconds = blocks(ROOT / "modules" / "event_flow" / "variables.tf", "variable")
-    default = step_seconds["timeout_seconds"]["default"]
+    task_seconds = blocks(ROOT / "modules" / "workflow" / "variables.tf", "variable")
+    default = task_seconds["timeout_seconds"]["default"]
     seconds = {}  # which it has, and which it needs
-    for file in (ROOT / "flows").glob("*/main.tf"):
+    for file in (ROOT / "flows").glob("*/*.tf"):
         for name, body in blocks(file, "module").items():
             module = f"{file.parent.name}.{name}"
             if body["source"].endswith("public_api"):
                 # One call by each statement: a secret is read, then something is started.
                 function = body["function"]
                 seconds[module] = function["timeout_seconds"], call * len(function["statements"])
-            elif body["source"].endswith("event_flow"):
+            elif body["source"].endswith("workflow"):
                 # CatchErrors makes two calls; the others read a secret, and call an API for 13 s.
                 seconds[module] = body.get("timeout_seconds", default), call + max(call, 13)
             elif body["source"].endswith("lambda_function"):
@@ -92,6 +101,6 @@ def test_environments_differ_by_their_values_only() -> None:
 
 def test_only_the_local_environment_is_written_down_to_be_on_an_emulator() -> None:
     """The endpoint takes away the demand for TLS, which no environment on AWS may lose."""
-    on_emulator = [name for name in names() if "emulator_endpoint" in Environment(name).variables]
+    on_emulator = [name for name in names() if "emulator" in Environment(name).variables]
 
     assert on_emulator == ["local"]

@@ -4,36 +4,90 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tftest
 
-from ops.terraform.environments import read_hcl
+from ops.new_flow import flow_folders
+from ops.settings import REPOSITORY
+from ops.terraform.environments import Environment
 from ops.terraform.runner import ROOT
+
+Group = dict[str, tuple[Any, str | list[str]]]
 
 LOGS = {"retention_days": 7, "level": "INFO", "execution_data": False}
 
-#: Wrong values, and the sentence for each. Terraform looks at a module's inputs only when those of
-#: the root module are good, and names all that it finds, so each group takes one plan.
-GROUPS: list[dict[str, tuple[Any, str]]] = [
+#: Changed settings of a flow (None takes one away), and the sentences, which name flow and setting.
+SETTINGS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "crm_registration": (
+        {
+            "api": {"rate": 0, "burst": 1, "quota_per_month": 1},
+            "backend_concurrency": 0,
+            "event_pattern": {"sources": [], "detail_types": []},
+            "front_door": {"rate": 0},
+        },
+        [
+            "crm_registration.api.rate is above 0",
+            "crm_registration.backend_concurrency is 1 or more, or null",
+            "crm_registration.event_pattern needs at least one source",
+            "crm_registration.front_door.rate is above 0",
+        ],
+    ),
+    "user_onboarding": (
+        {"tenants": ["ACME"], "sender": "nobody", "rate": 0},
+        [
+            "user_onboarding.tenants has at least",
+            "user_onboarding.sender is a mail address",
+            "user_onboarding.rate is above 0",
+        ],
+    ),
+    "article_publishing": (
+        {"site_url": "http://blog.example.com", "burst": 0},
+        [
+            "Every address of article_publishing begins with https://",
+            "article_publishing.rate is above 0 and burst is 1 or more",
+        ],
+    ),
+}
+#: A setting that a flow cannot do without, of each.
+REQUIRED = {"crm_registration": "api", "user_onboarding": "sender", "article_publishing": "medium"}
+
+
+def changed(changes: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the flows of ``dev`` with changed settings."""
+    flows: dict[str, Any] = Environment("dev").variables["flows"]
+    for flow, settings in changes.items():
+        merged = {**flows[flow], **settings}
+        flows[flow] = {name: value for name, value in merged.items() if value is not None}
+    return flows
+
+
+def line_of_settings(flow: str) -> int:
+    """Return the line at which a flow declares its settings."""
+    text = (ROOT / "flows" / flow / "variables.tf").read_text()
+    return text.partition('variable "settings"')[0].count("\n") + 1
+
+
+#: Wrong values, and the sentence or sentences for each. Terraform checks a module's inputs only
+#: when those of the root module are good, and names all wrong ones, so each group takes one plan.
+GROUPS: list[Group] = [
     {
         "account_id": ("12", "account_id has 12 digits"),
-        "flows": (["no_such_flow"], "flows names folders below terraform/flows"),
+        "flows": ({"no_such": {}}, "flows has no_such, which is not a folder of terraform/flows"),
         "project": ("Flow Bridge", "project has 2 to 15 lower-case letters"),
         "region": ("here", "region is the name of an AWS region"),
-        "emulator_endpoint": ("http://example.com", "emulator_endpoint is http://127.0.0.1"),
+        "emulator": ({"endpoint": "http://example.com"}, "emulator.endpoint is http://127.0.0.1"),
         "logs": ({**LOGS, "retention_days": 2}, "CloudWatch keeps logs for"),
         "canary": ({"percent": 60, "minutes": 5}, "canary takes 1 to 50 percent"),
         "release": ("1.0", "release is the digest in a release's manifest"),
     },
     {
         "environment": ("test", "environment is local, dev, qa or prd"),
-        "user_onboarding": (None, "The flow user_onboarding needs its tenants and a sender"),
-        "article_publishing": (None, "article_publishing needs to know where to publish"),
+        "flows": (["crm_registration"], "flows is a map from a flow's name to its settings"),
         "stable_versions": ({"function": "1"}, "stable_versions needs canary"),
-        "emulator_database_ca": ("pem", "emulator_database_ca goes with emulator_endpoint"),
     },
     {
         "environment": ("prd", "set logs.execution_data = false"),
@@ -58,28 +112,29 @@ GROUPS: list[dict[str, tuple[Any, str]]] = [
     {
         "database": ({"mode": "rds", "rds": {"name": "crm", "backup_days": 0}}, "is 1 to 35"),
         "event_archive_days": (0, "archive_days is a whole number of days, 1 or more"),
-        "backend_concurrency": (0, "reserved_concurrency is 1 or more, or null"),
         "network": ({"own": {"cidr": "8.8.0.0/20"}}, "cidr is a range of private addresses"),
     },
     {
         "network": ({"own": {"cidr": "10.1.0.0/20", "zones": 1}}, "A network has 2 or 3 zones"),
         "database": ({"mode": "rds", "rds": {"name": "crm", "storage_gb": 19}}, "is 20 to 16384"),
         "event_archive_days": (3654, "archive_days is 3653 (ten years) at most"),
-        "user_onboarding": (
-            {"tenants": ["ACME"], "sender": "x@example.com"},
-            "tenants has at least",
-        ),
-        "article_publishing": (
-            {
-                "site_url": "http://blog.example.com",
-                "medium": {"feed_url": "https://medium.example.com"},
-                "hashnode": {"host": "blog.example.com"},
-                "opensearch": {"url": "https://search.example.com"},
-            },
-            "Every address begins with https://",
+    },
+    {
+        "flows": (
+            changed({flow: settings for flow, (settings, _) in SETTINGS.items()}),
+            [sentence for _, sentences in SETTINGS.values() for sentence in sentences],
         ),
     },
     {
+        "flows": (
+            changed({flow: {name: None} for flow, name in REQUIRED.items()}),
+            [
+                f'module.{flow}["{flow}"].var.settings declared at '
+                f'flows/{flow}/variables.tf:{line_of_settings(flow)},1-20: attribute "{name}" is '
+                "required"
+                for flow, name in REQUIRED.items()
+            ],
+        ),
         "network": (
             {"existing": {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"]}},
             "Name two subnets in different availability zones",
@@ -98,26 +153,54 @@ GROUPS: list[dict[str, tuple[Any, str]]] = [
             "A network is either own",
         ),
         "alarm_receivers": (["http://example.com"], "alarm_receivers are e-mail addresses"),
-        "api": (
-            {"rate": 0, "burst": 1, "quota_per_month": 1},
-            "throttle.rate is above 0",
-        ),
     },
 ]
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: "-".join(group))
 def test_wrong_values_are_refused_by_name(
-    terraform_of_dev: tftest.TerraformTest, tmp_path: Path, group: dict[str, tuple[Any, str]]
+    terraform_of_dev: tftest.TerraformTest,
+    tmp_path: Path,
+    group: Group,
 ) -> None:
-    values = read_hcl(ROOT / "envs" / "dev.tfvars")
-    values |= {name: value for name, (value, _) in group.items()}
-    file = tmp_path / "wrong.tfvars.json"
-    file.write_text(json.dumps(values))
+    values = {name: value for name, (value, _) in group.items()}
+
+    words = refused(terraform_of_dev, tmp_path, values)
+
+    wanted = [s for _, some in group.values() for s in ([some] if isinstance(some, str) else some)]
+    assert [sentence for sentence in wanted if sentence not in words] == []
+
+
+def test_the_settings_of_every_flow_are_tried() -> None:
+    assert set(SETTINGS) == set(REQUIRED) == set(flow_folders(REPOSITORY))
+
+
+def test_settings_that_no_flow_has_are_refused_by_flow_and_name(
+    terraform_of_dev: tftest.TerraformTest, tmp_path: Path
+) -> None:
+    flows = changed({flow: {"front_dor": {}} for flow in REQUIRED})
+
+    words = refused(terraform_of_dev, tmp_path, {"flows": flows})
+
+    names = ", ".join(f"{flow}.front_dor" for flow in sorted(REQUIRED))
+    assert f"No flow has the settings {names}." in words
+
+
+def test_a_flow_names_the_part_of_the_platform_that_it_lacks(
+    terraform_of_dev: tftest.TerraformTest, tmp_path: Path
+) -> None:
+    words = refused(terraform_of_dev, tmp_path, {"database": None})
+
+    assert "crm_registration needs the platform's database. Set database in" in words
+
+
+def refused(terraform: tftest.TerraformTest, folder: Path, values: dict[str, Any]) -> str:
+    """Return what Terraform says of the values of ``dev`` with others, without its line breaks."""
+    file = folder / "wrong.tfvars.json"
+    file.write_text(json.dumps({**Environment("dev").variables, **values}))
 
     with pytest.raises(tftest.TerraformTestError) as caught:
-        terraform_of_dev.plan(tf_var_file=str(file))
+        terraform.plan(tf_var_file=str(file))
 
     # Terraform breaks its lines where the terminal ends.
-    words = " ".join(re.sub(r"\x1b\[[0-9]*m|[│╷╵]", " ", str(caught.value.cmd_error)).split())
-    assert [sentence for _, sentence in group.values() if sentence not in words] == []
+    return " ".join(re.sub(r"\x1b\[[0-9]*m|[│╷╵]", " ", str(caught.value.cmd_error)).split())

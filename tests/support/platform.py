@@ -22,7 +22,7 @@ import yaml
 from ops.aws.clients import Aws
 from ops.executions.events import Event, Publisher
 from ops.executions.executions import Execution, Executions, StateRun
-from ops.flow import Flow
+from ops.flow import Workflow
 from ops.flows.crm_registration.rows import CrmDatabase, Row
 from ops.local.database import DatabaseServer
 from ops.recovery import dead_letters
@@ -132,9 +132,9 @@ class Platform:
         return self.terraform.outputs()
 
     @cached_property
-    def flow(self) -> Flow:
+    def flow(self) -> Workflow:
         """The CRM registration flow."""
-        return Flow.from_outputs(self.outputs, FLOW)
+        return Workflow.from_outputs(self.outputs, FLOW)
 
     @cached_property
     def executions(self) -> Executions:
@@ -148,26 +148,27 @@ class Platform:
         state: dict[str, Any] = json.loads(answer["Body"].read())
         return state
 
-    def api_document(self, flow: str) -> dict[str, Any]:
-        """Return the OpenAPI document that a flow's API was made of."""
+    def api_document(self, flow: str, api: str) -> dict[str, Any]:
+        """Return the OpenAPI document that an API of a flow was made of."""
+        name = self.outputs["flows"][flow]["apis"][api]["name"]
         [document] = [
             yaml.safe_load(instance["attributes"]["body"])
             for resource in self.state()["resources"]
             if resource["type"] == "aws_api_gateway_rest_api"
-            and resource["module"].startswith(f"module.{flow}[")
             for instance in resource["instances"]
+            if instance["attributes"]["name"] == name
         ]
         found: dict[str, Any] = document
         return found
 
     def function(self, key: str) -> str:
         """Return a function's name by its state or endpoint."""
-        name: str = self.outputs["functions"][FLOW][key]["name"]
+        name: str = self.outputs["flows"][FLOW]["functions"][key]["name"]
         return name
 
     def api_key(self) -> str:
         """Return the API key."""
-        secret = self.outputs["api_key_secret_arns"][FLOW]
+        secret = self.outputs["flows"][FLOW]["apis"]["crm"]["api_key_secret_arn"]
         answer = self.aws.client("secretsmanager").get_secret_value(SecretId=secret)
         text: str = answer["SecretString"]
         return text

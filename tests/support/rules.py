@@ -18,7 +18,7 @@ UNKNOWN = {
     "module.crm_registration.module.api_key_issuer.aws_iam_role_policy.this": (
         "API Gateway chooses the usage plan's identifier"
     ),
-    "module.lead_form.module.site.module.bucket.aws_s3_bucket_policy.this": (
+    "module.crm_registration.module.front_door_site.module.bucket.aws_s3_bucket_policy.this": (
         "CloudFront chooses the distribution's identifier"
     ),
 }

@@ -48,9 +48,9 @@ def run(deployed: DeployedFlow) -> None:
     heading("A bad lead arrives on the bus")
     show_failure(deployed, examples / "bad_event.json", "failed-leads")
     show_next_steps(examples / "leads.jsonl", "CreateClient")
-    if form := deployed.outputs["web_urls"].get("lead_form"):
+    if form := deployed.output.get("web_url"):
         console.print(f"\nThe lead form, for your browser: [bold]{form}[/bold]", soft_wrap=True)
-    url = deployed.outputs["api_urls"][deployed.name]
+    url = deployed.output["apis"]["crm"]["url"]
     console.print(f"\n[dim]API {url}, AWS endpoint {endpoint(deployed)}[/dim]")
 
 

@@ -81,7 +81,7 @@ def _remove_letter(deployed: DeployedFlow, execution: Execution) -> None:
     dead_letters.remove(
         deployed.client("sqs"),
         dead_letters.FAILED,
-        deployed.flow.failed_queue_url,
+        deployed.workflow.failed_queue_url,
         lambda letter: letter.execution == execution.arn,
     )
 

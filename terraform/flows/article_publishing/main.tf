@@ -6,15 +6,27 @@ locals {
   place = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
 }
 
-# --- the state machine, and the rule that brings failed revisions again ----------------------
+# --- the state machine, and the rule for redriven revisions ----------------------------------
 
-module "flow" {
-  source = "../../modules/event_flow"
+module "rule" {
+  source = "../../modules/event_rule"
 
-  platform    = var.platform
-  flow        = "article_publishing"
-  description = "Starts the publication of a revision that is sent again."
-  pattern     = { sources = ["flowbridge.cms"], detail_types = ["Article Revision"] }
+  name           = module.workflow.name
+  description    = "Starts the publication of a revision that is redriven."
+  event_bus_name = var.platform.event_bus.name
+  pattern        = jsonencode({ source = ["flowbridge.cms"], "detail-type" = ["Article Revision"] })
+  target_arn     = module.workflow.alias_arn
+  role           = var.platform.role
+  emulator       = var.platform.emulator
+  alarm_actions  = var.platform.alarm_actions
+  tags           = module.workflow.tags
+}
+
+module "workflow" {
+  source = "../../modules/workflow"
+
+  platform = var.platform
+  flow     = "article_publishing"
 
   # Dev.to's list of all posts may have several pages.
   timeout_seconds = 60
@@ -23,11 +35,11 @@ module "flow" {
 
   failed = {
     name        = "failed-articles"
-    description = "Revisions that are not everywhere yet wait in failed-articles. Each message says where and why; mend that, then send them again."
+    description = "Revisions that are not everywhere yet wait in failed-articles. Fix what each message names, then redrive it."
   }
 
-  # Named as the states.
-  step_functions = {
+  # By state.
+  task_functions = {
     for state, step in local.steps : state => {
       module      = step.module
       description = step.description
@@ -85,20 +97,20 @@ locals {
   # Known at plan time: Secrets Manager adds six characters to the name.
   secret_patterns = {
     for secret in keys(local.secrets) :
-    secret => "arn:${data.aws_partition.current.partition}:secretsmanager:${local.place}:secret:${module.flow.name}-${secret}-??????"
+    secret => "arn:${data.aws_partition.current.partition}:secretsmanager:${local.place}:secret:${module.workflow.name}-${secret}-??????"
   }
 }
 
-# Their values come from others, who put them here; Terraform never sees them.
+# The owners of the targets put the values in; Terraform never sees them.
 resource "aws_secretsmanager_secret" "this" {
   # checkov:skip=CKV_AWS_149:The key that AWS manages for the account keeps other accounts out
   # checkov:skip=CKV2_AWS_57:Other companies issue these tokens; the functions read a new one by themselves
   for_each = local.secrets
 
-  name                    = "${module.flow.name}-${each.key}"
+  name                    = "${module.workflow.name}-${each.key}"
   description             = "${each.value}; its owner puts it here"
   recovery_window_in_days = var.platform.secret_recovery_days
-  tags                    = module.flow.tags
+  tags                    = module.workflow.tags
 }
 
 # --- from the CMS to the state machine -------------------------------------------------------
@@ -117,13 +129,13 @@ module "api" {
     timeout_seconds = 25
     environment = {
       SITE_URL          = var.settings.site_url
-      STATE_MACHINE_ARN = module.flow.alias_arn
+      STATE_MACHINE_ARN = module.workflow.alias_arn
       WEBHOOK_SECRET    = aws_secretsmanager_secret.this["webhook"].arn
     }
     statements = {
       ReadWebhookSecret = { actions = ["secretsmanager:GetSecretValue"], resources = [local.secret_patterns["webhook"]] }
-      # Whoever starts the alias needs the right on the state machine.
-      StartPublication = { actions = ["states:StartExecution"], resources = [module.flow.state_machine_arn] }
+      # Starting an alias takes the right on the state machine itself.
+      StartPublication = { actions = ["states:StartExecution"], resources = [module.workflow.state_machine_arn] }
     }
   }
 }

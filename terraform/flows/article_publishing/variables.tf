@@ -1,22 +1,15 @@
 variable "platform" {
-  description = "What the environment's flows have in common: the beginning of every name; the environment's name, which is also its APIs' stage; the bus; the release's packages by name; while a release is tried, the version of each function that keeps the callers and the share of the new one; how states repeat calls; logs; roles; the days in which a deleted secret comes back; the local emulator's URL; who hears of alarms."
-  type = object({
-    name_prefix          = string
-    environment          = string
-    event_bus            = object({ name = string, arn = string })
-    packages             = map(object({ name = string, bucket = string, key = string, sha256_base64 = string }))
-    canaries             = map(object({ stable_version = string, percent = number }))
-    retry                = object({ interval_seconds = number, max_attempts = number, backoff_rate = number, max_delay_seconds = number })
-    logs                 = object({ retention_days = number, level = string, execution_data = bool })
-    role                 = object({ path = string, permissions_boundary = string })
-    secret_recovery_days = number
-    emulator_endpoint    = optional(string)
-    alarm_actions        = list(string)
-  })
+  description = "The environment's platform, as modules/platform_contract types it."
+  type        = any
 }
 
 variable "settings" {
-  description = "Where articles are at home, and where they are published: the site's address; each target's API, and what it needs beside its secret; requests per second, and at once, of the webhook."
+  description = <<-EOT
+    Settings of the flow:
+    site_url: address of the articles' own site.
+    medium, devto, hashnode, opensearch: address of each target's API, and what it needs besides its secret.
+    rate, burst: requests per second, and at once, of the webhook.
+  EOT
   type = object({
     site_url = string
     medium = object({
@@ -35,14 +28,20 @@ variable "settings" {
     rate  = optional(number, 5)
     burst = optional(number, 10)
   })
+  nullable = false
 
   validation {
-    condition = var.platform.emulator_endpoint != null || alltrue([
+    condition = var.platform.emulator != null || alltrue([
       for url in [
         var.settings.site_url, var.settings.medium.url, var.settings.medium.feed_url, var.settings.devto.url,
         var.settings.hashnode.url, var.settings.opensearch.url,
       ] : startswith(url, "https://")
     ])
-    error_message = "Every address begins with https://, or tokens would go over the wire in the clear."
+    error_message = "Every address of article_publishing begins with https://, or tokens would be sent in the clear."
+  }
+
+  validation {
+    condition     = var.settings.rate > 0 && var.settings.burst >= 1
+    error_message = "article_publishing.rate is above 0 and burst is 1 or more, or the webhook refuses every request."
   }
 }

@@ -3,36 +3,53 @@ data "aws_region" "current" {}
 
 locals {
   api_name = "${var.platform.name_prefix}-crm-api"
-  sources  = "${path.module}/../../../lambda_src"
-  lead     = jsondecode(file("${local.sources}/crm_registration/lead.schema.json"))
+  database = var.platform.database
+  # The page, the APIs and the functions check a lead by the same rules.
+  lead_schema = file("${path.module}/../../../lambda_src/crm/lead.schema.json")
+  lead        = jsondecode(local.lead_schema)
 }
 
 # --- from the bus through the state machine --------------------------------------------------
 
-module "flow" {
-  source = "../../modules/event_flow"
+module "rule" {
+  source = "../../modules/event_rule"
 
-  platform    = var.platform
-  flow        = "crm_registration"
-  description = "Starts the registration of each lead that arrives on the bus."
-  pattern     = var.event_pattern
+  name           = module.workflow.name
+  description    = "Starts the registration of each lead that arrives on the bus."
+  event_bus_name = var.platform.event_bus.name
+  target_arn     = module.workflow.alias_arn
+  role           = var.platform.role
+  emulator       = var.platform.emulator
+  alarm_actions  = var.platform.alarm_actions
+  tags           = module.workflow.tags
 
+  pattern = jsonencode({
+    source        = var.settings.event_pattern.sources
+    "detail-type" = var.settings.event_pattern.detail_types
+  })
+}
+
+module "workflow" {
+  source = "../../modules/workflow"
+
+  platform   = var.platform
+  flow       = "crm_registration"
   definition = { template = "${path.module}/state_machine.asl.json.tftpl" }
 
   failed = {
     name        = "failed-leads"
-    description = "Leads that could not be registered wait in failed-leads. Each message says why; mend that, then send them again."
+    description = "Leads that could not be registered wait in failed-leads. Fix what each message names, then redrive it."
   }
 
-  # Named as the states.
-  step_functions = {
+  # By state.
+  task_functions = {
     ReceiveLead = {
       module      = "receive_lead"
-      description = "Takes the lead out of the event, checks it and gives it its one written form."
+      description = "Takes the lead out of the event, checks it and normalizes it."
     }
-    CreateClient  = merge(local.calls_api, { module = "create_client", description = "Has the CRM API register the lead's client." })
-    CreatePartner = merge(local.calls_api, { module = "create_partner", description = "Has the CRM API register the lead's partner." })
-    CreateBenefit = merge(local.calls_api, { module = "create_benefit", description = "Has the CRM API register the lead's benefit." })
+    CreateClient  = merge(local.calls_api, { module = "create_client", description = "Registers the lead's client through the CRM API." })
+    CreatePartner = merge(local.calls_api, { module = "create_partner", description = "Registers the lead's partner through the CRM API." })
+    CreateBenefit = merge(local.calls_api, { module = "create_benefit", description = "Registers the lead's benefit through the CRM API." })
   }
 }
 
@@ -55,18 +72,18 @@ module "api" {
 
   name                 = local.api_name
   stage                = var.platform.environment
-  throttle             = { rate = var.api.rate, burst = var.api.burst }
-  quota_per_month      = var.api.quota_per_month
+  throttle             = { rate = var.settings.api.rate, burst = var.settings.api.burst }
+  quota_per_month      = var.settings.api.quota_per_month
   secret_recovery_days = var.platform.secret_recovery_days
-  emulator_endpoint    = var.platform.emulator_endpoint
+  emulator             = var.platform.emulator
   logs                 = var.platform.logs
   alarm_actions        = var.platform.alarm_actions
-  tags                 = module.flow.tags
+  tags                 = module.workflow.tags
 
   api_key = {
     issuer       = module.api_key_issuer.name
     issuer_alias = module.api_key_issuer.alias
-    generation   = var.api.key_generation
+    generation   = var.settings.api.key_generation
   }
 
   body = templatefile("${path.module}/openapi.yaml.tftpl", {
@@ -95,51 +112,51 @@ module "backend_function" {
   name        = "${local.api_name}-${replace(each.key, "_", "-")}-back"
   canaries    = var.platform.canaries
   description = each.value
-  package     = var.platform.packages["crm_api"]
-  handler     = "crm_api.${each.key}_back.handler"
+  package     = var.platform.packages["crm"]
+  handler     = "crm.${each.key}_back.handler"
   environment = local.database_environment
-  vpc         = var.database.vpc
+  vpc         = local.database.vpc
   # Below API Gateway's 29 s.
   timeout_seconds      = 25
-  reserved_concurrency = var.backend_concurrency
+  reserved_concurrency = var.settings.backend_concurrency
   logs                 = var.platform.logs
   role                 = var.platform.role
   alarm_actions        = var.platform.alarm_actions
-  tags                 = module.flow.tags
+  tags                 = module.workflow.tags
 
   statements = {
-    ReadDatabaseCredentials = { actions = ["secretsmanager:GetSecretValue"], resources = [var.database.secret_pattern] }
+    ReadDatabaseCredentials = { actions = ["secretsmanager:GetSecretValue"], resources = [local.database.secret_pattern] }
   }
 }
 
-# What operators ask of the database, which is private.
+# Operators reach the private database through these.
 module "operator_function" {
   source = "../../modules/lambda_function"
 
   for_each = {
-    # What it may delete, the database decides.
-    remove_synthetic = "Removes what a smoke test's lead wrote, and tells what that was."
-    count_rows       = "Tells which rows are there, for the reconciliation."
+    # Database grants limit this to the SYNTHETIC_* views.
+    remove_synthetic = "Removes the rows of a smoke test's lead, and returns how many there were."
+    count_rows       = "Counts the rows of given keys, for the reconciliation."
   }
 
   name            = "${local.api_name}-${replace(each.key, "_", "-")}"
   description     = each.value
-  package         = var.platform.packages["crm_api"]
-  handler         = "crm_api.${each.key}.handler"
+  package         = var.platform.packages["crm"]
+  handler         = "crm.${each.key}.handler"
   environment     = local.database_environment
-  vpc             = var.database.vpc
+  vpc             = local.database.vpc
   timeout_seconds = 25
   logs            = var.platform.logs
   role            = var.platform.role
   alarm_actions   = var.platform.alarm_actions
-  tags            = module.flow.tags
+  tags            = module.workflow.tags
 
   statements = {
-    ReadDatabaseCredentials = { actions = ["secretsmanager:GetSecretValue"], resources = [var.database.secret_pattern] }
+    ReadDatabaseCredentials = { actions = ["secretsmanager:GetSecretValue"], resources = [local.database.secret_pattern] }
   }
 }
 
-# It alone may write the key to its secret, and nobody may read it there but the step functions.
+# Only this function may write the key's secret; only the task functions may read it.
 module "api_key_issuer" {
   source = "../../modules/lambda_function"
 
@@ -151,7 +168,7 @@ module "api_key_issuer" {
   logs            = var.platform.logs
   role            = var.platform.role
   alarm_actions   = var.platform.alarm_actions
-  tags            = module.flow.tags
+  tags            = module.workflow.tags
 
   statements = {
     MakeAndListKeys = {
@@ -179,12 +196,12 @@ locals {
 
   database_environment = merge(
     {
-      DATABASE_HOST   = var.database.host
-      DATABASE_PORT   = tostring(var.database.port)
-      DATABASE_NAME   = var.database.name
-      DATABASE_SECRET = var.database.secret_arn
+      DATABASE_HOST   = local.database.host
+      DATABASE_PORT   = tostring(local.database.port)
+      DATABASE_NAME   = local.database.name
+      DATABASE_SECRET = local.database.secret_arn
     },
-    var.database.ca_certificate == null ? {} : { DATABASE_CA = var.database.ca_certificate },
+    local.database.ca_certificate == null ? {} : { DATABASE_CA = local.database.ca_certificate },
   )
 }
 
@@ -195,25 +212,25 @@ module "migrate" {
 
   name            = "${local.api_name}-migrate"
   description     = "Brings the CRM's database to the newest schema."
-  package         = var.platform.packages["crm_api"]
-  handler         = "crm_api.migrate.handler"
-  environment     = merge(local.database_environment, { DATABASE_ADMIN_SECRET = var.database.admin_secret_arn })
-  vpc             = var.database.vpc
+  package         = var.platform.packages["crm"]
+  handler         = "crm.migrate.handler"
+  environment     = merge(local.database_environment, { DATABASE_ADMIN_SECRET = local.database.admin_secret_arn })
+  vpc             = local.database.vpc
   timeout_seconds = 300
   logs            = var.platform.logs
   role            = var.platform.role
   alarm_actions   = var.platform.alarm_actions
-  tags            = module.flow.tags
+  tags            = module.workflow.tags
 
   statements = merge(
     {
       ReadDatabaseCredentials = {
         actions   = ["secretsmanager:GetSecretValue"]
-        resources = [var.database.secret_pattern, var.database.admin_secret_arn]
+        resources = [local.database.secret_pattern, local.database.admin_secret_arn]
       }
     },
-    length(var.database.admin_secret_key_arns) == 0 ? {} : {
-      DecryptAdministratorsSecret = { actions = ["kms:Decrypt"], resources = var.database.admin_secret_key_arns }
+    length(local.database.admin_secret_key_arns) == 0 ? {} : {
+      DecryptAdministratorsSecret = { actions = ["kms:Decrypt"], resources = local.database.admin_secret_key_arns }
     },
   )
 }
@@ -222,12 +239,12 @@ resource "aws_lambda_invocation" "migrate" {
   function_name = module.migrate.name
   qualifier     = module.migrate.alias
 
-  # The migrations are in the package; a change of these values has the function run again.
+  # The package holds the migrations; a change of these values runs the function again.
   input = jsonencode({
-    package          = var.platform.packages["crm_api"].sha256_base64
-    host             = var.database.host
-    port             = var.database.port
-    name             = var.database.name
-    password_version = var.database.password_version
+    package          = var.platform.packages["crm"].sha256_base64
+    host             = local.database.host
+    port             = local.database.port
+    name             = local.database.name
+    password_version = local.database.password_version
   })
 }

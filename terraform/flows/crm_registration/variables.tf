@@ -1,63 +1,64 @@
 variable "platform" {
-  description = "What the environment's flows have in common: the beginning of every name; the environment's name, which is also its APIs' stage; the bus; the release's packages by name; while a release is tried, the version of each function that keeps the callers and the share of the new one; how states repeat calls; logs; roles; the days in which a deleted secret comes back; the local emulator's URL; who hears of alarms."
-  type = object({
-    name_prefix          = string
-    environment          = string
-    event_bus            = object({ name = string, arn = string })
-    packages             = map(object({ name = string, bucket = string, key = string, sha256_base64 = string }))
-    canaries             = map(object({ stable_version = string, percent = number }))
-    retry                = object({ interval_seconds = number, max_attempts = number, backoff_rate = number, max_delay_seconds = number })
-    logs                 = object({ retention_days = number, level = string, execution_data = bool })
-    role                 = object({ path = string, permissions_boundary = string })
-    secret_recovery_days = number
-    emulator_endpoint    = optional(string)
-    alarm_actions        = list(string)
-  })
+  description = "The environment's platform, as modules/platform_contract types it."
+  type        = any
 
   validation {
-    condition     = length(setsubtract(["crm_registration", "crm_api", "api_keys"], keys(var.platform.packages))) == 0
-    error_message = "The packages crm_registration, crm_api and api_keys are needed. Type 'make package'."
+    condition     = length(setsubtract(["crm_registration", "crm", "api_keys"], keys(var.platform.packages))) == 0
+    error_message = "crm_registration needs the packages crm_registration, crm and api_keys. Type 'make package'."
+  }
+
+  validation {
+    condition     = var.platform.database != null
+    error_message = "crm_registration needs the platform's database. Set database in the environment's tfvars."
   }
 }
 
-variable "database" {
-  description = "The CRM's database: where it is, the certificate it is known by, the secrets of the functions' user and of its administrator with the latter's keys, and the network to reach it through."
+variable "settings" {
+  description = <<-EOT
+    Settings of the flow:
+    api: limits of the CRM API (requests per second, at once, and per month); raise key_generation for a new key.
+    backend_concurrency: requests that each backend function serves at a time, which bounds the database's connections; null for no limit.
+    event_pattern: sources and detail-types of the events that hold a lead.
+    front_door: the public form: leads per second and at once, own names and the ARN of their certificate in us-east-1; null for no form.
+  EOT
   type = object({
-    host                  = string
-    port                  = number
-    name                  = string
-    secret_arn            = string
-    secret_pattern        = string
-    admin_secret_arn      = string
-    admin_secret_key_arns = list(string)
-    password_version      = number
-    ca_certificate        = optional(string)
-    vpc                   = optional(object({ subnet_ids = list(string), security_group_ids = list(string) }))
+    api = object({
+      rate            = number
+      burst           = number
+      quota_per_month = number
+      key_generation  = optional(number, 1)
+    })
+    backend_concurrency = optional(number)
+    event_pattern = optional(object({ sources = list(string), detail_types = list(string) }), {
+      sources = ["kranio.event.crm"]
+      # The form's sender writes a blank at the end.
+      detail_types = ["CRM Registration", "CRM Registration "]
+    })
+    front_door = optional(object({
+      rate   = optional(number, 10)
+      burst  = optional(number, 20)
+      domain = optional(object({ names = list(string), certificate_arn = string }))
+    }))
   })
-}
+  nullable = false
 
-variable "event_pattern" {
-  description = "Where leads come from: the sources and detail-types of their events."
-  type        = object({ sources = list(string), detail_types = list(string) })
-  default = {
-    sources = ["kranio.event.crm"]
-    # The form's sender writes a blank at the end.
-    detail_types = ["CRM Registration", "CRM Registration "]
+  validation {
+    condition     = var.settings.api.rate > 0 && var.settings.api.burst >= 1 && var.settings.api.quota_per_month >= 1
+    error_message = "crm_registration.api.rate is above 0, api.burst and api.quota_per_month are 1 or more, or the API refuses every call."
   }
-}
 
-variable "api" {
-  description = "Limits of the CRM API, and its key's generation: raise key_generation to have a new key."
-  type = object({
-    rate            = number
-    burst           = number
-    quota_per_month = number
-    key_generation  = optional(number, 1)
-  })
-}
+  validation {
+    condition     = var.settings.backend_concurrency == null ? true : var.settings.backend_concurrency >= 1
+    error_message = "crm_registration.backend_concurrency is 1 or more, or null for no limit; 0 would keep the functions from running."
+  }
 
-variable "backend_concurrency" {
-  description = "How many requests each backend function serves at a time, which bounds the database's connections; null for no limit."
-  type        = number
-  default     = null
+  validation {
+    condition     = length(var.settings.event_pattern.sources) > 0 && length(var.settings.event_pattern.detail_types) > 0
+    error_message = "crm_registration.event_pattern needs at least one source and one detail-type, or the rule would match every event."
+  }
+
+  validation {
+    condition     = try(var.settings.front_door.rate > 0 && var.settings.front_door.burst >= 1, var.settings.front_door == null)
+    error_message = "crm_registration.front_door.rate is above 0 and front_door.burst is 1 or more, or the form refuses every lead."
+  }
 }

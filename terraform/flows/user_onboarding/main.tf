@@ -7,27 +7,39 @@ locals {
   partition  = data.aws_partition.current.partition
   sources    = "${path.module}/../../../lambda_src"
   signup     = jsondecode(file("${local.sources}/user_onboarding/signup.schema.json"))
-  # Who signs up does not choose the user's id.
+  # The caller does not choose the user's id.
   body_fields = [for field in local.signup.required : field if field != "userId"]
   place       = "${data.aws_region.current.name}:${local.account_id}"
 
-  table             = "${module.flow.name}-users"
+  table             = "${module.workflow.name}-users"
   bucket            = "${var.platform.name_prefix}-user-spaces-${local.account_id}"
-  template          = "${module.flow.name}-welcome"
-  configuration_set = module.flow.name
-  # Who runs the team's chat makes it and knows its value; Terraform knows its name only.
+  template          = "${module.workflow.name}-welcome"
+  configuration_set = module.workflow.name
+  # The team's chat has its owner, who creates the secret; Terraform knows only its name.
   webhook_secret = "${var.platform.name_prefix}-team-webhook"
 }
 
 # --- from the bus through the state machine --------------------------------------------------
 
-module "flow" {
-  source = "../../modules/event_flow"
+module "rule" {
+  source = "../../modules/event_rule"
 
-  platform    = var.platform
-  flow        = "user_onboarding"
-  description = "Starts the onboarding of each user who signed up."
-  pattern     = { sources = ["flowbridge.signup"], detail_types = ["UserSignup"] }
+  name           = module.workflow.name
+  description    = "Starts the onboarding of each user who signed up."
+  event_bus_name = var.platform.event_bus.name
+  pattern        = jsonencode({ source = ["flowbridge.signup"], "detail-type" = ["UserSignup"] })
+  target_arn     = module.workflow.alias_arn
+  role           = var.platform.role
+  emulator       = var.platform.emulator
+  alarm_actions  = var.platform.alarm_actions
+  tags           = module.workflow.tags
+}
+
+module "workflow" {
+  source = "../../modules/workflow"
+
+  platform = var.platform
+  flow     = "user_onboarding"
 
   definition = {
     template = "${path.module}/state_machine.asl.json.tftpl"
@@ -37,26 +49,26 @@ module "flow" {
       sender            = var.settings.sender
       template          = local.template
       configuration_set = local.configuration_set
-      # The role of the event's own tenant, of those that there are.
+      # The role of the event's tenant, among those that exist.
       tenant_role = "{% $lookup(${local.tenant_roles}, $signup.tenantId) %}"
     }
   }
 
   failed = {
     name        = "failed-signups"
-    description = "Users who could not be onboarded wait in failed-signups. Each message says why; mend that, then send them again."
+    description = "Users who could not be onboarded wait in failed-signups. Fix what each message names, then redrive it."
   }
 
-  # Named as the states; the other states call services directly.
-  step_functions = {
+  # By state; the other states call services directly.
+  task_functions = {
     ReceiveSignup = {
       module      = "receive_signup"
-      description = "Takes the sign-up out of the event, checks it and gives it its one written form."
+      description = "Takes the sign-up out of the event, checks it and normalizes it."
       environment = { TENANTS = join(",", var.settings.tenants) }
     }
     NotifyTeam = {
       module      = "notify_team"
-      description = "Tells the team of the new user, by a webhook."
+      description = "Posts the new user to the team's webhook."
       environment = { WEBHOOK_SECRET = local.webhook_secret }
       statements = {
         ReadWebhook = {
@@ -74,31 +86,31 @@ module "users" {
   source = "../../modules/table"
 
   name = local.table
-  # A tenant's users are one partition, to which its role is held.
-  keys          = { partition = "tenantId", sort = "userId" }
-  keep_data     = var.settings.keep_data
-  alarm_actions = var.platform.alarm_actions
-  tags          = module.flow.tags
+  # A tenant's users are one partition, and its role reaches only that one.
+  keys                = { partition = "tenantId", sort = "userId" }
+  deletion_protection = var.settings.deletion_protection
+  alarm_actions       = var.platform.alarm_actions
+  tags                = module.workflow.tags
 }
 
 module "spaces" {
   source = "../../modules/bucket"
 
-  name       = local.bucket
-  keep_data  = var.settings.keep_data
-  plain_http = var.platform.emulator_endpoint != null
-  tags       = module.flow.tags
+  name                = local.bucket
+  deletion_protection = var.settings.deletion_protection
+  emulator            = var.platform.emulator
+  tags                = module.workflow.tags
 }
 
 resource "aws_sesv2_email_identity" "sender" {
-  # The domain: its owner proves it once, by the records that the output 'mail_records' names.
+  # The domain: its owner proves it once, with the records in the output's mail_records.
   email_identity = regex("@([^>]+)", var.settings.sender)[0]
-  tags           = module.flow.tags
+  tags           = module.workflow.tags
 }
 
 resource "aws_sesv2_configuration_set" "this" {
   configuration_set_name = local.configuration_set
-  tags                   = module.flow.tags
+  tags                   = module.workflow.tags
 
   delivery_options {
     tls_policy = "REQUIRE"
@@ -109,7 +121,7 @@ resource "aws_sesv2_configuration_set" "this" {
   }
 
   suppression_options {
-    # Nobody is sent a second mail whom the first did not reach, or who complained of it.
+    # Do not mail addresses that bounced or complained.
     suppressed_reasons = ["BOUNCE", "COMPLAINT"]
   }
 }

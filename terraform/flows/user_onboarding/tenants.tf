@@ -16,7 +16,7 @@ locals {
   # What the definition's tasks with credentials call, of each service.
   tenant_calls = {
     for service in ["dynamodb", "s3"] : service => sort(distinct(flatten([
-      for call in values(module.flow.delegated) : [for action in call.actions : action if startswith(action, "${service}:")]
+      for call in values(module.workflow.delegated) : [for action in call.actions : action if startswith(action, "${service}:")]
     ])))
   }
 }
@@ -29,7 +29,7 @@ resource "aws_iam_role" "tenant" {
   path                 = var.platform.role.path
   permissions_boundary = var.platform.role.permissions_boundary
   assume_role_policy   = data.aws_iam_policy_document.tenant_trust.json
-  tags                 = merge(module.flow.tags, { tenant = each.key })
+  tags                 = merge(module.workflow.tags, { tenant = each.key })
 }
 
 data "aws_iam_policy_document" "tenant_trust" {
@@ -46,7 +46,7 @@ data "aws_iam_policy_document" "tenant_trust" {
     condition {
       test     = "ArnEquals"
       variable = "aws:PrincipalArn"
-      values   = [module.flow.state_machine_role_arn]
+      values   = [module.workflow.state_machine_role_arn]
     }
   }
 }

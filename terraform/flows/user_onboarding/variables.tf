@@ -1,29 +1,24 @@
 variable "platform" {
-  description = "What the environment's flows have in common: the beginning of every name; the environment's name, which is also its APIs' stage; the bus; the release's packages by name; while a release is tried, the version of each function that keeps the callers and the share of the new one; how states repeat calls; logs; roles; the days in which a deleted secret comes back; the local emulator's URL; who hears of alarms."
-  type = object({
-    name_prefix          = string
-    environment          = string
-    event_bus            = object({ name = string, arn = string })
-    packages             = map(object({ name = string, bucket = string, key = string, sha256_base64 = string }))
-    canaries             = map(object({ stable_version = string, percent = number }))
-    retry                = object({ interval_seconds = number, max_attempts = number, backoff_rate = number, max_delay_seconds = number })
-    logs                 = object({ retention_days = number, level = string, execution_data = bool })
-    role                 = object({ path = string, permissions_boundary = string })
-    secret_recovery_days = number
-    emulator_endpoint    = optional(string)
-    alarm_actions        = list(string)
-  })
+  description = "The environment's platform, as modules/platform_contract types it."
+  type        = any
 }
 
 variable "settings" {
-  description = "The tenants, by id; the sender of the welcome mail; sign-ups per second, and at once; whether users and their spaces outlive the flow's removal."
+  description = <<-EOT
+    Settings of the flow:
+    tenants: ids of the tenants.
+    sender: sender of the welcome mail.
+    rate, burst: sign-ups per second, and at once.
+    deletion_protection: keep users and their spaces when the flow is removed.
+  EOT
   type = object({
-    tenants   = set(string)
-    sender    = string
-    rate      = optional(number, 10)
-    burst     = optional(number, 20)
-    keep_data = optional(bool, true)
+    tenants             = set(string)
+    sender              = string
+    rate                = optional(number, 10)
+    burst               = optional(number, 20)
+    deletion_protection = optional(bool, true)
   })
+  nullable = false
 
   validation {
     condition     = length(var.settings.tenants) > 0 && alltrue([for tenant in var.settings.tenants : can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", tenant))])
@@ -33,5 +28,10 @@ variable "settings" {
   validation {
     condition     = can(regex("^([^<>@]+ <[^<>@ ]+@[a-z0-9.-]+>|[^<>@ ]+@[a-z0-9.-]+)$", var.settings.sender))
     error_message = "user_onboarding.sender is a mail address, or a name with one: 'Flowbridge <hello@example.com>', its domain in lower case."
+  }
+
+  validation {
+    condition     = var.settings.rate > 0 && var.settings.burst >= 1
+    error_message = "user_onboarding.rate is above 0 and burst is 1 or more, or the API refuses every sign-up."
   }
 }

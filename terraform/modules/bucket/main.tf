@@ -11,7 +11,7 @@ resource "aws_s3_bucket" "this" {
   # checkov:skip=CKV_AWS_144:Versions protect against mistakes; another region would hold personal data where nobody asked for it
   # checkov:skip=CKV2_AWS_62:Nothing waits for these objects
   bucket        = var.name
-  force_destroy = !var.keep_data
+  force_destroy = !var.deletion_protection
   tags          = var.tags
 }
 
@@ -24,8 +24,8 @@ resource "aws_s3_bucket_versioning" "this" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  # What goes with the flow needs no rule for what gets old; the provider waits a minute to make one.
-  for_each = var.keep_data ? { this = aws_s3_bucket.this.id } : {}
+  # Buckets that are deleted with the flow need no lifecycle rule; the provider waits a minute for one.
+  for_each = var.deletion_protection ? { this = aws_s3_bucket.this.id } : {}
 
   bucket = each.value
 
@@ -64,30 +64,41 @@ resource "aws_s3_bucket_public_access_block" "this" {
 }
 
 data "aws_iam_policy_document" "this" {
-  source_policy_documents = var.policy == null ? [] : [var.policy]
+  source_policy_documents = var.policies
 
-  statement {
-    sid       = "OnlyEncryptedConnections"
-    effect    = "Deny"
-    actions   = ["s3:*"]
-    resources = [local.arn, "${local.arn}/*"]
+  dynamic "statement" {
+    for_each = var.emulator == null ? { refuse = local.arn } : {}
 
-    principals {
-      type        = "AWS"
-      identifiers = ["*"]
-    }
+    content {
+      sid       = "OnlyEncryptedConnections"
+      effect    = "Deny"
+      actions   = ["s3:*"]
+      resources = [statement.value, "${statement.value}/*"]
 
-    condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      # The emulator speaks plain HTTP, on loopback.
-      values = [var.plain_http ? "emulator" : "false"]
+      principals {
+        type        = "AWS"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "Bool"
+        variable = "aws:SecureTransport"
+        values   = ["false"]
+      }
     }
   }
 }
 
+moved {
+  from = aws_s3_bucket_policy.this
+  to   = aws_s3_bucket_policy.this["this"]
+}
+
 resource "aws_s3_bucket_policy" "this" {
-  bucket = aws_s3_bucket.this.id
+  # On the emulator, which serves plain HTTP, a bucket may have no statement at all.
+  for_each = var.emulator == null || length(var.policies) > 0 ? { this = aws_s3_bucket.this.id } : {}
+
+  bucket = each.value
   policy = data.aws_iam_policy_document.this.json
 
   # While public access is being blocked, S3 refuses to take a policy at the same time.

@@ -14,3 +14,8 @@ output "domain_name" {
   description = "Name of the host by which the bucket is reached, in its region."
   value       = aws_s3_bucket.this.bucket_regional_domain_name
 }
+
+output "summary" {
+  description = "The bucket's entry in the output of its flow."
+  value       = { name = aws_s3_bucket.this.bucket }
+}

@@ -8,7 +8,7 @@ variable "name" {
   }
 }
 
-variable "keep_data" {
+variable "deletion_protection" {
   description = "Refuse to delete the bucket while it holds objects."
   type        = bool
 }
@@ -24,16 +24,16 @@ variable "old_versions_days" {
   }
 }
 
-variable "policy" {
-  description = "Policy, as JSON, of whom the bucket lets in beside what roles may do; null for nobody. That all come by TLS is added."
-  type        = string
-  default     = null
+variable "policies" {
+  description = "Policies, as JSON, that let services in besides the roles; the statement that refuses plain HTTP is added."
+  type        = list(string)
+  default     = []
 }
 
-variable "plain_http" {
-  description = "Let callers reach the bucket without TLS; for the local emulator only."
-  type        = bool
-  default     = false
+variable "emulator" {
+  description = "The local AWS emulator, which serves plain HTTP; null on AWS."
+  type        = object({ endpoint = string })
+  default     = null
 }
 
 variable "tags" {

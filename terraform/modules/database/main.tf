@@ -17,7 +17,7 @@ locals {
   region      = data.aws_region.current.name
 
   # The authority that vouches for the server: Amazon's of the region, the emulator's, the owners' own.
-  rds_ca         = try(coalesce(var.emulator_ca, file("${path.module}/certificates/${local.region}.pem")), null)
+  rds_ca         = try(coalesce(try(var.emulator.database_ca, null), file("${path.module}/certificates/${local.region}.pem")), null)
   ca_certificate = var.settings.mode == "rds" ? local.rds_ca : one(values(local.on_premises)[*].ca_certificate)
 
   # The slow-query log quotes statements, and with them what is written. The audit log would too.

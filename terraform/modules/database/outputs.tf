@@ -44,9 +44,13 @@ output "ca_certificate" {
   value       = local.ca_certificate
 }
 
-output "instance_identifier" {
-  description = "Identifier of the RDS instance, by which CloudWatch knows it; null on premises."
-  value       = one(values(aws_db_instance.this)[*].identifier)
+output "observed" {
+  description = "What the overview shows of the RDS instance: identifier, thresholds and names of its alarms; null on premises."
+  value = one([for database in values(local.rds) : {
+    identifier  = var.name
+    alarm       = database.alarm
+    alarm_names = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+  }])
 }
 
 output "vpc" {

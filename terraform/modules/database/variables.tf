@@ -33,6 +33,11 @@ variable "settings" {
       backup_window       = optional(string, "06:00-07:00")
       maintenance_window  = optional(string, "sun:07:30-sun:08:30")
       slow_query_log      = optional(bool, false)
+      alarm = optional(object({
+        connections      = optional(number, 50)
+        cpu_percent      = optional(number, 80)
+        free_storage_gib = optional(number, 4)
+      }), {})
     }))
   })
 
@@ -97,6 +102,22 @@ variable "settings" {
     condition     = try(var.settings.rds.storage_gb >= 20 && var.settings.rds.storage_gb <= 16384 || var.settings.rds == null, true)
     error_message = "rds.storage_gb is 20 to 16384."
   }
+
+  validation {
+    condition     = try(var.settings.rds.alarm.cpu_percent > 0 && var.settings.rds.alarm.cpu_percent < 100 || var.settings.rds == null, true)
+    error_message = "rds.alarm.cpu_percent is above 0 and below 100."
+  }
+
+  validation {
+    condition     = try(var.settings.rds.alarm.connections >= 1 && var.settings.rds.alarm.free_storage_gib > 0 || var.settings.rds == null, true)
+    error_message = "rds.alarm.connections is 1 or more, and rds.alarm.free_storage_gib is above 0."
+  }
+}
+
+variable "alarm_actions" {
+  description = "SNS topics notified when an alarm fires or clears."
+  type        = list(string)
+  default     = []
 }
 
 variable "network" {
@@ -130,9 +151,9 @@ variable "log_retention_days" {
   type        = number
 }
 
-variable "emulator_ca" {
-  description = "PEM text of the authority of the local emulator's RDS servers; null on AWS."
-  type        = string
+variable "emulator" {
+  description = "The local AWS emulator: URL, and the PEM text of the authority of its RDS servers; null on AWS."
+  type        = object({ endpoint = string, database_ca = optional(string) })
   default     = null
 }
 

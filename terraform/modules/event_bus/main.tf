@@ -53,7 +53,7 @@ module "audit" {
   pattern        = jsonencode({ account = [data.aws_caller_identity.current.account_id] })
   target_arn     = local.audit_group_arn
   alarm_actions  = var.alarm_actions
-  plain_http     = var.plain_http
+  emulator       = var.emulator
   tags           = var.tags
 
   # What identifies an event, and nothing of its detail: personal data stay out of logs. CloudWatch

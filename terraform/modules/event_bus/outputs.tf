@@ -16,14 +16,10 @@ output "archive_name" {
 
 output "audit" {
   description = "What tells which events the bus accepted: the log group, and the queue of what could not be written down."
-  value       = { log_group = local.audit_group, queue_url = module.audit.dead_letter_queue_url }
+  value       = { log_group = local.audit_group, queue_url = module.audit.summary.undelivered_queue_url }
 }
 
-output "observed" {
-  description = "What the environment's dashboard shows of the audit log."
-  value = {
-    rules       = { audit = { name = local.audit_name, event_bus_name = var.name } }
-    queues      = [module.audit.dead_letter_queue_name]
-    alarm_names = module.audit.alarm_names
-  }
+output "audit_rule" {
+  description = "Summary of the rule that writes the audit log."
+  value       = module.audit.summary
 }

@@ -24,7 +24,7 @@ resource "aws_cloudwatch_event_rule" "this" {
   description    = var.description
   event_bus_name = var.event_bus_name
   event_pattern  = var.pattern
-  # Written out, or Terraform takes a rule that somebody switched off for one that is as it should be.
+  # Explicit, so that a rule that was disabled by hand is drift.
   state = "ENABLED"
   tags  = var.tags
 }
@@ -54,22 +54,23 @@ resource "aws_cloudwatch_event_target" "this" {
     }
   }
 
-  depends_on = [aws_iam_role_policy.this, aws_lambda_permission.this]
+  # The target comes last, so that no event is delivered before there is a queue for those that fail.
+  depends_on = [aws_iam_role_policy.this, aws_lambda_permission.this, module.dead_letters]
 }
 
 module "dead_letters" {
   source = "../queue"
 
-  name       = "${var.name}-dead-letters"
-  plain_http = var.plain_http
-  tags       = var.tags
+  name     = "${var.name}-dead-letters"
+  emulator = var.emulator
+  tags     = var.tags
 
   senders = {
     Rule = { service = "events.amazonaws.com", source_arn = local.arn }
   }
 
   alarm = {
-    description = "Events that the rule ${var.name} could not deliver wait in its undelivered queue. Mend the target, then send them again."
+    description = "Events that the rule ${var.name} could not deliver wait in its undelivered queue. Fix the target, then redrive them."
   }
   alarm_actions = var.alarm_actions
 }
@@ -138,11 +139,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = {
     failed = {
       metric = "FailedInvocations"
-      text   = "could not deliver an event to its target, which refused it. Its undelivered queue has the event: mend the target, then send it again."
+      text   = "could not deliver an event to its target, which refused it. Its undelivered queue has the event: fix the target, then redrive it."
     }
     lost = {
       metric = "InvocationsFailedToBeSentToDlq"
-      text   = "could neither deliver an event nor put it into its undelivered queue. The bus's archive has the event: mend the queue, then replay."
+      text   = "could neither deliver an event nor put it into its undelivered queue. The bus's archive has the event: fix the queue, then replay."
     }
     throttled = {
       metric = "ThrottledRules"

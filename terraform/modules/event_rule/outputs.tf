@@ -9,17 +9,13 @@ output "name" {
   value       = aws_cloudwatch_event_rule.this.name
 }
 
-output "dead_letter_queue_url" {
-  description = "URL of the undelivered queue."
-  value       = module.dead_letters.url
-}
-
-output "dead_letter_queue_name" {
-  description = "Name of that queue."
-  value       = module.dead_letters.name
-}
-
-output "alarm_names" {
-  description = "Names of the alarms of the rule and of its undelivered queue."
-  value       = concat([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name], module.dead_letters.alarm_names)
+output "summary" {
+  description = "The trigger's entry in the output of its flow."
+  value = {
+    kind                  = "event_rule"
+    name                  = aws_cloudwatch_event_rule.this.name
+    event_bus_name        = var.event_bus_name
+    undelivered_queue_url = module.dead_letters.summary.url
+    alarm_names           = concat([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name], module.dead_letters.alarm_names)
+  }
 }

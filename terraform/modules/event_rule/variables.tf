@@ -75,10 +75,10 @@ variable "alarm_actions" {
   default     = []
 }
 
-variable "plain_http" {
-  description = "Let callers reach the undelivered queue without TLS; for the local emulator only."
-  type        = bool
-  default     = false
+variable "emulator" {
+  description = "The local AWS emulator, which serves plain HTTP; null on AWS."
+  type        = object({ endpoint = string })
+  default     = null
 }
 
 variable "tags" {

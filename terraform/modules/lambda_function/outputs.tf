@@ -50,3 +50,16 @@ output "alarm_names" {
   description = "Names of the function's alarms."
   value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
 }
+
+output "summary" {
+  description = "The function's entry in the output of its flow, once the function can be invoked."
+  value = {
+    name            = local.name
+    package         = var.package.name
+    log_group_name  = aws_cloudwatch_log_group.this.name
+    role_name       = aws_iam_role.this.name
+    timeout_seconds = var.timeout_seconds
+    alarm_names     = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+  }
+  depends_on = [aws_lambda_alias.live]
+}

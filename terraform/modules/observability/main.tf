@@ -81,7 +81,7 @@ data "aws_iam_policy_document" "topic" {
   }
 
   dynamic "statement" {
-    for_each = var.plain_http ? {} : { refuse = local.topic_arn }
+    for_each = var.emulator == null ? { refuse = local.topic_arn } : {}
 
     content {
       sid       = "RefusePlainHttp"
@@ -131,56 +131,6 @@ resource "aws_cloudwatch_metric_alarm" "unheard" {
   threshold           = 0
   period              = 300
   evaluation_periods  = 1
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
-  tags                = var.tags
-
-  depends_on = [aws_sns_topic.alarms]
-}
-
-# --- the database's alarms -------------------------------------------------------------------
-
-locals {
-  databases = var.database == null ? {} : { this = var.database }
-
-  database_alarms = merge([
-    for key, database in local.databases : {
-      connections = {
-        metric     = "DatabaseConnections"
-        comparison = "GreaterThanThreshold"
-        threshold  = database.alarm.connections
-        text       = "has more than ${database.alarm.connections} connections. Beyond what its instance class takes, it refuses more."
-      }
-      cpu = {
-        metric     = "CPUUtilization"
-        comparison = "GreaterThanThreshold"
-        threshold  = database.alarm.cpu_percent
-        text       = "has been busy for more than ${database.alarm.cpu_percent} % of 15 minutes. Performance Insights says with what."
-      }
-      storage = {
-        metric     = "FreeStorageSpace"
-        comparison = "LessThanThreshold"
-        threshold  = database.alarm.free_storage_gib * 1024 * 1024 * 1024
-        text       = "has less than ${database.alarm.free_storage_gib} GiB left; when it is full, it stops. Raise storage_gb."
-      }
-    }
-  ]...)
-}
-
-resource "aws_cloudwatch_metric_alarm" "database" {
-  for_each = local.database_alarms
-
-  alarm_name          = "${var.database.identifier}-${each.key}"
-  alarm_description   = "The database ${var.database.identifier} ${each.value.text}"
-  namespace           = "AWS/RDS"
-  metric_name         = each.value.metric
-  dimensions          = { DBInstanceIdentifier = var.database.identifier }
-  statistic           = "Average"
-  comparison_operator = each.value.comparison
-  threshold           = each.value.threshold
-  period              = 300
-  evaluation_periods  = 3
   treat_missing_data  = "notBreaching"
   alarm_actions       = [local.topic_arn]
   ok_actions          = [local.topic_arn]

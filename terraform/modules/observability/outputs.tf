@@ -6,6 +6,6 @@ output "topic_arn" {
 }
 
 output "dashboard_name" {
-  description = "Name of the dashboard."
-  value       = aws_cloudwatch_dashboard.this.dashboard_name
+  description = "Name of the overview."
+  value       = module.overview.name
 }

@@ -1,17 +1,17 @@
 locals {
-  name = "${var.platform.name_prefix}-${replace(var.flow, "_", "-")}"
+  name = "${var.platform.name_prefix}-${replace(coalesce(var.name, var.flow), "_", "-")}"
   tags = { flow = var.flow }
 }
 
 module "api" {
   source = "../rest_api"
 
-  name              = "${local.name}-api"
-  stage             = var.platform.environment
-  throttle          = var.throttle
-  emulator_endpoint = var.platform.emulator_endpoint
-  logs              = var.platform.logs
-  # Anybody may send nonsense here, so a share of refusals is no news.
+  name     = "${local.name}-api"
+  stage    = var.platform.environment
+  throttle = var.throttle
+  emulator = var.platform.emulator
+  logs     = var.platform.logs
+  # Anybody may send nonsense here, so a high share of refusals is normal.
   alarm         = { client_error_share = 0.5, latency_seconds = 5 }
   alarm_actions = var.platform.alarm_actions
   tags          = local.tags

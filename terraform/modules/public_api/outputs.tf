@@ -19,11 +19,11 @@ output "stage" {
 }
 
 output "functions" {
-  description = "The function by the name of its module, as modules/lambda_function tells of it."
-  value       = { (var.function.module) = module.function }
+  description = "Summary of the function, by the name of its module."
+  value       = { (var.function.module) = module.function.summary }
 }
 
-output "alarm_names" {
-  description = "Names of the API's alarms."
-  value       = module.api.alarm_names
+output "summary" {
+  description = "The API's entry in the output of its flow."
+  value       = module.api.summary
 }

@@ -1,25 +1,22 @@
 variable "platform" {
-  description = "What the environment's flows have in common, as far as an API and a function need it; see event_flow."
-  type = object({
-    name_prefix       = string
-    environment       = string
-    packages          = map(object({ name = string, bucket = string, key = string, sha256_base64 = string }))
-    canaries          = map(object({ stable_version = string, percent = number }))
-    logs              = object({ retention_days = number, level = string })
-    role              = object({ path = string, permissions_boundary = string })
-    emulator_endpoint = optional(string)
-    alarm_actions     = list(string)
-  })
+  description = "The environment's platform, as modules/platform_contract types it."
+  type        = any
 }
 
 variable "flow" {
-  description = "Name of the flow, which is also its package's, and the Python package's that holds the function."
+  description = "Name of the flow, of its package and of the Python package that holds the function."
   type        = string
 
   validation {
     condition     = contains(keys(var.platform.packages), var.flow)
-    error_message = "The flow's package, of the same name, is not in the release. Type 'make package'."
+    error_message = "The release has no package ${var.flow}, which the flow needs. Type 'make package'."
   }
+}
+
+variable "name" {
+  description = "Beginning of the names of the API and its function, after the environment's; null for the flow's name."
+  type        = string
+  default     = null
 }
 
 variable "throttle" {

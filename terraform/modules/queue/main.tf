@@ -3,16 +3,22 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  # Composed, so that policies that name the queue are known before it is made.
-  arn = join(":", [
-    "arn", data.aws_partition.current.partition, "sqs", data.aws_region.current.name,
-    data.aws_caller_identity.current.account_id, var.name,
-  ])
+  region     = data.aws_region.current.name
+  account_id = data.aws_caller_identity.current.account_id
+
+  # Composed of names: plans show every policy that names the queue, and nothing waits the 25 s that
+  # the provider takes to read a new queue's attributes.
+  arn = "arn:${data.aws_partition.current.partition}:sqs:${local.region}:${local.account_id}:${var.name}"
+  url = (
+    var.emulator == null
+    ? "https://sqs.${local.region}.${data.aws_partition.current.dns_suffix}/${local.account_id}/${var.name}"
+    : "${var.emulator.endpoint}/${local.account_id}/${var.name}"
+  )
 }
 
 data "aws_iam_policy_document" "queue" {
   dynamic "statement" {
-    for_each = var.plain_http ? {} : { refuse = local.arn }
+    for_each = var.emulator == null ? { refuse = local.arn } : {}
 
     content {
       sid       = "RefusePlainHttp"
@@ -61,8 +67,8 @@ resource "aws_sqs_queue" "this" {
   message_retention_seconds  = var.retention_days * 24 * 60 * 60
   visibility_timeout_seconds = var.visibility_timeout_seconds
   receive_wait_time_seconds  = 20
-  # Here and not in a resource of its own: that would wait for the queue twice.
-  policy = var.plain_http && length(var.senders) == 0 ? null : data.aws_iam_policy_document.queue.json
+  # Inline: a separate policy resource adds a second 25 s wait.
+  policy = var.emulator != null && length(var.senders) == 0 ? null : data.aws_iam_policy_document.queue.json
   redrive_policy = var.redrive == null ? null : jsonencode({
     deadLetterTargetArn = var.redrive.dead_letter_queue_arn
     maxReceiveCount     = var.redrive.max_receive_count

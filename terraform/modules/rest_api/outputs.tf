@@ -1,3 +1,12 @@
+locals {
+  # The emulator serves APIs below a path of its own.
+  url = (
+    var.emulator == null
+    ? aws_api_gateway_stage.this.invoke_url
+    : "${var.emulator.endpoint}/_aws/execute-api/${aws_api_gateway_rest_api.this.id}/${aws_api_gateway_stage.this.stage_name}"
+  )
+}
+
 output "id" {
   description = "Identifier of the API."
   value       = aws_api_gateway_rest_api.this.id
@@ -5,11 +14,7 @@ output "id" {
 
 output "url" {
   description = "URL of the stage, without a slash at its end."
-  value = (
-    var.emulator_endpoint == null
-    ? aws_api_gateway_stage.this.invoke_url
-    : "${var.emulator_endpoint}/_aws/execute-api/${aws_api_gateway_rest_api.this.id}/${aws_api_gateway_stage.this.stage_name}"
-  )
+  value       = local.url
 }
 
 output "host" {
@@ -50,4 +55,15 @@ output "name" {
 output "alarm_names" {
   description = "Names of the API's alarms."
   value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+}
+
+output "summary" {
+  description = "The API's entry in the output of its flow; without a key, api_key_secret_arn is null."
+  value = {
+    name               = aws_api_gateway_rest_api.this.name
+    stage              = aws_api_gateway_stage.this.stage_name
+    url                = local.url
+    api_key_secret_arn = one([for secret in aws_secretsmanager_secret.api_key : secret.arn])
+    alarm_names        = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+  }
 }

@@ -81,9 +81,9 @@ variable "secret_recovery_days" {
   }
 }
 
-variable "emulator_endpoint" {
-  description = "URL of the local emulator, which serves APIs below a path of its own; null on AWS."
-  type        = string
+variable "emulator" {
+  description = "The local AWS emulator, which serves plain HTTP; null on AWS."
+  type        = object({ endpoint = string })
   default     = null
 }
 

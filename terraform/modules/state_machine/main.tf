@@ -11,47 +11,102 @@ locals {
 
   role_arn = "arn:${local.partition}:iam::${data.aws_caller_identity.current.account_id}:role${var.role.path}${var.name}"
 
-  # The states of the definition, and of Parallel branches and Map processors down to three levels.
-  states_0 = values(jsondecode(var.definition).States)
-  states_1 = flatten([for s in local.states_0 : concat([for b in try(s.Branches, []) : values(b.States)], [try(values(s.ItemProcessor.States), [])])])
-  states_2 = flatten([for s in local.states_1 : concat([for b in try(s.Branches, []) : values(b.States)], [try(values(s.ItemProcessor.States), [])])])
-  states_3 = flatten([for s in local.states_2 : concat([for b in try(s.Branches, []) : values(b.States)], [try(values(s.ItemProcessor.States), [])])])
+  # The states by name, down to three levels of Parallel branches and Map processors.
+  states_0 = jsondecode(var.definition).States
+  states_1 = merge([for s in local.states_0 : merge(concat([for b in try(s.Branches, []) : b.States], [try(s.ItemProcessor.States, {})])...)]...)
+  states_2 = merge([for s in local.states_1 : merge(concat([for b in try(s.Branches, []) : b.States], [try(s.ItemProcessor.States, {})])...)]...)
+  states_3 = merge([for s in local.states_2 : merge(concat([for b in try(s.Branches, []) : b.States], [try(s.ItemProcessor.States, {})])...)]...)
+  states   = merge(local.states_0, local.states_1, local.states_2, local.states_3)
+
+  # By the end of a task's Resource; integrations/README.md explains the fields.
+  integrations = merge([
+    for file in sort(fileset("${path.module}/integrations", "*.yaml")) : yamldecode(file("${path.module}/integrations/${file}"))
+  ]...)
 
   tasks = [
-    for state in concat(local.states_0, local.states_1, local.states_2, local.states_3) : {
-      integration = replace(state.Resource, "/^arn:[^:]+:states:::/", "")
+    for name, state in local.states : {
+      state       = name
+      resource    = replace(state.Resource, "/^arn:[^:]+:states:::/", "")
+      integration = replace(state.Resource, "/^arn:[^:]+:states:::|\\.waitForTaskToken$/", "")
       # JSONata states have Arguments, JSONPath states have Parameters.
       arguments = try(state.Arguments, state.Parameters, {})
-      # A task with credentials is done by a role that it names, one of those in the expression.
+      # A task with credentials runs as one of the roles that its expression names.
       roles = try(regexall("arn:[^:']+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+", state.Credentials.RoleArn), null)
     } if try(state.Type, "") == "Task"
   ]
-  # The ARNs of what each task calls. An argument is an ARN, or a name that ends one: the last part of
-  # a URL, or the domain of a mail address.
-  targets = [
-    for task in local.tasks : flatten([
-      for target in try(local.integrations[task.integration].targets, []) : [
-        for value in(
-          task.integration == "events:putEvents"
-          ? [for entry in try(task.arguments.Entries, []) : try(entry.EventBusName, "")]
-          : [try(task.arguments[target.argument], task.arguments.Content.Template[target.argument], "")]
-        ) :
-        startswith(value, "arn:") || value == "" ? replace(value, local.qualifier, "$1") : "${target.arn_prefix}${basename(regex("[^@]*$", trimsuffix(value, ">")))}${try(target.arn_suffix, "")}"
-      ]
-    ])
-  ]
-  # A state machine is started by an alias or a version with the right on the state machine itself
-  # (https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html).
-  qualifier            = "/^(arn:[^:]+:states:[^:]+:[^:]+:stateMachine:[^:]+):[^:]+$/"
-  unknown_integrations = distinct([for task in local.tasks : task.integration if !contains(keys(local.integrations), task.integration)])
+
+  # Each argument that names a target. Empty parts fill its path up to four, one for each step below.
+  references = flatten([
+    for task in local.tasks : [
+      for target in try(local.integrations[task.integration].targets, []) : merge(task, {
+        argument    = target.argument
+        path        = slice(concat(split(".", replace(target.argument, "[*]", ".*")), ["", "", ""]), 0, 4)
+        name        = try(target.name, "^(.*)$")
+        arn         = try(target.arn, null)
+        part_of_arn = try(target.part_of_arn, "^(.*)$")
+      })
+    ]
+  ])
+
+  # One step down the path: every entry ("*"), nothing (""), or the attribute; a JSONPath state writes
+  # "TableName.$" for a value that is computed at run time. What is missing becomes "".
+  found_1 = [for r in local.references : [try(r.arguments[r.path[0]], r.arguments["${r.path[0]}.$"], "")]]
+  found_2 = [for i, r in local.references : flatten([for v in local.found_1[i] : concat(
+    [for entry in try([for e in v : e], [""]) : entry if r.path[1] == "*"],
+    [for whole in [v] : whole if r.path[1] == ""],
+    [for part in [try(v[r.path[1]], v["${r.path[1]}.$"], "")] : part if !contains(["", "*"], r.path[1])],
+  )])]
+  found_3 = [for i, r in local.references : flatten([for v in local.found_2[i] : concat(
+    [for entry in try([for e in v : e], [""]) : entry if r.path[2] == "*"],
+    [for whole in [v] : whole if r.path[2] == ""],
+    [for part in [try(v[r.path[2]], v["${r.path[2]}.$"], "")] : part if !contains(["", "*"], r.path[2])],
+  )])]
+  found_4 = [for i, r in local.references : flatten([for v in local.found_3[i] : concat(
+    [for entry in try([for e in v : e], [""]) : entry if r.path[3] == "*"],
+    [for whole in [v] : whole if r.path[3] == ""],
+    [for part in [try(v[r.path[3]], v["${r.path[3]}.$"], "")] : part if !contains(["", "*"], r.path[3])],
+  )])]
+
+  targets = flatten([
+    for i, r in local.references : [
+      for value in [for found in local.found_4[i] : try(tostring(found), "")] : {
+        state       = r.state
+        integration = r.integration
+        argument    = r.argument
+        roles       = r.roles
+        at_run_time = can(regex("^\\$|\\{%", value))
+        arns = (
+          can(regex("^\\$|\\{%", value))
+          ? try(var.runtime_targets[r.state][r.argument], [])
+          : [
+            startswith(value, "arn:") || value == "" || r.arn == null
+            ? try(regex(r.part_of_arn, value)[0], "")
+            : replace(replace(replace(r.arn, "{partition}", local.partition), "{place}", local.place), "{name}", try(regex(r.name, value)[0], ""))
+          ]
+        )
+      }
+    ]
+  ])
+
+  unknown_integrations = distinct([for task in local.tasks : task.resource if !contains(keys(local.integrations), task.integration)])
   task_count           = length(regexall("\"Type\"\\s*:\\s*\"Task\"", var.definition))
+  waiting              = [for task in local.tasks : task.state if can(regex("\\.(waitForTaskToken|sync(:2)?)$", task.resource))]
 
-  # What each integration calls by the state machine's own right, and what by that of tasks' roles.
-  own_tasks       = { for index, task in local.tasks : index => task.integration if task.roles == null }
-  delegated_tasks = { for index, task in local.tasks : index => task.integration if task.roles != null }
+  run_time     = distinct([for target in local.targets : "${target.state}.${target.argument}" if target.at_run_time])
+  allowed      = flatten([for state, arguments in var.runtime_targets : [for argument in keys(arguments) : "${state}.${argument}"]])
+  not_allowed  = setsubtract(local.run_time, local.allowed)
+  not_run_time = setsubtract(local.allowed, local.run_time)
+  no_arn       = distinct([for target in local.targets : "${target.state}.${target.argument}" if !alltrue([for arn in target.arns : can(regex("^arn:[^{}% ]*[^:/{}% ]$", arn))])])
 
-  called    = { for name in distinct(values(local.own_tasks)) : name => sort(distinct(flatten([for index, of in local.own_tasks : local.targets[index] if of == name]))) }
-  delegated = { for name in distinct(values(local.delegated_tasks)) : name => sort(distinct(flatten([for index, of in local.delegated_tasks : local.targets[index] if of == name]))) }
+  # What each integration calls with the state machine's own role, and with the roles of its tasks.
+  called = {
+    for name in distinct([for target in local.targets : target.integration if target.roles == null]) :
+    name => sort(distinct(flatten([for target in local.targets : target.arns if target.integration == name && target.roles == null])))
+  }
+  delegated = {
+    for name in distinct([for target in local.targets : target.integration if target.roles != null]) :
+    name => sort(distinct(flatten([for target in local.targets : target.arns if target.integration == name && target.roles != null])))
+  }
 
   task_roles = sort(distinct(flatten([for task in local.tasks : task.roles == null ? [] : task.roles])))
   assumed    = length(local.task_roles) == 0 ? {} : { AssumeTaskRoles = local.task_roles }
@@ -59,9 +114,10 @@ locals {
 
 resource "aws_sfn_state_machine" "this" {
   name       = var.name
+  type       = var.type
   role_arn   = aws_iam_role.this.arn
   definition = var.definition
-  # Each change is a version of its own, which executions that run already keep to.
+  # Running executions keep to the version that they started with.
   publish = true
   tags    = var.tags
 
@@ -78,22 +134,37 @@ resource "aws_sfn_state_machine" "this" {
   lifecycle {
     precondition {
       condition     = length(local.unknown_integrations) == 0
-      error_message = "The definition of ${var.name} calls ${join(", ", local.unknown_integrations)}, and modules/state_machine does not know what rights that takes. Add it to integrations.tf there."
+      error_message = "The definition of ${var.name} calls ${join(", ", local.unknown_integrations)}, which modules/state_machine does not know. Add it to the service's file in modules/state_machine/integrations."
     }
 
     precondition {
       condition     = local.task_count == length(local.tasks)
-      error_message = "The definition of ${var.name} has ${local.task_count} tasks, but only ${length(local.tasks)} of them within three levels of Parallel and Map. Make the nested part a state machine of its own."
+      error_message = "The definition of ${var.name} has ${local.task_count} tasks, but only ${length(local.tasks)} of them within three levels of Parallel and Map and with names of their own. Make the nested part a state machine of its own, or rename the states."
     }
 
     precondition {
-      condition     = alltrue([for arn in flatten(local.targets) : can(regex("^arn:[^{}% ]*[^:/{}% ]$", arn))])
-      error_message = "Each task of ${var.name} must name what it calls by its ARN, given in the template, not computed at run time: the role allows these ARNs and no others."
+      condition     = length(local.not_allowed) == 0
+      error_message = "${var.name} computes ${join(", ", local.not_allowed)} at run time. Name the ARN in the template, or list the ARNs that it may be in runtime_targets."
+    }
+
+    precondition {
+      condition     = length(local.not_run_time) == 0
+      error_message = "runtime_targets of ${var.name} lists ${join(", ", local.not_run_time)}, which the definition does not compute at run time. Remove the entry."
+    }
+
+    precondition {
+      condition     = length(local.no_arn) == 0
+      error_message = "${var.name} does not name ${join(", ", local.no_arn)} by an ARN, or by a name that makes one. The role allows the ARNs in the definition and no others: correct the template."
+    }
+
+    precondition {
+      condition     = var.type == "STANDARD" || length(local.waiting) == 0
+      error_message = "${var.name} is an EXPRESS state machine, which cannot wait as ${join(", ", local.waiting)} does. Make it STANDARD, or call without .sync and .waitForTaskToken."
     }
 
     precondition {
       condition     = alltrue([for task in local.tasks : task.roles == null || length(coalesce(task.roles, [])) > 0])
-      error_message = "Credentials.RoleArn of a task of ${var.name} must name each role that it can be by its ARN: the state machine may take on these and no others."
+      error_message = "Credentials.RoleArn of a task of ${var.name} names no role by its ARN. Write the ARN of each role that it may be into the expression."
     }
   }
 

@@ -5,7 +5,7 @@ output "arn" {
 }
 
 output "alias_arn" {
-  description = "ARN of the alias that starts the newest version, known before the state machine is made."
+  description = "ARN of the alias that starts the newest version, known before the state machine exists."
   value       = "${local.arn}:${local.alias}"
   depends_on  = [aws_sfn_alias.live]
 }
@@ -20,18 +20,23 @@ output "name" {
   value       = aws_sfn_state_machine.this.name
 }
 
+output "type" {
+  description = "STANDARD or EXPRESS."
+  value       = var.type
+}
+
 output "role_name" {
   description = "Name of the state machine's role."
   value       = aws_iam_role.this.name
 }
 
 output "role_arn" {
-  description = "ARN of the state machine's role, known before the role is made."
+  description = "ARN of the state machine's role, known before the role exists."
   value       = local.role_arn
 }
 
 output "delegated" {
-  description = "What the tasks that name a role of their own call, by integration: the actions, and the ARNs of what is called."
+  description = "Calls of the tasks that run as a role of their own, by integration: actions, and ARNs of the targets."
   value = {
     for name, arns in local.delegated : name => { actions = try(local.integrations[name].actions, []), resources = arns }
   }

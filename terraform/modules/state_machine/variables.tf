@@ -14,7 +14,33 @@ variable "definition" {
 
   validation {
     condition     = can(jsondecode(var.definition).States)
-    error_message = "definition is no JSON object with 'States'; look at the rendered template with 'terraform console'."
+    error_message = "definition is not a JSON object with 'States'. Render the template with 'terraform console' to see it."
+  }
+}
+
+variable "type" {
+  description = "STANDARD, or EXPRESS for at most five minutes at a lower price."
+  type        = string
+  default     = "STANDARD"
+
+  validation {
+    condition     = contains(["STANDARD", "EXPRESS"], var.type)
+    error_message = "type is STANDARD or EXPRESS."
+  }
+}
+
+variable "runtime_targets" {
+  description = "ARNs that a task may call when the definition computes its target at run time, by state and argument, such as { Invoke = { FunctionName = [...] } }."
+  type        = map(map(list(string)))
+  default     = {}
+
+  validation {
+    condition = alltrue(flatten([
+      for arguments in values(var.runtime_targets) : [
+        for arns in values(arguments) : length(arns) > 0 && alltrue([for arn in arns : can(regex("^arn:[^*? ]+$", arn))])
+      ]
+    ]))
+    error_message = "runtime_targets lists at least one ARN for each argument, without a wildcard."
   }
 }
 
@@ -33,7 +59,7 @@ variable "role" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that hear of the state machine's alarms, and of their end."
+  description = "SNS topics notified when an alarm fires or clears."
   type        = list(string)
   default     = []
 }

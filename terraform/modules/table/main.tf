@@ -17,7 +17,7 @@ resource "aws_dynamodb_table" "this" {
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = var.keys.partition
   range_key                   = var.keys.sort
-  deletion_protection_enabled = var.keep_data
+  deletion_protection_enabled = var.deletion_protection
   tags                        = var.tags
 
   dynamic "attribute" {

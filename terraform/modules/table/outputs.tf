@@ -13,3 +13,11 @@ output "alarm_names" {
   description = "Names of the table's alarms."
   value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
 }
+
+output "summary" {
+  description = "The table's entry in the output of its flow."
+  value = {
+    name        = aws_dynamodb_table.this.name
+    alarm_names = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+  }
+}

@@ -13,7 +13,7 @@ variable "keys" {
   type        = object({ partition = string, sort = optional(string) })
 }
 
-variable "keep_data" {
+variable "deletion_protection" {
   description = "Refuse to delete the table."
   type        = bool
 }

@@ -38,11 +38,11 @@ module "bucket" {
   source = "../bucket"
 
   name = local.bucket
-  # The files can be put there again from the commit.
-  keep_data  = false
-  policy     = data.aws_iam_policy_document.bucket.json
-  plain_http = var.emulator_endpoint != null
-  tags       = var.tags
+  # The commit has the files.
+  deletion_protection = false
+  policies            = [data.aws_iam_policy_document.bucket.json]
+  emulator            = var.emulator
+  tags                = var.tags
 }
 
 data "aws_iam_policy_document" "bucket" {
@@ -163,8 +163,8 @@ resource "aws_cloudfront_distribution" "this" {
   aliases             = flatten([for domain in local.domain : domain.names])
   # The nearest place: the cheaper classes leave out South America.
   price_class = "PriceClass_All"
-  # The emulator's distribution is there at once, and the provider would look after 30 s only.
-  wait_for_deployment = var.emulator_endpoint == null
+  # The emulator deploys at once, but the provider looks only after 30 s.
+  wait_for_deployment = var.emulator == null
   tags                = var.tags
 
   origin {

@@ -1,17 +1,17 @@
 locals {
   own_name = one(flatten([for domain in local.domain : domain.names[0]]))
-  # Every browser takes a name below localhost for this computer.
-  emulated = "http://${replace(aws_cloudfront_distribution.this.domain_name, "/\\.net$/", ".localhost")}"
+  url = (
+    var.emulator == null
+    ? "https://${coalesce(local.own_name, aws_cloudfront_distribution.this.domain_name)}/"
+    # Browsers resolve names below localhost to this computer.
+    : "http://${replace(aws_cloudfront_distribution.this.domain_name, "/\\.net$/", ".localhost")}:${regex("[0-9]+$", var.emulator.endpoint)}/"
+  )
 }
 
 output "url" {
   description = "Address of the site, with a slash at its end."
-  value = (
-    var.emulator_endpoint == null
-    ? "https://${coalesce(local.own_name, aws_cloudfront_distribution.this.domain_name)}/"
-    : "${local.emulated}:${regex("[0-9]+$", coalesce(var.emulator_endpoint, "0"))}/"
-  )
-  # Nobody is told of it before all of it is there.
+  value       = local.url
+  # The address is given out once the site is complete.
   depends_on = [aws_s3_object.file, module.bucket]
 }
 

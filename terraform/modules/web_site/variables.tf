@@ -55,9 +55,9 @@ variable "domain" {
   }
 }
 
-variable "emulator_endpoint" {
-  description = "URL of the local emulator, which serves sites without TLS; null on AWS."
-  type        = string
+variable "emulator" {
+  description = "The local AWS emulator, which serves plain HTTP; null on AWS."
+  type        = object({ endpoint = string })
   default     = null
 }
 

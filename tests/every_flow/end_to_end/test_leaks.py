@@ -106,7 +106,7 @@ def sign_up(platform: Platform) -> dict[str, str]:
     token = secrets.token_hex(6)
     good = {"tenantId": "acme", "email": f"good{token}@example.com", "name": f"Good{token}"}
     bad = {**new_signup(), "email": f"bad{token} at example.com", "name": f"Bad{token}"}
-    url = f"{onboarding.outputs['api_urls']['user_onboarding']}/signup"
+    url = f"{onboarding.outputs['flows']['user_onboarding']['apis']['signup']['url']}/signup"
     taken = requests.post(url, json=good, timeout=30)
     door = {name: bad[name] for name in good}
     assert requests.post(url, json=door, timeout=30).status_code == 400
@@ -130,7 +130,7 @@ def marked(platform: Platform) -> Marked:
     errors = [platform.ended(event)[0].error for event in platform.publish(changed, bad)]
     assert errors == ["CrmRejected", "InvalidLead"]
     # Refused by the endpoint itself: the document's rules let such a body through.
-    url, key = platform.outputs["api_urls"][FLOW], platform.api_key()
+    url, key = platform.outputs["flows"][FLOW]["apis"]["crm"]["url"], platform.api_key()
     body = {name: bad[name] for name in ("name", "lastname", "rut", "mail")} | {"phone": 123456}
     twice = f'{json.dumps(body)[:-1]}, "mail": "{bad["mail"]}"}}'
     headers = {"x-api-key": key, "content-type": "application/json"}

@@ -84,7 +84,7 @@ def calls_of(platform: Platform, payloads: dict[str, dict[str, Any]]) -> dict[st
     calls: dict[str, Try] = {}
     for flow, wanted in payloads.items():
         for key, payload in wanted.items():
-            name = platform.outputs["functions"][flow][key]["name"]
+            name = platform.outputs["flows"][flow]["functions"][key]["name"]
             found = client.get_function_configuration(FunctionName=name)
             # Callers use the alias. An earlier caller of this version: the same variables given
             # again end what runs, so it starts fresh and holds no secret.
@@ -148,8 +148,8 @@ def test_no_role_of_the_platform_has_a_right_to_spare(platform: Platform) -> Non
                 "api_key_issuer": terraforms[issuer],
                 "count_rows": {"keys": {"CLIENTS": []}},
                 "remove_synthetic": {"rut": "000999999-9"},
+                "put_lead": proxy_event({**lead, "origin": "web"}, **json_headers),
             },
-            "lead_form": {"put_lead": proxy_event({**lead, "origin": "web"}, **json_headers)},
             "user_onboarding": {
                 "sign_up": proxy_event(door, **json_headers),
                 "NotifyTeam": signup,

@@ -33,7 +33,7 @@ def undelivered(platform: Platform, lead: dict[str, Any]) -> str:
 
     The emulator drops such an event; it does not act on a rule's dead-letter queue.
     """
-    events, rule = platform.aws.client("events"), platform.flow.rule_name
+    events, rule = platform.aws.client("events"), platform.flow.rules[0].name
     bus = platform.flow.event_bus_name
     events.disable_rule(Name=rule, EventBusName=bus)
     try:
@@ -48,7 +48,7 @@ def undelivered(platform: Platform, lead: dict[str, Any]) -> str:
         "detail": lead,
     }
     platform.aws.client("sqs").send_message(
-        QueueUrl=platform.flow.undelivered_queue_url,
+        QueueUrl=platform.flow.undelivered_queue_urls[0],
         MessageBody=json.dumps(body),
         MessageAttributes={
             "ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"},

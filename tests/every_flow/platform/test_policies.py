@@ -276,4 +276,4 @@ def test_no_secret_is_in_the_state_the_plan_or_the_outputs(
     assert "aws_secretsmanager_secret" in texts["state"]
     leaks = [name for name, text in texts.items() for value in values if value in text]
     assert leaks == []
-    assert platform.outputs["api_key_secret_arns"][FLOW] in texts["state"]
+    assert platform.outputs["flows"][FLOW]["apis"]["crm"]["api_key_secret_arn"] in texts["state"]

@@ -17,6 +17,9 @@ from typer.testing import CliRunner, Result
 from ops.cli.main import app
 from ops.context import Context
 from ops.errors import OperationError
+from ops.flow import Workflow
+from tests.support.outputs import flow as output
+from tests.support.outputs import workflow
 
 GROUP = "/aws/events/bus-audit"
 ONE, OTHER = "order_intake", "order_returns"
@@ -31,6 +34,19 @@ class Environment:
 
     client: Callable[[str], Any]
     outputs: dict[str, Any]
+
+    def failed(self, flow: str) -> str:
+        """Return the URL of a flow's queue of failed events."""
+        return self.workflow(flow).failed_queue_url
+
+    def undelivered(self, flow: str) -> str:
+        """Return the URL of a flow's queue of undelivered events."""
+        [url] = self.workflow(flow).undelivered_queue_urls
+        return url
+
+    def workflow(self, flow: str) -> Workflow:
+        """Return a flow's workflow."""
+        return Workflow.from_outputs(self.outputs, flow)
 
     def run(self, *arguments: str) -> Result:
         return CliRunner().invoke(app, list(arguments))
@@ -57,7 +73,7 @@ class Environment:
     def started(self, flow: str, name: str) -> None:
         """Start an execution of a flow."""
         self.client("stepfunctions").start_execution(
-            stateMachineArn=self.outputs["state_machine_arns"][flow], name=name
+            stateMachineArn=self.workflow(flow).state_machine_arn, name=name
         )
 
     def count(self, url: str) -> int:
@@ -88,10 +104,12 @@ def environment(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> E
     aws("logs").create_log_stream(logGroupName=GROUP, logStreamName="one")
     outputs = {
         "event_bus_name": "bus",
-        "event_rule_names": {flow: flow for flow in (ONE, OTHER)},
-        "state_machine_arns": {flow: machine(flow) for flow in (ONE, OTHER)},
-        "failed_queue_urls": {flow: queue(f"{flow}-failed") for flow in (ONE, OTHER)},
-        "undelivered_queue_urls": {flow: queue(f"{flow}-undelivered") for flow in (ONE, OTHER)},
+        "flows": {
+            name: output(
+                workflow(machine(name), queue(f"{name}-failed"), queue(f"{name}-undelivered"), name)
+            )
+            for name in (ONE, OTHER)
+        },
         "event_audit": {"log_group": GROUP, "queue_url": queue("audit")},
     }
     context = SimpleNamespace(
@@ -129,8 +147,8 @@ def test_each_queue_is_listed_below_its_flow_and_that_of_the_audit_log(
     environment: Environment,
 ) -> None:
     ids = [
-        environment.queued(environment.outputs["failed_queue_urls"][ONE], "poison"),
-        environment.queued(environment.outputs["undelivered_queue_urls"][OTHER]),
+        environment.queued(environment.failed(ONE), "poison"),
+        environment.queued(environment.undelivered(OTHER)),
         environment.queued(environment.outputs["event_audit"]["queue_url"]),
     ]
 
@@ -146,23 +164,23 @@ def test_each_queue_is_listed_below_its_flow_and_that_of_the_audit_log(
 
 
 def test_what_is_selected_goes_on_in_every_flow_or_in_one(environment: Environment) -> None:
-    undelivered = environment.outputs["undelivered_queue_urls"]
+    undelivered = [environment.undelivered(name) for name in (ONE, OTHER)]
     audit = environment.outputs["event_audit"]["queue_url"]
-    for url in (*undelivered.values(), audit):
+    for url in (*undelivered, audit):
         environment.queued(url)
 
     one = environment.run("redrive", "--state", "EventBridge", "--flow", ONE)
-    assert [environment.count(url) for url in (*undelivered.values(), audit)] == [0, 1, 1]
+    assert [environment.count(url) for url in (*undelivered, audit)] == [0, 1, 1]
     every = environment.run("redrive", "--state", "EventBridge")
 
     assert "1 redriven, 0 left" in one.output
     assert "2 redriven, 0 left" in every.output
-    assert [environment.count(url) for url in (*undelivered.values(), audit)] == [0, 0, 0]
+    assert [environment.count(url) for url in (*undelivered, audit)] == [0, 0, 0]
     assert isinstance(environment.run("redrive").exception, OperationError)
 
 
 def test_a_redrive_tells_by_its_exit_code_whether_all_went_on(environment: Environment) -> None:
-    url = environment.outputs["failed_queue_urls"][ONE]
+    url = environment.failed(ONE)
     environment.queued(url, "poison")
 
     nothing = environment.run("redrive", "--error", "NoSuchError")
@@ -176,7 +194,7 @@ def test_a_redrive_tells_by_its_exit_code_whether_all_went_on(environment: Envir
 
 
 def test_a_message_is_taken_out_when_its_operator_agrees(environment: Environment) -> None:
-    url = environment.outputs["failed_queue_urls"][OTHER]
+    url = environment.failed(OTHER)
     message, kept = environment.queued(url, "poison"), environment.queued(url)
 
     asked = environment.run("discard", "--message", message)

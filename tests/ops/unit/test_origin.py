@@ -20,7 +20,7 @@ FILES = {
     "terraform/bootstrap/main.tf": "",
     "terraform/envs/qa.tfvars": "",
     "terraform/main.tf": "",
-    "web/lead_form/index.html": "",
+    "web/crm_registration/index.html": "",
 }
 
 
@@ -111,9 +111,13 @@ def test_the_files_that_terraform_reads_are_compared(archive: Path) -> None:
 
     for path in ("lambda_src/flow/event.schema.json", "terraform/new.tf"):
         (archive / path).write_text("other")
-    (archive / "web" / "lead_form" / "index.html").unlink()
+    (archive / "web" / "crm_registration" / "index.html").unlink()
 
-    wanted = ["lambda_src/flow/event.schema.json", "terraform/new.tf", "web/lead_form/index.html"]
+    wanted = [
+        "lambda_src/flow/event.schema.json",
+        "terraform/new.tf",
+        "web/crm_registration/index.html",
+    ]
     assert here(archive).differing(before) == wanted
     assert before.differing(here(archive)) == wanted
 

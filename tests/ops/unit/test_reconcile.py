@@ -14,7 +14,7 @@ from ops.cli.text import moment
 from ops.errors import OperationError
 from ops.executions.events import SYNTHETIC
 from ops.executions.executions import Execution
-from ops.flow import Flow
+from ops.flow import EVENT_RULE, MAIN, Trigger, Workflow
 from ops.recovery.audit import Accepted, audited
 from ops.recovery.dead_letters import FAILED, ORIGIN, DeadLetter
 from ops.recovery.places import Contents, Key
@@ -330,7 +330,8 @@ def environment(aws: Callable[[str], Any]) -> Callable[..., Reconciliation]:
                 for x in lines
             ],
         )
-        flow = Flow("flow", "bus", "rule", "arn:machine", *urls[:2])
+        rule = Trigger(EVENT_RULE, "rule", "bus", urls[1])
+        flow = Workflow("flow", MAIN, "bus", "arn:machine", urls[0], (rule,))
         return Reconciliation(
             lambda service: machine if service == "stepfunctions" else aws(service),
             flow,

@@ -37,7 +37,7 @@ class FakeTerraform:
         self.variables: dict[str, Any] = {}
 
     def outputs(self) -> dict[str, Any]:
-        return {"functions": {"flow": {"State": {"name": "function", "package": "one"}}}}
+        return {"flows": {"flow": {"functions": {"State": {"name": "function", "package": "one"}}}}}
 
     def plan(self, release: str, file: Any, **variables: Any) -> bool:
         self.variables = variables

@@ -23,6 +23,8 @@ from ops.report.graph import Edge, Graph
 from ops.report.masking import MASK, masked
 from ops.report.model import MOST_BARS, FlowReport, Visit, percentile
 from ops.report.page import render
+from tests.support.outputs import flow as outputs_of
+from tests.support.outputs import workflow
 
 if TYPE_CHECKING:
     from ops.aws.clients import Aws
@@ -309,10 +311,7 @@ def test_the_newest_are_gathered_and_what_is_stuck_beside_the_dead_letters(
     machine = StepFunctions(4)
     outputs = {
         "event_bus_name": "bus",
-        "event_rule_names": {"flow": "rule"},
-        "state_machine_arns": {"flow": "arn:machine"},
-        "failed_queue_urls": {"flow": urls[0]},
-        "undelivered_queue_urls": {"flow": urls[1]},
+        "flows": {"flow": outputs_of(workflow("arn:machine", *urls))},
     }
     environment = SimpleNamespace(
         client=lambda service: machine if service == "stepfunctions" else aws(service)

@@ -80,7 +80,8 @@ def test_other_ports_than_those_of_the_file_are_given_as_variables(tmp_path: Pat
 
     assert len(arguments(Ports(4566, 33306))) == 1
     other = arguments(Ports(5001, 5002))
-    assert "-var=emulator_endpoint=http://127.0.0.1:5001" in other
+    emulator = next(a for a in other if "emulator" in a).removeprefix("-var=emulator=")
+    assert json.loads(emulator) == {"endpoint": "http://127.0.0.1:5001"}
     database = json.loads(next(a for a in other if "database" in a).removeprefix("-var=database="))
     assert database["on_premises"]["port"] == 5002
     assert database["mode"] == "on_premises"
@@ -95,7 +96,11 @@ def test_a_rehearsed_environment_trusts_the_local_authority(tmp_path: Path) -> N
     settings.certificates.mkdir()
     (settings.certificates / AUTHORITY).write_text("pem\n")
 
-    assert "-var=emulator_database_ca=pem\n" in terraform.arguments()
+    emulator = next(a for a in terraform.arguments() if a.startswith("-var=emulator="))
+    assert json.loads(emulator.removeprefix("-var=emulator=")) == {
+        "endpoint": "http://127.0.0.1:4566",
+        "database_ca": "pem\n",
+    }
 
 
 def test_an_operators_own_credentials_do_not_reach_the_emulator(

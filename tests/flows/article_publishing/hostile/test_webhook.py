@@ -27,8 +27,8 @@ from tests.support.public_api import CHECKS, PublicApi
 def webhook(publishing: Publishing) -> Iterator[PublicApi]:
     """``POST /webhook``."""
     publishing.targets.reset()
-    url = publishing.outputs["api_urls"][FLOW]
-    webhook = PublicApi(url, publishing.api_document(FLOW))
+    url = publishing.outputs["flows"][FLOW]["apis"]["webhook"]["url"]
+    webhook = PublicApi(url, publishing.api_document(FLOW, "webhook"))
     yield webhook
     webhook.session.close()
 

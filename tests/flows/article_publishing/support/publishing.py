@@ -17,7 +17,7 @@ import requests
 
 from article_publishing.signature import HEADER, sign
 from ops.executions.executions import Execution
-from ops.flow import Flow
+from ops.flow import Workflow
 from ops.releases import deploy
 from ops.releases.deployment import Deployment
 from ops.settings import LOCAL
@@ -72,9 +72,9 @@ class Publishing(Platform):
         return terraform
 
     @cached_property
-    def flow(self) -> Flow:
+    def flow(self) -> Workflow:
         """The article publishing."""
-        return Flow.from_outputs(self.outputs, FLOW)
+        return Workflow.from_outputs(self.outputs, FLOW)
 
     @cached_property
     def second_plan(self) -> tuple[Path, bool]:
@@ -84,14 +84,14 @@ class Publishing(Platform):
 
     def function(self, key: str) -> str:
         """Return a function's name by its state or task."""
-        name: str = self.outputs["functions"][FLOW][key]["name"]
+        name: str = self.outputs["flows"][FLOW]["functions"][key]["name"]
         return name
 
     def call(self, document: dict[str, Any], secret: str = SECRET) -> requests.Response:
         """Send a document as the CMS does."""
         body = json.dumps(document).encode()
         return requests.post(
-            f"{self.outputs['api_urls'][FLOW]}/webhook",
+            f"{self.outputs['flows'][FLOW]['apis']['webhook']['url']}/webhook",
             data=body,
             headers=signed_headers(body, secret),
             timeout=60,

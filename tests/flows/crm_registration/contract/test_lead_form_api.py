@@ -10,10 +10,12 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 
-from crm_registration.lead import load_schema
-from lead_form import put_lead
-from ops.terraform.templates import FLOWS, OPENAPI, render
+from crm.lead import load_schema
+from crm_registration import put_lead
+from ops.terraform.templates import FLOWS, render
 from tests.support.functions import LEAD, LambdaContext, proxy_event
+
+TEMPLATE = FLOWS / "crm_registration" / "front_door.yaml.tftpl"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def document() -> dict[str, Any]:
         "properties": schema["properties"],
     }
     values = {"title": "form", "invoke_uri": "arn:aws:apigateway:::put_lead", "lead": lead}
-    loaded: dict[str, Any] = yaml.safe_load(render(FLOWS / "lead_form" / OPENAPI, values))
+    loaded: dict[str, Any] = yaml.safe_load(render(TEMPLATE, values))
     return loaded
 
 

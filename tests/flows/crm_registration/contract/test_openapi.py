@@ -11,8 +11,8 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 
-from crm_api import create_benefit_back, create_client_back, create_partner_back, endpoint
-from crm_registration.lead import load_schema
+from crm import create_benefit_back, create_client_back, create_partner_back, endpoint
+from crm.lead import load_schema
 from ops.terraform.templates import FLOWS, OPENAPI, render
 from tests.support.functions import FIELDS, LEAD, LambdaContext
 

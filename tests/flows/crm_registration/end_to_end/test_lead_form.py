@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def url(platform: Platform) -> str:
     """The form's address."""
-    address: str = platform.outputs["web_urls"]["lead_form"]
+    address: str = platform.outputs["flows"]["crm_registration"]["web_url"]
     return address
 
 
@@ -262,7 +262,7 @@ def test_a_page_of_another_origin_can_neither_send_nor_read(
         return error.name;
       }
     }"""
-    api = platform.outputs["web_urls"]["lead_form"] + "leads"
+    api = platform.outputs["flows"]["crm_registration"]["web_url"] + "leads"
 
     outcomes = [page.evaluate(send, [api, kind]) for kind in ("application/json", "text/plain")]
     page.close()
@@ -312,7 +312,7 @@ def call(
     platform: Platform, method: str, path: str, data: str | None = None, type: str | None = None
 ) -> requests.Response:
     """Call the form's address without a browser, which alone knows names below localhost."""
-    site = urlsplit(platform.outputs["web_urls"]["lead_form"])
+    site = urlsplit(platform.outputs["flows"]["crm_registration"]["web_url"])
     return requests.request(
         method,
         f"{platform.settings.endpoint}/{path}",

@@ -191,7 +191,7 @@ def test_a_failure_is_told_on_the_bus_without_personal_data(platform: Platform) 
 
 def call(platform: Platform, path: str, body: Any, key: str | None) -> requests.Response:
     """Post a body to the API with a key, or without one."""
-    url = platform.outputs["api_urls"]["crm_registration"]
+    url = platform.outputs["flows"]["crm_registration"]["apis"]["crm"]["url"]
     headers = {} if key is None else {"x-api-key": key}
     return requests.post(f"{url}/{path}", json=body, headers=headers, timeout=30)
 

@@ -112,7 +112,8 @@ def test_the_api_key_is_rotated_in_the_middle(faulty: Faulty, stream: Leads) -> 
     platform = faulty.platform
     issuer = platform.function("api_key_issuer")
     gateway = platform.aws.client("apigateway")
-    name = platform.outputs["api_key_secret_arns"][FLOW].split(":")[-1].rsplit("-", 1)[0]
+    secret = platform.outputs["flows"][FLOW]["apis"]["crm"]["api_key_secret_arn"]
+    name = secret.split(":")[-1].rsplit("-", 1)[0]
     [plan] = [p["id"] for p in gateway.get_usage_plans()["items"] if "crm-api" in p["name"]]
     first = platform.api_key()
     with stream.flowing(16):
@@ -120,7 +121,7 @@ def test_the_api_key_is_rotated_in_the_middle(faulty: Faulty, stream: Leads) -> 
             payload = {
                 "name": name,
                 "usage_plan_id": plan,
-                "secret_arn": platform.outputs["api_key_secret_arns"][FLOW],
+                "secret_arn": secret,
                 "generation": generation,
             }
             error, answer = platform.invoke(issuer, payload, "live")

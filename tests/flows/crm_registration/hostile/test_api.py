@@ -40,10 +40,10 @@ class Api:
         self.platform = platform
         #: In milliseconds: what is older in a log is of other tests, which kill functions.
         self.began = int(time.time() * 1000)
-        self.url: str = platform.outputs["api_urls"][FLOW]
+        self.url: str = platform.outputs["flows"][FLOW]["apis"]["crm"]["url"]
         self.key = platform.api_key()
         self.session = requests.Session()
-        self.schema = schemathesis.openapi.from_dict(platform.api_document(FLOW))
+        self.schema = schemathesis.openapi.from_dict(platform.api_document(FLOW, "crm"))
         administrator = platform.settings.folder / "database" / "administrator.json"
         credentials = json.loads(administrator.read_text())
         self._connection = pymysql.connect(

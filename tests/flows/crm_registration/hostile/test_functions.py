@@ -14,22 +14,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_api import (
+from crm import (
     count_rows,
     create_benefit_back,
     create_client_back,
     create_partner_back,
     remove_synthetic,
 )
-from crm_api.count_rows import InvalidKeys
-from crm_api.remove_synthetic import NotSynthetic
-from crm_registration import catch_errors, receive_lead
+from crm.count_rows import InvalidKeys
+from crm.lead import load_schema
+from crm.remove_synthetic import NotSynthetic
+from crm_registration import catch_errors, put_lead, receive_lead
 from crm_registration.crm_service import CRMService
 from crm_registration.errors import CrmRejected, CrmUnavailable, InvalidLead
-from crm_registration.lead import load_schema
 from flowbridge.catch_errors import MAX_MESSAGE_BYTES, UNSENDABLE
 from flowbridge.secret import Secret
-from lead_form import put_lead
 from ops.recovery.dead_letters import FAILED, UNDELIVERED, parse
 from tests.flows.crm_registration.support.database import TABLES, CrmDatabase
 from tests.flows.crm_registration.support.reference import REFERENCE, expected

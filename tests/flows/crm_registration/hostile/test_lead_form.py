@@ -11,20 +11,20 @@ import schemathesis
 from hypothesis import given
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from crm_registration.lead import load_schema
+from crm.lead import load_schema
 from tests.flows.crm_registration.support.reference import expected
 from tests.support.hostile import bodies, cases
 from tests.support.platform import Platform
 from tests.support.public_api import CHECKS, PublicApi
 
-FLOW = "lead_form"
+FLOW = "crm_registration"
 
 
 @pytest.fixture(scope="module")
 def leads(platform: Platform) -> Iterator[PublicApi]:
     """``POST /leads``, at the address of the page."""
-    leads = PublicApi(platform.settings.endpoint, platform.api_document(FLOW))
-    leads.session.headers["Host"] = urlsplit(platform.outputs["web_urls"][FLOW]).netloc
+    leads = PublicApi(platform.settings.endpoint, platform.api_document(FLOW, "front_door"))
+    leads.session.headers["Host"] = urlsplit(platform.outputs["flows"][FLOW]["web_url"]).netloc
     yield leads
     leads.session.close()
 

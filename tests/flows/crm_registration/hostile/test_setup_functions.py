@@ -13,7 +13,7 @@ from hypothesis import example, given, note
 from hypothesis import strategies as st
 
 from api_keys import issue
-from crm_api import migrate
+from crm import migrate
 from flowbridge.database import DatabaseUnavailable
 from flowbridge.errors import ConfigurationError
 from tests.flows.crm_registration.support.database import CrmDatabase, secret_of

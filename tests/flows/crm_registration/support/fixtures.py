@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crm_api import endpoint, migrate
+from crm import endpoint, migrate
 from crm_registration.crm_service import crm_service
 from flowbridge.database import Database, Location
 from ops.local.database import Credentials

@@ -102,7 +102,7 @@ class Faulty:
     @contextmanager
     def of(cls, platform: Platform) -> Iterator[Faulty]:
         """Lead the functions' connections through proxies, and back afterwards."""
-        url = platform.outputs["api_urls"]["crm_registration"]
+        url = platform.outputs["flows"]["crm_registration"]["apis"]["crm"]["url"]
         emulator = str(platform.settings.ports.emulator)
         api = FaultProxy(platform.settings.ports.emulator)
         database = FaultProxy(platform.settings.ports.database)

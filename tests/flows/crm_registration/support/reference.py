@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 
-from crm_registration.lead import load_schema, normalize
+from crm.lead import load_schema, normalize
 from flowbridge.request_body import MAX_BODY_BYTES
 from flowbridge.schema import subset
 from tests.support.functions import FIELDS

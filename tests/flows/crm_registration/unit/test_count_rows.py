@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crm_api.count_rows import MOST_KEYS, InvalidKeys, handler
+from crm.count_rows import MOST_KEYS, InvalidKeys, handler
 from tests.flows.crm_registration.support.database import CrmDatabase
 from tests.support.functions import LambdaContext
 

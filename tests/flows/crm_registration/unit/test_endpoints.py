@@ -11,8 +11,8 @@ from typing import Any
 import pymysql
 import pytest
 
-from crm_api import create_benefit_back, create_client_back, create_partner_back, endpoint
-from crm_api.registration import CLIENTS, Outcome, register
+from crm import create_benefit_back, create_client_back, create_partner_back, endpoint
+from crm.registration import CLIENTS, Outcome, register
 from flowbridge.errors import ConfigurationError, SecretUnavailable
 from tests.flows.crm_registration.support.database import CrmDatabase
 from tests.support.functions import (

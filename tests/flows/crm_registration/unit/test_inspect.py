@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from crm_api.count_rows import MOST_KEYS
+from crm.count_rows import MOST_KEYS
 from ops.errors import OperationError
 from ops.executions.executions import Execution
 from ops.flows import DeployedFlow
 from ops.flows.crm_registration.inspection import MOST_ROWS_AT_ONCE, inspect
 from tests.support.times import START
 
-OUTPUTS = {"functions": {"crm_registration": {"count_rows": {"name": "count-rows"}}}}
+OUTPUTS = {
+    "flows": {"crm_registration": {"functions": {"count_rows": {"name": "count-rows"}}}},
+}
 
 
 class CountRows:

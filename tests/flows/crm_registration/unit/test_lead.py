@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from crm_registration.lead import load_schema, normalize
+from crm.lead import load_schema, normalize
 from flowbridge.schema import SchemaError, Validator
 from tests.flows.crm_registration.support.database import CrmDatabase
 from tests.support.functions import FIELDS, LEAD

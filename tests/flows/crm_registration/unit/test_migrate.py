@@ -12,8 +12,8 @@ from typing import Any
 import pymysql
 import pytest
 
-from crm_api import migrate as migrations
-from crm_api.migrate import Migration, MigrationError, handler, migrate, read_migrations
+from crm import migrate as migrations
+from crm.migrate import Migration, MigrationError, handler, migrate, read_migrations
 from flowbridge.database import Database, DatabaseUnavailable, Location
 from flowbridge.errors import ConfigurationError
 from ops.local.database import Credentials

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
+from crm_registration.put_lead import handler
 from flowbridge import bus as bus_library
 from flowbridge.clients import ATTEMPTS
 from flowbridge.request_body import MAX_BODY_BYTES
-from lead_form.put_lead import handler
 from tests.support.functions import (
     LEAD,
     LambdaContext,

@@ -7,7 +7,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from crm_api.remove_synthetic import NotSynthetic, handler
+from crm.remove_synthetic import NotSynthetic, handler
 from tests.flows.crm_registration.support.database import CrmDatabase
 from tests.support.functions import LambdaContext
 

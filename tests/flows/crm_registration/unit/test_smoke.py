@@ -15,22 +15,16 @@ from ops.executions import follow
 from ops.flows import DeployedFlow
 from ops.flows.crm_registration import smoke
 from ops.releases.smoke import SmokeTestFailed
+from tests.support.outputs import flow, workflow
 
 FLOW = "crm_registration"
 EVENT = "event-1"
 EXECUTION = "arn:aws:states:us-east-1:1:execution:machine:one"
 OUTPUTS = {
     "event_bus_name": "bus",
-    **{
-        name: {FLOW: name}
-        for name in (
-            "event_rule_names",
-            "state_machine_arns",
-            "failed_queue_urls",
-            "undelivered_queue_urls",
-        )
+    "flows": {
+        FLOW: flow(workflow(), functions={"remove_synthetic": {"name": "remove-synthetic"}}),
     },
-    "functions": {FLOW: {"remove_synthetic": {"name": "remove-synthetic"}}},
 }
 
 

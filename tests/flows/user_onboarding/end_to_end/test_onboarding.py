@@ -31,7 +31,7 @@ def test_who_signs_up_is_onboarded(onboarding: Onboarding) -> None:
     email = f"{uuid.uuid4().hex}@example.com"
     body = {"tenantId": "globex", "email": email, "name": 'Ada <a href="x">&'}
 
-    url = f"{onboarding.outputs['api_urls'][FLOW]}/signup"
+    url = f"{onboarding.outputs['flows'][FLOW]['apis']['signup']['url']}/signup"
     answer = requests.post(url, json=body, timeout=30)
     assert answer.status_code == 202, answer.text
     execution, states = onboarding.ended(answer.json()["id"])
@@ -53,7 +53,7 @@ def test_who_signs_up_is_onboarded(onboarding: Onboarding) -> None:
 def test_the_door_refuses_a_tenant_that_does_not_exist(onboarding: Onboarding, tenant: str) -> None:
     body = {"tenantId": tenant, "email": "eve@example.com", "name": "Eve"}
 
-    url = f"{onboarding.outputs['api_urls'][FLOW]}/signup"
+    url = f"{onboarding.outputs['flows'][FLOW]['apis']['signup']['url']}/signup"
     answer = requests.post(url, json=body, timeout=30)
 
     assert answer.status_code == 400

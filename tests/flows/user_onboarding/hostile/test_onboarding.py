@@ -44,8 +44,8 @@ class Door(PublicApi):
 
     def __init__(self, platform: Platform) -> None:
         self.onboarding = Onboarding(platform.settings)
-        url = self.onboarding.outputs["api_urls"][FLOW]
-        super().__init__(url, self.onboarding.api_document(FLOW))
+        url = self.onboarding.outputs["flows"][FLOW]["apis"]["signup"]["url"]
+        super().__init__(url, self.onboarding.api_document(FLOW, "signup"))
         self.taken: set[str] = set()
         self.began = datetime.now(UTC).replace(microsecond=0)
 

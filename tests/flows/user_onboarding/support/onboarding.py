@@ -14,7 +14,7 @@ import requests
 from emulator.stand_ins.team_webhook import PATH
 from ops.executions.events import Event, Publisher
 from ops.executions.executions import Execution, Executions
-from ops.flow import Flow
+from ops.flow import Workflow
 from ops.recovery import dead_letters
 from tests.support.platform import Platform, wait_for
 
@@ -29,13 +29,13 @@ class Onboarding(Platform):
     """The shared environment, as those who sign up and the flow's operator see it."""
 
     @cached_property
-    def flow(self) -> Flow:
+    def flow(self) -> Workflow:
         """The user onboarding."""
-        return Flow.from_outputs(self.outputs, FLOW)
+        return Workflow.from_outputs(self.outputs, FLOW)
 
     def function(self, key: str) -> str:
         """Return a function's name by its state or task."""
-        name: str = self.outputs["functions"][FLOW][key]["name"]
+        name: str = self.outputs["flows"][FLOW]["functions"][key]["name"]
         return name
 
     def send(self, *events: Event) -> list[str]:

@@ -1,0 +1,57 @@
+"""Remove what a synthetic lead wrote, and tell what that was.
+
+A smoke test sends a lead the whole way and takes it out again. Its RUT begins with ``000``, as
+nobody's does. The functions' database user may delete through the views ``SYNTHETIC_*`` only, which
+show such rows and no others, so no mistake here can touch a person's row.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from crm.endpoint import database
+from crm.registration import SYNTHETIC_VIEWS
+from flowbridge.logs import get_logger
+
+if TYPE_CHECKING:
+    from pymysql.cursors import Cursor
+
+log = get_logger("crm_api")
+
+SYNTHETIC_RUT = re.compile(r"000[0-9]{1,6}-[0-9K]")
+
+
+class NotSynthetic(Exception):  # noqa: N818
+    """The RUT could be a person's."""
+
+
+def handler(event: Any, _context: object) -> dict[str, int]:
+    """Remove the rows of ``event["rut"]``.
+
+    Returns
+    -------
+    dict
+        How many rows were removed, by table.
+
+    Raises
+    ------
+    NotSynthetic
+        When the RUT does not begin with ``000``.
+    DatabaseUnavailable
+        When the database cannot be reached.
+    """
+    rut = event.get("rut") if isinstance(event, dict) else None
+    if not isinstance(rut, str) or not SYNTHETIC_RUT.fullmatch(rut):
+        raise NotSynthetic("rut must begin with 000, as no person's does; nothing was removed")
+
+    def work(cursor: Cursor) -> dict[str, int]:
+        # Only names of the code stand in the statements.
+        return {
+            table: cursor.execute(f"DELETE FROM {view} WHERE rut = %s", (rut,))  # noqa: S608
+            for table, view in SYNTHETIC_VIEWS.items()
+        }
+
+    removed = database().transaction(work)
+    log.info("synthetic lead removed", extra={"removed": removed})
+    return removed

@@ -1,1 +1,0 @@
-"""The backend functions of the CRM API, and the migrations of its database."""

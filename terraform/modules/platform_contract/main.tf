@@ -1,0 +1,1 @@
+# No resources: the module types the platform once, for every flow (see README.md).
