@@ -15,7 +15,7 @@ from ops.errors import OperationError
 from ops.flows import all_hooks
 from ops.local import certificates
 from ops.local.database import Credentials, DatabaseServer
-from ops.local.supervision import Program, Supervisor, end, port_is_free
+from ops.local.supervision import Program, Supervisor, end, port_has_listener, port_is_free
 from ops.settings import (
     DATABASE_PORT_VARIABLE,
     EMULATOR_PORT_VARIABLE,
@@ -153,11 +153,20 @@ class LocalEnvironment:
             (self.settings.ports.emulator, EMULATOR_PORT_VARIABLE),
             (self.settings.ports.database, DATABASE_PORT_VARIABLE),
         ):
-            if not port_is_free(port):
+            if port_is_free(port):
+                continue
+            other = f"choose another port: {variable}={port + 1} make up"
+            if port_has_listener(port):
                 raise OperationError(
                     f"Port {port} on 127.0.0.1 is in use by another program.",
-                    f"Stop that program, or choose another port: {variable}={port + 1} make up",
+                    f"Stop that program, or {other}",
                 )
+            # Linux takes the ports of outgoing connections from 32768 to 60999.
+            raise OperationError(
+                f"Port {port} on 127.0.0.1 belongs to a connection of another program, and for a "
+                "minute after its end.",
+                f"Wait a minute, or {other}",
+            )
 
     def _wait_for(self, program: Program) -> None:
         answers = self._probes()[program.name]

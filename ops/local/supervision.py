@@ -163,6 +163,13 @@ def port_is_free(port: int) -> bool:
     return True
 
 
+def port_has_listener(port: int) -> bool:
+    """Return whether a program accepts connections on a loopback port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
 def _quoted(word: str) -> str:
     # supervisord splits the command as a shell would, and expands %(name)s.
     return '"' + word.replace("%", "%%") + '"'

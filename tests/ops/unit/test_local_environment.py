@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ops.errors import OperationError
 from ops.local import certificates
 from ops.local.environment import LocalEnvironment
 from ops.settings import LocalSettings, Ports
+from tests.support.platform import free_port
 
 
 @pytest.fixture
@@ -44,3 +48,30 @@ def test_certificates_are_made_once_and_the_key_is_private(settings: LocalSettin
 
     assert (settings.certificates / certificates.AUTHORITY).read_text() == first
     assert (settings.certificates / certificates.KEY).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def connection() -> Iterator[socket.socket]:
+    """An outgoing connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.connect(server.getsockname())
+        answer, _ = server.accept()
+        with answer:
+            yield client
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_port_of_an_outgoing_connection_is_not_called_a_programs(
+    tmp_path: Path, connection: socket.socket, is_over: bool
+) -> None:
+    port = connection.getsockname()[1]
+    if is_over:
+        # The side that closes first keeps the port for a minute.
+        connection.close()
+    environment = LocalEnvironment(LocalSettings(tmp_path, Ports(free_port(), port)))
+
+    with pytest.raises(OperationError, match=f"Port {port} on 127.0.0.1 belongs to") as caught:
+        environment.up()
+
+    assert "Wait a minute" in caught.value.action
+    assert f"FLOWBRIDGE_DATABASE_PORT={port + 1}" in caught.value.action
