@@ -1,1 +1,1 @@
-"""The CRM: rules of a lead, backend functions of its API, and migrations of its database."""
+"""The CRM: a lead's schema, the API's backend functions, and the database's migrations."""

@@ -1,7 +1,7 @@
-"""Tell which rows are there, so that operators can compare them with what the bus accepted.
+"""Count rows by key, so that operators can reconcile them with the events that the bus accepted.
 
-The database is private, so whoever reconciles asks this function. It reads, and only what it is
-asked for by the whole key.
+Operators cannot reach the private database, so they invoke this function. It only reads, and finds
+rows only by their complete key.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 log = get_logger("crm_api")
 
-#: Of all tables together; the rest is for the next call.
-MOST_KEYS = 3000
+#: Most keys per call, of all tables together.
+MAX_KEYS = 3000
 
 
 class InvalidKeys(Exception):  # noqa: N818
-    """What is asked for is no list of keys."""
+    """The event has no valid lists of keys."""
 
 
 def handler(event: Any, _context: object) -> dict[str, list[int]]:
@@ -31,45 +31,46 @@ def handler(event: Any, _context: object) -> dict[str, list[int]]:
     Parameters
     ----------
     event
-        ``keys``: by table, lists of the values of its key's columns, such as
-        ``{"PARTNERS": [["11111111-1", "est_central"]]}``; `MOST_KEYS` at most.
+        ``keys``: for each table, the values of its key columns, such as
+        ``{"PARTNERS": [["11111111-1", "est_central"]]}``; at most `MAX_KEYS`.
 
     Returns
     -------
     dict
-        By table, how many rows have each key, in the order of the keys.
+        For each table, the number of rows of each key, in the order of the keys.
 
     Raises
     ------
     InvalidKeys
-        When it asks for something else.
+        When ``keys`` is not valid.
     DatabaseUnavailable
-        When the database cannot be reached.
+        When the database is unreachable.
     """
-    wanted = _checked(event)
+    keys_by_table = _validated(event)
 
     def work(cursor: Cursor) -> dict[str, list[int]]:
         return {
             name: [_count(cursor, TABLES[name], key) for key in keys]
-            for name, keys in wanted.items()
+            for name, keys in keys_by_table.items()
         }
 
     counts = database().transaction(work)
-    log.info("rows counted", extra={"keys": {name: len(keys) for name, keys in wanted.items()}})
+    numbers = {name: len(keys) for name, keys in keys_by_table.items()}
+    log.info("rows counted", extra={"keys": numbers})
     return counts
 
 
-def _checked(event: Any) -> dict[str, list[list[str]]]:
-    wanted = event.get("keys") if isinstance(event, dict) else None
-    if not isinstance(wanted, dict) or not wanted.keys() <= TABLES.keys():
-        raise InvalidKeys(f"keys must be an object of {', '.join(TABLES)}")
-    for name, keys in wanted.items():
+def _validated(event: Any) -> dict[str, list[list[str]]]:
+    keys_by_table = event.get("keys") if isinstance(event, dict) else None
+    if not isinstance(keys_by_table, dict) or not keys_by_table.keys() <= TABLES.keys():
+        raise InvalidKeys(f"keys must be an object with {', '.join(TABLES)}")
+    for name, keys in keys_by_table.items():
         columns = TABLES[name].key
         if not isinstance(keys, list) or not all(_is_key(key, len(columns)) for key in keys):
-            raise InvalidKeys(f"keys.{name} must be a list of lists of texts: {', '.join(columns)}")
-    if sum(map(len, wanted.values())) > MOST_KEYS:
-        raise InvalidKeys(f"keys may be {MOST_KEYS} at most; ask for the others in another call")
-    return wanted
+            raise InvalidKeys(f"keys.{name} must be a list of [{', '.join(columns)}] strings")
+    if sum(map(len, keys_by_table.values())) > MAX_KEYS:
+        raise InvalidKeys(f"There are more than {MAX_KEYS} keys. Split them into several calls.")
+    return keys_by_table
 
 
 def _is_key(key: Any, length: int) -> bool:
@@ -78,7 +79,7 @@ def _is_key(key: Any, length: int) -> bool:
 
 def _count(cursor: Cursor, table: Table, key: list[str]) -> int:
     condition = " AND ".join(f"{column} = %s" for column in table.key)
-    # Only names of the code stand in the statement; values are parameters.
+    # The statement has only names from this code; values are parameters.
     cursor.execute(f"SELECT COUNT(*) FROM {table.name} WHERE {condition}", key)  # noqa: S608
     row = cursor.fetchone()
     return int(row[0]) if row else 0

@@ -1,4 +1,4 @@
-"""An endpoint of the CRM API: from the request to the answer."""
+"""An endpoint of the CRM API: from the request to the response."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Endpoint:
     Parameters
     ----------
     name
-        The endpoint's name, which gives the fields of its body.
+        The endpoint's name; ``x-endpoints`` of the schema lists the fields of its body.
     table
-        Where its rows go.
+        The table that it writes to.
     """
 
     def __init__(self, name: str, table: Table) -> None:
@@ -40,13 +40,13 @@ class Endpoint:
         self._validator = Validator(subset(schema, schema["x-endpoints"][name]))
 
     def __call__(self, event: dict[str, Any], context: object) -> Response:
-        """Answer an API Gateway proxy event, never with an exception.
+        """Respond to an API Gateway proxy event; never raise.
 
         Returns
         -------
         dict
-            The proxy response: 201 written, 200 there already, 400 bad request, 409 there with
-            other data, 503 database not available, 500 anything else. Its body is
+            The proxy response: 201 created, 200 exists already, 400 bad request, 409 exists with
+            other data, 503 database unavailable, 500 anything else. Its body is
             ``{"success", "message"}``.
         """
         request = {"endpoint": self._name, "request_id": getattr(context, "aws_request_id", None)}
@@ -56,32 +56,32 @@ class Endpoint:
             row = self._table.row(body)
             outcome = database().transaction(lambda cursor: register(cursor, self._table, row))
         except (BadRequest, SchemaError) as error:
-            log.info("request refused", extra={**request, "reason": str(error)})
-            return answer(400, f"{self._name}: {error}")
+            log.info("request rejected", extra={**request, "reason": str(error)})
+            return json_response(400, f"{self._name}: {error}")
         except (DatabaseUnavailable, SecretUnavailable) as error:
             log.error("database unavailable", extra={**request, "reason": str(error)})
-            response = answer(503, "The database is not available; try again later")
+            response = json_response(503, "The database is unavailable. Try again later.")
             response["headers"]["Retry-After"] = str(RETRY_AFTER_SECONDS)
             return response
-        except Exception as error:  # the API answers every request in its own shape
+        except Exception as error:  # every caller gets a response in the API's own shape
             log.error("request failed", extra={**request, **describe(error)})
-            log.debug("the error in full", exc_info=True, extra=request)
-            return answer(500, "The request failed; the function's log says why")
+            log.debug("full error", exc_info=True, extra=request)
+            return json_response(500, "The request failed. The function's log has the reason.")
         log.info("request served", extra={**request, "is_new": outcome.created})
-        return self._answer(outcome)
+        return self._response(outcome)
 
-    def _answer(self, outcome: Outcome) -> Response:
+    def _response(self, outcome: Outcome) -> Response:
         noun = self._table.noun
         if outcome.created:
-            return answer(201, f"The {noun} was created")
+            return json_response(201, f"The {noun} was created")
         if not outcome.differing:
-            return answer(200, f"The {noun} exists already")
+            return json_response(200, f"The {noun} already exists")
         columns = ", ".join(outcome.differing)
-        return answer(409, f"The {noun} exists already with another {columns}")
+        return json_response(409, f"The {noun} already exists with another {columns}")
 
 
-def answer(status: int, message: str) -> Response:
-    """Return a proxy response in the API's one shape."""
+def json_response(status: int, message: str) -> Response:
+    """Return a proxy response in the API's shape."""
     return {
         "statusCode": status,
         "headers": {"Content-Type": "application/json"},
@@ -91,5 +91,5 @@ def answer(status: int, message: str) -> Response:
 
 @lru_cache(maxsize=1)
 def database() -> Database:
-    """Return the database that the environment variables describe, the same one every time."""
+    """Return the database configured by the environment variables."""
     return Database(Location.from_environment(), Secret(config.required("DATABASE_SECRET")))

@@ -1,4 +1,4 @@
-"""What a lead is: its rules (``lead.schema.json``) and its one written form."""
+"""A lead: its schema (``lead.schema.json``) and its normalization."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flowbridge.schema import Schema, read_schema
 Lead = dict[str, Any]
 
 TEXT_FIELDS = ("name", "lastname", "mail", "store", "origin")
-PHONE_ORNAMENTS = str.maketrans("", "", " -.()")
+PHONE_SEPARATORS = str.maketrans("", "", " -.()")
 
 
 def load_schema() -> Schema:
@@ -19,12 +19,12 @@ def load_schema() -> Schema:
 
 
 def normalize(lead: Lead) -> Lead:
-    """Return a lead in its one written form; values of a wrong type are left for the schema.
+    """Return a lead in normal form; values of a wrong type are left for the schema.
 
-    Blanks around texts go and their letters are composed (an é has two forms in Unicode, which
-    would count as different data), the RUT loses its dots and gets an upper-case K, a phone that
-    is a text loses what people write between its digits, and one that is a number with a fraction
-    of zero becomes whole. Fields that are not known are left as they are.
+    Strings are stripped and NFC-normalized, because two Unicode forms of an é would count as
+    different data. The RUT loses its dots and gets an upper-case K. A phone that is a string loses
+    its separators; one that is a float with a zero fraction becomes an int. Unknown fields are
+    unchanged.
     """
     result = dict(lead)
     for name in TEXT_FIELDS:
@@ -34,7 +34,7 @@ def normalize(lead: Lead) -> Lead:
         result["rut"] = rut.strip().replace(".", "").upper()
     phone = result.get("phone")
     if isinstance(phone, str):
-        result["phone"] = phone.translate(PHONE_ORNAMENTS)
+        result["phone"] = phone.translate(PHONE_SEPARATORS)
     elif isinstance(phone, float) and phone.is_integer():
         result["phone"] = int(phone)
     return result

@@ -1,12 +1,12 @@
-"""Bring the database to the newest schema, and its application user to its least rights.
+"""Migrate the database's schema, and grant its application user the least privileges.
 
 Terraform invokes this function when the migrations change. A migration is a file
-``migrations/<version>_<name>.sql`` with one statement that may be repeated (``IF NOT EXISTS``):
-MariaDB commits each change of a table at once, so a run that is cut off between the statement and
-its record in the history does the statement again.
+``migrations/<version>_<name>.sql`` with one idempotent statement (``IF NOT EXISTS``). MariaDB
+commits each schema change at once, so the run after an interruption may repeat a statement whose
+history row is missing.
 
-An older release may run on a newer schema (that is how a release is taken back), so migrations
-only ever add: what an older release uses stays until no environment runs it any more.
+After a rollback an older release runs on a newer schema, so migrations only add: columns and tables
+stay until no environment runs a release that uses them.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ log = get_logger("migrate")
 
 FOLDER = Path(__file__).with_name("migrations")
 FILE_NAME = re.compile(r"^(\d{3})_([a-z0-9_]+)\.sql$")
-#: A named lock belongs to the whole server, so the database's digest is part of its name, which
-#: may have 64 characters at most.
+#: Named locks are global to the server, so the name has a digest of the database's name. A name may
+#: have at most 64 characters.
 LOCK = "flowbridge_migrations_{digest:.16}"
 LOCK_SECONDS = 60
-#: The longest that one change of a table may take. With the wait for the lock it is less than the
-#: function's timeout, so that the error says what took so long.
+#: Timeout of a statement. With LOCK_SECONDS it is less than the function's timeout, so that the
+#: error names the slow statement.
 STATEMENT_SECONDS = 230
-#: The longest that it may wait for running requests; those that come behind it wait as well.
+#: Longest wait for a table lock. Requests that arrive during the wait are blocked too.
 TABLE_LOCK_SECONDS = 20
-#: What the functions' user may do, by table and view.
+#: Privileges of the functions' user, by table and view.
 RIGHTS = dict.fromkeys((table.name for table in (CLIENTS, PARTNERS, BENEFIT)), "SELECT, INSERT")
 RIGHTS |= dict.fromkeys(SYNTHETIC_VIEWS.values(), "SELECT, DELETE")
 GRANT = re.compile(r"^GRANT (?P<rights>.+?) ON (?P<object>\S+) TO (?P<rest>.+)$")
@@ -61,12 +61,12 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 
 
 class MigrationError(Exception):
-    """The migrations do not fit the database; the message says which, and what to do."""
+    """The migrations do not match the database; the message has the migration and the fix."""
 
 
 @dataclass(frozen=True)
 class Migration:
-    """One file of the migrations."""
+    """One migration file."""
 
     version: str
     name: str
@@ -74,25 +74,25 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """The digest by which a changed file is found out."""
+        """Digest that detects changes of the file."""
         return hashlib.sha256(self.statement.encode()).hexdigest()
 
 
 def handler(_event: object, _context: object) -> dict[str, Any]:
-    """Apply what is pending, in order, once.
+    """Apply pending migrations in order, each once.
 
     Returns
     -------
     dict
-        ``applied`` and ``present``: the versions that were applied now, and before.
+        ``applied`` and ``present``: the versions applied by this run, and before it.
 
     Raises
     ------
     MigrationError
-        When the migrations do not fit the database, one of them fails, or another run holds the
-        lock too long.
+        When the migrations do not match the database, a migration fails, or another run holds the
+        lock for too long.
     DatabaseUnavailable
-        When the database cannot be reached, or running requests keep a table too long.
+        When the database is unreachable, or running requests lock a table for too long.
     ConfigurationError
         When a variable or a secret is missing or malformed.
     """
@@ -125,27 +125,27 @@ def read_migrations(folder: Path) -> list[Migration]:
     Raises
     ------
     MigrationError
-        When a file has another name than ``001_what_it_does.sql``, or two have one version.
+        When a file name is not like ``001_what_it_does.sql``, or two files have the same version.
     """
     migrations = []
     for file in sorted(folder.iterdir()):
         match = FILE_NAME.match(file.name)
         if match is None:
-            raise MigrationError(f"{file.name} is no migration; name it 001_what_it_does.sql")
+            raise MigrationError(f"{file.name} is not a migration. Name it 001_what_it_does.sql.")
         migrations.append(Migration(match[1], match[2], file.read_text(encoding="utf-8").strip()))
     versions = [migration.version for migration in migrations]
-    if twice := {version for version in versions if versions.count(version) > 1}:
-        raise MigrationError(f"version {min(twice)} stands twice; give one file the next number")
+    if duplicates := {version for version in versions if versions.count(version) > 1}:
+        raise MigrationError(f"Two migrations are {min(duplicates)}. Renumber the newer one.")
     return migrations
 
 
 def migrate(cursor: Cursor, migrations: Sequence[Migration]) -> dict[str, Any]:
-    """Apply the migrations that the database does not have; the caller holds the lock.
+    """Apply the migrations that the database lacks; the caller must hold the lock.
 
     Raises
     ------
     MigrationError
-        When the database's history is another one than the files', or a migration fails.
+        When the database's history does not match the files, or a migration fails.
     """
     cursor.execute(HISTORY)
     cursor.execute("SELECT version, sha256 FROM schema_migrations ORDER BY version")
@@ -162,17 +162,17 @@ def migrate(cursor: Cursor, migrations: Sequence[Migration]) -> dict[str, Any]:
 def prepare_user(
     cursor: Cursor, application: Database, database: str, username: str, password: str
 ) -> None:
-    """Give the application's user its password, and the rights that the endpoints need only.
+    """Set the application user's password, and grant only the privileges that the endpoints need.
 
-    Rights from somewhere else are taken away. They are looked up with the user's own connection,
-    since an administrator may not see other users' rights everywhere; and only when there are
-    such rights is everything revoked, because requests that run meanwhile would be refused.
+    Other privileges are revoked. They are read with the user's own connection, because some servers
+    hide them from the administrator. Everything is revoked at once, which makes concurrent requests
+    fail, so this happens only if the user has other privileges.
     """
     cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (username, password))
     cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s", (username, password))
     _grant(cursor, database, username)
-    if spare := application.transaction(lambda own: _spare_rights(own, database)):
-        log.warning("the application's user had rights that it does not need", extra=spare)
+    if excess := application.transaction(lambda own: _excess_rights(own, database)):
+        log.warning("revoking privileges that the application's user does not need", extra=excess)
         cursor.execute("REVOKE ALL PRIVILEGES, GRANT OPTION FROM %s@'%%'", (username,))
         _grant(cursor, database, username)
 
@@ -183,47 +183,47 @@ def _apply(cursor: Cursor, migration: Migration) -> None:
     except pymysql.MySQLError as error:
         if is_transient(error):
             raise
-        # The text of an error about data quotes rows.
+        # The messages of data errors quote rows.
         quotes = isinstance(error, pymysql.err.IntegrityError | pymysql.err.DataError)
         reason = f"error {error.args[0]}" if quotes else str(error)
         raise MigrationError(
-            f"migration {migration.version} ({migration.name}) failed: {reason}; correct it"
+            f"Migration {migration.version} ({migration.name}) failed: {reason}. Correct it."
         ) from None
     cursor.execute(
         "INSERT INTO schema_migrations (version, name, sha256) VALUES (%s, %s, %s)",
         (migration.version, migration.name, migration.sha256),
     )
-    # At once, as the statement was: what comes after it may fail.
+    # Commit now, like the statement, because later steps may fail.
     cursor.connection.commit()
 
 
 def _grant(cursor: Cursor, database: str, username: str) -> None:
     for name, rights in RIGHTS.items():
-        # Identifiers cannot be parameters; these are Terraform's and the code's own.
+        # Identifiers cannot be parameters; these come from Terraform and this code.
         cursor.execute(f"GRANT {rights} ON `{database}`.`{name}` TO %s@'%%'", (username,))
 
 
-def _spare_rights(cursor: Cursor, database: str) -> dict[str, str]:
-    """Return the rights of the connection's own user that no endpoint needs, by their object."""
+def _excess_rights(cursor: Cursor, database: str) -> dict[str, str]:
+    """Return the privileges of the connection's user that no endpoint needs, by object."""
     needed = {f"`{database}`.`{name}`": rights for name, rights in RIGHTS.items()}
-    # Every user has this line; it gives the right to connect.
+    # Every user has this grant, which only allows connecting.
     needed["*.*"] = "USAGE"
     cursor.execute("SHOW GRANTS")
-    spare = {}
+    excess = {}
     for (line,) in cursor.fetchall():
         match = GRANT.match(line)
         if match is None:
-            spare["role"] = "granted"
+            excess["role"] = "granted"
         elif match["rights"] != needed.get(match["object"]) or "WITH GRANT" in match["rest"]:
-            spare[match["object"]] = match["rights"]
-    return spare
+            excess[match["object"]] = match["rights"]
+    return excess
 
 
 def _check_users(administrator: Secret, application: Secret) -> None:
     if application.fields("username") == administrator.fields("username"):
         raise ConfigurationError(
-            "DATABASE_SECRET holds the administrator's name; give the functions a user of their "
-            "own, for its rights are cut down"
+            "DATABASE_SECRET has the administrator's name. Use another user for the functions, "
+            "because this migration revokes its privileges."
         )
 
 
@@ -232,21 +232,21 @@ def _check_history(present: dict[str, str], migrations: Sequence[Migration]) -> 
     newest_file = max(files, default="")
     newest_present = max(present, default="")
     for version, sha256 in present.items():
-        # A newer one than all files is there when an older release was brought back.
+        # After a rollback the database may have newer versions than all files.
         if version not in files and version < newest_file:
             raise MigrationError(
-                f"migration {version} was applied, but its file is gone; restore it"
+                f"Migration {version} was applied, but its file is missing. Restore it."
             )
         if version in files and files[version].sha256 != sha256:
             raise MigrationError(
-                f"migration {version} was changed after it was applied; "
-                "restore the file and put the change into a new one"
+                f"Migration {version} was changed after it was applied. "
+                "Restore the file, and put the change into a new migration."
             )
     for version in files:
         if version not in present and version < newest_present:
             raise MigrationError(
-                f"migration {version} comes before {newest_present}, which was applied already; "
-                "give it the next number"
+                f"Migration {version} is older than {newest_present}, which was already applied. "
+                "Give it the next number."
             )
 
 
@@ -255,8 +255,10 @@ def _lock(cursor: Cursor, database: str) -> Iterator[None]:
     name = LOCK.format(digest=hashlib.sha256(database.encode()).hexdigest())
     cursor.execute("SELECT GET_LOCK(%s, %s)", (name, LOCK_SECONDS))
     if cursor.fetchone() != (1,):
-        raise MigrationError(f"another migration runs since {LOCK_SECONDS} s; try again later")
-    # It ends with the connection, should this function die.
+        raise MigrationError(
+            f"Another migration is still running after {LOCK_SECONDS} s. Try again later."
+        )
+    # If this function crashes, the lock ends with the connection.
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Write one row, exactly once, however often it is asked for."""
+"""Write one row exactly once, even for repeated requests."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Row = dict[str, Any]
 
 
 class Table(NamedTuple):
-    """A table that a lead is written to.
+    """A table for leads.
 
-    `key` are the columns of its unique key; `row` makes a row of a checked request body.
+    `key` has the columns of its unique key; `row` converts a validated request body to a row.
     """
 
     name: str
@@ -28,31 +28,31 @@ class Table(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a row: written, there already, or there with other data."""
+    """The result of a registration: created, or exists, with the columns that differ."""
 
     created: bool
     differing: tuple[str, ...] = ()
 
 
 def register(cursor: Cursor, table: Table, row: Row) -> Outcome:
-    """Insert a row, unless its key is there already.
+    """Insert a row, unless its key exists.
 
-    The unique key decides, not a look beforehand, so two requests at the same time cannot both
-    insert. A row with the same key and other data is left as it is: an event that comes late
-    must not overwrite what a newer one wrote.
+    The unique key detects duplicates, not a query before the insert, so two concurrent requests
+    cannot both insert. A row with the same key and other data is unchanged: a late event must not
+    overwrite newer data.
 
     Raises
     ------
     DatabaseUnavailable
-        When somebody deleted the row in between.
+        When the existing row is deleted before it is read.
     pymysql.MySQLError
-        When the database refuses.
+        For any other error of the database.
     """
     columns = list(row)
     names = ", ".join(columns)
-    places = ", ".join(["%s"] * len(columns))
-    # Only names of the code stand in the statements; values are parameters.
-    insert = f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608
+    placeholders = ", ".join(["%s"] * len(columns))
+    # The statements have only names from this code; values are parameters.
+    insert = f"INSERT INTO {table.name} ({names}) VALUES ({placeholders})"  # noqa: S608
     try:
         cursor.execute(insert, list(row.values()))
     except pymysql.err.IntegrityError as error:
@@ -63,13 +63,13 @@ def register(cursor: Cursor, table: Table, row: Row) -> Outcome:
     condition = " AND ".join(f"{column} = %s" for column in table.key)
     select = f"SELECT {names} FROM {table.name} WHERE {condition}"  # noqa: S608
     cursor.execute(select, [row[column] for column in table.key])
-    stored = cursor.fetchone()
-    if stored is None:
-        raise DatabaseUnavailable(f"a row of {table.name} went away while it was compared")
-    there = dict(zip(columns, stored, strict=True))
+    values = cursor.fetchone()
+    if values is None:
+        raise DatabaseUnavailable(f"a row of {table.name} was deleted before it was compared")
+    stored = dict(zip(columns, values, strict=True))
     return Outcome(
         created=False,
-        differing=tuple(column for column in columns if there[column] != row[column]),
+        differing=tuple(column for column in columns if stored[column] != row[column]),
     )
 
 
@@ -100,5 +100,5 @@ BENEFIT = Table(
 
 TABLES = {table.name: table for table in (CLIENTS, PARTNERS, BENEFIT)}
 
-#: Views of the tables that show the rows of smoke tests only: their RUT begins with 000.
+#: Views with only the rows of smoke tests, whose RUT begins with 000.
 SYNTHETIC_VIEWS = {name: f"SYNTHETIC_{name}" for name in TABLES}

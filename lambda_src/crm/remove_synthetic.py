@@ -1,8 +1,8 @@
-"""Remove what a synthetic lead wrote, and tell what that was.
+"""Remove the rows of a synthetic lead.
 
-A smoke test sends a lead the whole way and takes it out again. Its RUT begins with ``000``, as
-nobody's does. The functions' database user may delete through the views ``SYNTHETIC_*`` only, which
-show such rows and no others, so no mistake here can touch a person's row.
+A smoke test sends a lead through the whole flow and removes its rows. The lead's RUT begins with
+``000``, which no person has. Database grants limit deletions to the ``SYNTHETIC_*`` views, which
+have only such rows, so an error in this function cannot delete a person's row.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ def handler(event: Any, _context: object) -> dict[str, int]:
     Returns
     -------
     dict
-        How many rows were removed, by table.
+        The number of removed rows, by table.
 
     Raises
     ------
     NotSynthetic
         When the RUT does not begin with ``000``.
     DatabaseUnavailable
-        When the database cannot be reached.
+        When the database is unreachable.
     """
     rut = event.get("rut") if isinstance(event, dict) else None
     if not isinstance(rut, str) or not SYNTHETIC_RUT.fullmatch(rut):
-        raise NotSynthetic("rut must begin with 000, as no person's does; nothing was removed")
+        raise NotSynthetic("rut must begin with 000, which no person has. Nothing was removed.")
 
     def work(cursor: Cursor) -> dict[str, int]:
-        # Only names of the code stand in the statements.
+        # The statements have only names from this code.
         return {
             table: cursor.execute(f"DELETE FROM {view} WHERE rut = %s", (rut,))  # noqa: S608
             for table, view in SYNTHETIC_VIEWS.items()

@@ -1,1 +1,1 @@
-"""The functions of the CRM registration: tasks of its workflow, and the endpoint of its form."""
+"""The functions of the flow crm_registration: its workflow's tasks and its form's endpoint."""

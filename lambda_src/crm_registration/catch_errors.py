@@ -1,4 +1,4 @@
-"""CatchErrors: keep a lead that could not be registered, and tell the bus of it."""
+"""CatchErrors: queue a lead whose registration failed, and publish the failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CreateBenefit: have the CRM API register the lead's benefit."""
+"""CreateBenefit: register the lead's benefit with the CRM API."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from crm_registration.crm_service import crm_service
 
 
 def handler(lead: Lead, _context: object) -> Lead:
-    """Return the lead as it came, for the next state.
+    """Register the benefit, and return the lead unchanged for the next state.
 
     Raises
     ------
     CrmRejected
-        When the API refuses it for good.
+        For a permanent error of the API.
     CrmUnavailable
-        When it may work later.
+        For a transient error.
     """
     crm_service().create_benefit(lead)
     return lead

@@ -1,4 +1,4 @@
-"""CreatePartner: have the CRM API register the lead's partner."""
+"""CreatePartner: register the lead's partner with the CRM API."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from crm_registration.crm_service import crm_service
 
 
 def handler(lead: Lead, _context: object) -> Lead:
-    """Return the lead as it came, for the next state.
+    """Register the partner, and return the lead unchanged for the next state.
 
     Raises
     ------
     CrmRejected
-        When the API refuses it for good.
+        For a permanent error of the API.
     CrmUnavailable
-        When it may work later.
+        For a transient error.
     """
     crm_service().create_partner(lead)
     return lead

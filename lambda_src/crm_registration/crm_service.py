@@ -1,4 +1,4 @@
-"""The CRM's REST API, as the step functions call it."""
+"""Client of the CRM's REST API."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class CRMService:
     Parameters
     ----------
     url
-        The API's base URL, without a slash at its end.
+        The API's base URL, without a trailing slash.
     api_key
         The secret that holds the API key.
     session
-        The HTTP session, kept for its connections.
+        The HTTP session, whose connections are reused.
     timeouts
-        Seconds to wait for the connection, and then for each part of the answer.
+        Connect and read timeout in seconds.
     """
 
     def __init__(
@@ -61,19 +61,20 @@ class CRMService:
         self._post("create_benefit", lead)
 
     def _post(self, endpoint: str, lead: Lead) -> None:
-        """Send an endpoint its fields of the lead, and nothing else.
+        """Send only the endpoint's fields of the lead.
 
         Raises
         ------
         CrmRejected
-            When the API refuses for good: 4xx, or a redirect (the key goes nowhere else).
+            For a permanent error: 4xx, or a redirect (not followed, so that the key goes nowhere
+            else).
         CrmUnavailable
-            When it may work later: 403, 408, 425, 429, 5xx, no connection, no answer in time, an
-            answer that is not the API's, no API key to be had at the moment.
+            For a transient error: 403, 408, 425, 429, 5xx, no connection, timeout, a response that
+            is not the API's, or no API key at the moment.
         InvalidLead
             When the lead lacks a field of the endpoint.
         ConfigurationError
-            When the URL or the key can never work.
+            When the URL or the key is invalid.
         """
         fields = self._fields[endpoint]
         if missing := [name for name in fields if name not in lead]:
@@ -82,21 +83,21 @@ class CRMService:
         try:
             response = self._request(endpoint, body)
             if response.status_code == FORBIDDEN and self._api_key.refresh():
-                # The key was rotated since it was read.
+                # The key was rotated after it was read.
                 response = self._request(endpoint, body)
         except SecretUnavailable as error:
             raise CrmUnavailable(f"{endpoint} cannot be called: {error}") from None
         status = response.status_code
-        # The API's messages hold no personal data.
-        message = f"{endpoint} answered {status}: {truncate(_json(response).get('message'))}"
-        # API Gateway takes a new key some time after it was made.
+        # The API's messages have no personal data.
+        message = f"{endpoint} returned {status}: {truncate(_json(response).get('message'))}"
+        # API Gateway accepts a new key only after some time.
         if status == FORBIDDEN or is_retryable(status):
             raise CrmUnavailable(message)
         if status >= 300:
             raise CrmRejected(message)
         if not _is_success(response):
-            # Something between us and the API answered in its place.
-            raise CrmUnavailable(f"{endpoint} answered {status} without 'success': true")
+            # Not the API's response, for example a proxy's page.
+            raise CrmUnavailable(f"{endpoint} returned {status} without 'success': true")
         log.info("registered", extra={"endpoint": endpoint, "status": status})
 
     def _request(self, endpoint: str, body: dict[str, Any]) -> requests.Response:
@@ -109,26 +110,27 @@ class CRMService:
                 allow_redirects=False,
             )
         except NO_RESPONSE as error:
-            # The error's own text may hold the URL and parts of the request; its kind is enough.
-            raise CrmUnavailable(f"{endpoint} gave no answer: {type(error).__name__}") from None
+            # Use only the error's type: its message may have the URL and parts of the request.
+            kind = type(error).__name__
+            raise CrmUnavailable(f"{endpoint} did not respond: {kind}") from None
         except requests.RequestException as error:
             raise ConfigurationError(
-                f"{endpoint} cannot be called: {type(error).__name__}; see CRM_API_URL"
+                f"{endpoint} cannot be called: {type(error).__name__}. Check CRM_API_URL."
             ) from None
 
     def _key(self) -> str:
         key = self._api_key.text().strip()
         if not (key.isascii() and key.isprintable()):
             raise ConfigurationError(
-                "the API key in the secret CRM_API_KEY_SECRET has characters that no header can "
-                "hold; put the bare key there"
+                "The API key in the secret CRM_API_KEY_SECRET has characters that are not allowed "
+                "in a header. Store only the key."
             )
         return key
 
 
 @lru_cache(maxsize=1)
 def crm_service() -> CRMService:
-    """Return the service that the environment variables describe, the same one every time."""
+    """Return the client configured by the environment variables."""
     return CRMService(
         url=config.required("CRM_API_URL").rstrip("/"),
         api_key=Secret(config.required("CRM_API_KEY_SECRET")),

@@ -1,15 +1,15 @@
-"""What can go wrong with a lead. The names are part of the state machine's Retry and Catch."""
+"""Errors of the flow crm_registration. The state machine matches their names in Retry and Catch."""
 
 from __future__ import annotations
 
 
-class InvalidLead(Exception):  # noqa: N818  the name is part of the state machine
-    """The event holds no lead that could be registered; sending it again will not help."""
+class InvalidLead(Exception):  # noqa: N818  the state machine uses the name
+    """The event has no valid lead; a retry cannot succeed."""
 
 
 class CrmRejected(Exception):  # noqa: N818
-    """The CRM API refused the lead; sending it again will not help."""
+    """The CRM API rejected the lead; a retry cannot succeed."""
 
 
 class CrmUnavailable(Exception):  # noqa: N818
-    """The CRM API did not do its work this time; sending it again may help."""
+    """The CRM API is unavailable; a retry may succeed."""

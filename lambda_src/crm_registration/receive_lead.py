@@ -1,4 +1,4 @@
-"""ReceiveLead: take the lead out of the event, check it, give it its one written form."""
+"""ReceiveLead: validate and normalize the lead in the event."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ validator = Validator(load_schema())
 
 
 def handler(event: Any, _context: object) -> Lead:
-    """Return the event's ``detail``, checked and normalized.
+    """Return the event's ``detail``, validated and normalized.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def handler(event: Any, _context: object) -> Lead:
     Raises
     ------
     InvalidLead
-        When the detail is no lead; the message names the field and the rule.
+        When the detail is not a valid lead; the message has the field and the rule.
     """
     lead = read_detail(event, "lead", normalize, validator, InvalidLead)
     log.info("lead received", extra={"event_id": event.get("id")})

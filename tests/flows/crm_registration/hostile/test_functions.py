@@ -56,7 +56,7 @@ HANDLERS = {
 TABLE = {"create_client": "CLIENTS", "create_partner": "PARTNERS", "create_benefit": "BENEFIT"}
 #: The driver's own, for the tests' queries, which are not watched.
 EXECUTE = pymysql.cursors.Cursor.execute
-NOTED = ("request refused", "request served")
+NOTED = ("request rejected", "request served")
 #: Everything that the functions may say to the database, values left out.
 STATEMENTS = re.compile(
     r"INSERT INTO (?P<t>[A-Z]+) \((?P<c>[A-Za-z, ]+)\) VALUES \((%s, )*%s\)"

@@ -25,7 +25,7 @@ EVENT: dict[str, Any] = {
     "detail-type": "CRM Registration ",
     "detail": LEAD | {"name": "Íñigo 🦊", "campaign": ["spring"]},
 }
-CAUSE = "create_partner answered 409: The partner exists already with another store"
+CAUSE = "create_partner returned 409: The partner already exists with another store"
 FAILURE: dict[str, Any] = {
     "event": EVENT,
     "execution": EXECUTION,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crm.count_rows import MOST_KEYS, InvalidKeys, handler
+from crm.count_rows import MAX_KEYS, InvalidKeys, handler
 from tests.flows.crm_registration.support.database import CrmDatabase
 from tests.support.functions import LambdaContext
 
@@ -52,7 +52,7 @@ def test_a_value_is_never_a_part_of_the_statement(database_environment: CrmDatab
         {"keys": {"CLIENTS": [RUT]}},
         {"keys": {"CLIENTS": [[7]]}},
         {"keys": {"PARTNERS": [[RUT]]}},
-        {"keys": {"CLIENTS": [[RUT]] * (MOST_KEYS + 1)}},
+        {"keys": {"CLIENTS": [[RUT]] * (MAX_KEYS + 1)}},
     ],
     ids=lambda event: str(event)[:40],
 )

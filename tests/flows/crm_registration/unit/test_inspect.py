@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crm.count_rows import MOST_KEYS
+from crm.count_rows import MAX_KEYS
 from ops.errors import OperationError
 from ops.executions.executions import Execution
 from ops.flows import DeployedFlow
@@ -75,7 +75,7 @@ def test_many_rows_are_counted_in_parts() -> None:
     look([of_lead({"rut": f"{n}-K", "store": "x"}) for n in range(MOST_ROWS_AT_ONCE)])
 
     sizes = [sum(map(len, asked.values())) for asked in function.asked]
-    assert sizes == [MOST_KEYS] * 3
+    assert sizes == [MAX_KEYS] * 3
 
 
 def test_a_function_that_fails_is_named() -> None:

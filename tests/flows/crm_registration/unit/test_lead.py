@@ -80,7 +80,7 @@ def test_a_bad_field_is_named_and_its_value_is_not(field: str, value: Any) -> No
 @pytest.mark.parametrize("field", ["name", "store", "rut", "phone", "mail", "origin"])
 def test_a_line_end_is_no_part_of_a_field(field: str) -> None:
     """Python's $ would let it through, so the reference, which uses it, is not asked."""
-    with pytest.raises(SchemaError, match=f"^{field}: must be"):
+    with pytest.raises(SchemaError, match=f"^{field}: must (be|have) "):
         VALIDATOR.check(LEAD | {field: f"{LEAD[field]}\n"})
 
 

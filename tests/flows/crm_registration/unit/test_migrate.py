@@ -197,7 +197,7 @@ class TestTheFunction:
     ) -> None:
         secrets["application"] = secrets["administrator"]
 
-        with pytest.raises(ConfigurationError, match="give the functions a user of their own"):
+        with pytest.raises(ConfigurationError, match="Use another user for the functions"):
             run()
 
         assert tables(empty_database) == set()
@@ -235,7 +235,7 @@ class TestTheFunction:
         try:
             with (
                 migrations._lock(administrator.cursor(), NAME),
-                pytest.raises(MigrationError, match="another migration runs"),
+                pytest.raises(MigrationError, match="Another migration is still running"),
             ):
                 run()
             assert run()["applied"] == ALL
@@ -291,7 +291,7 @@ class TestTheHistory:
         apply(empty_database, FIRST, SECOND)
         changed = Migration("001", "one", "DROP TABLE ONE")
 
-        with pytest.raises(MigrationError, match="migration 001 was changed after it was applied"):
+        with pytest.raises(MigrationError, match="Migration 001 was changed after it was applied"):
             apply(empty_database, changed, SECOND, THIRD)
 
         assert tables(empty_database) == {"ONE", "TWO", "schema_migrations"}
@@ -299,7 +299,8 @@ class TestTheHistory:
     def test_a_lost_file_is_refused(self, empty_database: CrmDatabase) -> None:
         apply(empty_database, FIRST, SECOND)
 
-        with pytest.raises(MigrationError, match="migration 001 was applied, but its file is gone"):
+        message = "Migration 001 was applied, but its file is missing"
+        with pytest.raises(MigrationError, match=message):
             apply(empty_database, SECOND)
 
     def test_an_older_release_runs_on_a_newer_schema(self, empty_database: CrmDatabase) -> None:
@@ -310,7 +311,7 @@ class TestTheHistory:
     def test_a_file_out_of_order_is_refused(self, empty_database: CrmDatabase) -> None:
         apply(empty_database, FIRST, THIRD)
 
-        with pytest.raises(MigrationError, match="migration 002 comes before 003"):
+        with pytest.raises(MigrationError, match="Migration 002 is older than 003"):
             apply(empty_database, FIRST, SECOND, THIRD)
 
         assert "TWO" not in tables(empty_database)
@@ -318,7 +319,7 @@ class TestTheHistory:
     def test_what_came_before_a_failure_stays_applied(self, empty_database: CrmDatabase) -> None:
         broken = Migration("002", "two", "CREATE TABEL TWO (id INT)")
 
-        with pytest.raises(MigrationError, match=r"migration 002 \(two\) failed: .*1064.*TABEL"):
+        with pytest.raises(MigrationError, match=r"Migration 002 \(two\) failed: .*1064.*TABEL"):
             apply(empty_database, FIRST, broken)
 
         assert apply(empty_database, FIRST, SECOND) == {"applied": ["002"], "present": ["001"]}
@@ -368,13 +369,13 @@ class TestTheFiles:
     def test_a_strange_name_is_refused(self, name: str, tmp_path: Path) -> None:
         (copied(tmp_path) / name).write_text("SELECT 1")
 
-        with pytest.raises(MigrationError, match=f"{name} is no migration; name it"):
+        with pytest.raises(MigrationError, match=f"{name} is not a migration. Name it"):
             read_migrations(tmp_path)
 
     def test_a_version_that_stands_twice_is_refused(self, tmp_path: Path) -> None:
         (copied(tmp_path) / "002_again.sql").write_text("SELECT 1")
 
-        with pytest.raises(MigrationError, match="version 002 stands twice"):
+        with pytest.raises(MigrationError, match="Two migrations are 002"):
             read_migrations(tmp_path)
 
     def test_the_digest_does_not_depend_on_line_ends_at_the_end(self, tmp_path: Path) -> None:

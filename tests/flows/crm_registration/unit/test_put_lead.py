@@ -93,7 +93,7 @@ def test_each_wrong_field_is_named_with_its_rule(bus: Bus, logs: list[logging.Lo
     assert answer["fields"] == {
         "rut": "must be digits, a hyphen and a check character, such as 11111111-1. "
         "The check character is not verified",
-        "mail": "must be a mail address of 254 characters at most",
+        "mail": "must be an email address of at most 254 characters",
         "store": "is missing",
         "wantsBenefit": "must be true or false",
     }
