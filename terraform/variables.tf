@@ -40,9 +40,19 @@ variable "account_id" {
 }
 
 variable "emulator" {
-  description = "The local AWS emulator: its URL, and the PEM text of the authority of its RDS servers; null on AWS."
-  type        = object({ endpoint = string, database_ca = optional(string) })
+  description = <<-EOT
+    The local AWS emulator; null on AWS. 'make env' sets it, because its ports differ by computer:
+    endpoint: its URL.
+    database_port: port of the local database that plays the on-premises one.
+    database_ca: PEM text of the authority of its RDS servers.
+  EOT
+  type        = object({ endpoint = string, database_port = optional(number), database_ca = optional(string) })
   default     = null
+
+  validation {
+    condition     = var.environment != "local" || var.emulator != null
+    error_message = "The environment local runs on the emulator. Type: eval \"$(make -s env)\"."
+  }
 
   validation {
     condition     = var.emulator == null ? true : can(regex("^http://127\\.0\\.0\\.1:[0-9]+$", var.emulator.endpoint))

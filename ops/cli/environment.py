@@ -18,6 +18,7 @@ from ops.local.demo import flow_with_demo
 from ops.releases import deploy as deploying
 from ops.settings import LOCAL
 from ops.terraform.environments import Environment
+from ops.terraform.runner import EMULATOR_VARIABLE
 
 app = typer.Typer()
 
@@ -28,7 +29,8 @@ def demo(
 ) -> None:
     """Start the local environment, run a flow on its examples, and show the results."""
     context = Context(LOCAL)
-    name = flow_with_demo(flow, Environment.named(LOCAL).variables["flows"])
+    flows = context.local.settings.flows or Environment.named(LOCAL).variables["flows"]
+    name = flow_with_demo(flow, flows)
     up()
     deploying.bootstrap(context.deployment)
     deploying.apply(context.deployment)
@@ -76,7 +78,7 @@ def env(environment: EnvironmentOption = LOCAL) -> None:
     elif variables:
         print(f"unset {' '.join(KEY_VARIABLES)}")
     # The make commands keep the result of 'terraform init' here, separately for each environment.
-    own = ("TF_DATA_DIR", "TF_CLI_CONFIG_FILE")
+    own = ("TF_DATA_DIR", "TF_CLI_CONFIG_FILE", EMULATOR_VARIABLE)
     given = context.terraform.process_environment()
     variables |= {name: given[name] for name in own if name in given}
     for name, value in variables.items():

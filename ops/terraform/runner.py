@@ -21,12 +21,7 @@ from ops.errors import OperationError
 from ops.interrupts import started
 from ops.local.certificates import AUTHORITY
 from ops.local.prepare import terraform_cli_config
-from ops.settings import (
-    DEFAULT_DATABASE_PORT,
-    LOCAL,
-    REPOSITORY,
-    LocalSettings,
-)
+from ops.settings import LOCAL, REPOSITORY, LocalSettings
 from ops.terraform.environments import Environment
 
 ROOT = REPOSITORY / "terraform"
@@ -35,6 +30,8 @@ BOOTSTRAP_STATE_KEY = "bootstrap.tfstate"
 #: Says what was applied last, so that a run without changes takes no time.
 BOOTSTRAP_DIGEST_KEY = "bootstrap.digest"
 PARALLELISM = 30
+#: Terraform's input for the emulator. The shell of `make env` has it too.
+EMULATOR_VARIABLE = "TF_VAR_emulator"
 
 Progress = Callable[[str], None]
 
@@ -199,17 +196,20 @@ class Terraform:
         return {name: output["value"] for name, output in outputs.items()}
 
     def arguments(self, release: str | None = None) -> list[str]:
-        """Return the variables of plan, apply and destroy."""
+        """Return the variables of plan, apply and destroy.
+
+        Raises
+        ------
+        OperationError
+            When an environment is rehearsed that has RDS, and the emulator has no authority for it.
+        """
+        if self._is_rehearsed and not self._authority.exists():
+            raise OperationError(
+                f"{self._authority} is missing.", "Type 'make down' and 'make up'."
+            )
         arguments = [f"-var-file={self.environment.variables_file}"]
         if release is not None:
             arguments.append(f"-var=release={release}")
-        ports = self._local.ports
-        if self._aws.emulated and (emulator := self._emulator()) != self._written("emulator"):
-            arguments.append(f"-var=emulator={json.dumps(emulator)}")
-        if self.environment.name == LOCAL and ports.database != DEFAULT_DATABASE_PORT:
-            database = self._written("database")
-            database["on_premises"]["port"] = ports.database
-            arguments.append(f"-var=database={json.dumps(database)}")
         if self.environment.name == LOCAL and self._local.flows is not None:
             arguments.append(f"-var=flows={json.dumps(self._local.flows)}")
         return arguments
@@ -219,8 +219,8 @@ class Terraform:
         variables = {
             name: value
             for name, value in os.environ.items()
-            # An operator's own profile must not reach the emulator.
-            if not (self._aws.emulated and name.startswith("AWS_"))
+            # An operator's own profile must not reach the emulator, nor its address AWS.
+            if not (self._aws.emulated and name.startswith("AWS_")) and name != EMULATOR_VARIABLE
         }
         own = self._aws.variables()
         variables |= own
@@ -228,6 +228,8 @@ class Terraform:
             # Keys go before a profile: Terraform would work in another account than ops looks at.
             for name in KEY_VARIABLES:
                 variables.pop(name, None)
+        if self._aws.emulated:
+            variables[EMULATOR_VARIABLE] = json.dumps(self._emulator())
         variables |= {
             "TF_IN_AUTOMATION": "1",
             "TF_DATA_DIR": str(self._data_folder),
@@ -237,34 +239,31 @@ class Terraform:
             variables["TF_CLI_CONFIG_FILE"] = str(configuration)
         return variables
 
-    def _emulator(self) -> dict[str, str]:
-        """Return the emulator's URL, and the authority of its RDS servers, as Terraform takes it.
-
-        Raises
-        ------
-        OperationError
-            When an environment on RDS is rehearsed and there is no authority.
-        """
-        emulator = {"endpoint": self._local.endpoint}
-        if self.environment.name != LOCAL:
-            authority = self._local.certificates / AUTHORITY
-            if not authority.exists():
-                raise OperationError(f"{authority} is missing.", "Type 'make down' and 'make up'.")
-            emulator["database_ca"] = authority.read_text()
+    def _emulator(self) -> dict[str, str | int]:
+        """Return the root module's variable ``emulator``."""
+        emulator: dict[str, str | int] = {"endpoint": self._local.endpoint}
+        if self.environment.name == LOCAL:
+            emulator["database_port"] = self._local.ports.database
+        elif self._authority.exists():
+            emulator["database_ca"] = self._authority.read_text()
         return emulator
 
     @property
+    def _authority(self) -> Path:
+        return self._local.certificates / AUTHORITY
+
+    @property
+    def _is_rehearsed(self) -> bool:
+        return self._aws.emulated and self.environment.name != LOCAL
+
+    @property
     def _folder(self) -> Path:
-        rehearsed = self._aws.emulated and self.environment.name != LOCAL
-        name = f"{self.environment.name}-emulated" if rehearsed else self.environment.name
+        name = f"{self.environment.name}-emulated" if self._is_rehearsed else self.environment.name
         return self._local.folder / "terraform" / name
 
     @property
     def _data_folder(self) -> Path:
         return self._folder / "root"
-
-    def _written(self, variable: str) -> Any:
-        return self.environment.variables.get(variable)
 
     def _backend_arguments(self, key: str | None = None) -> list[str]:
         arguments = [f"-backend-config={self.environment.backend_file}"]

@@ -1,10 +1,8 @@
 # The same platform on this computer: an AWS emulator, and a MariaDB server that plays the
-# on-premises database.
+# on-premises database. The variable 'emulator' has their ports; 'make env' sets it.
 environment = "local"
 region      = "us-east-1"
 account_id  = "000000000000"
-
-emulator = { endpoint = "http://127.0.0.1:4566" }
 
 # By their folders in flows/.
 flows = {
@@ -24,7 +22,6 @@ database = {
   mode = "on_premises"
   on_premises = {
     host              = "127.0.0.1"
-    port              = 33306
     name              = "crm"
     admin_secret_name = "flowbridge-local-database-admin"
   }

@@ -99,8 +99,8 @@ def test_environments_differ_by_their_values_only() -> None:
     assert not [file for file in FILES if file.stem in ("local", "dev", "qa", "prd")]
 
 
-def test_only_the_local_environment_is_written_down_to_be_on_an_emulator() -> None:
-    """The endpoint takes away the demand for TLS, which no environment on AWS may lose."""
+def test_no_environments_file_puts_it_on_an_emulator() -> None:
+    """The emulator has no TLS, and an environment on AWS must demand it."""
     on_emulator = [name for name in names() if "emulator" in Environment(name).variables]
 
-    assert on_emulator == ["local"]
+    assert on_emulator == []

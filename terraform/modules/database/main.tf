@@ -28,7 +28,7 @@ locals {
   location = one(concat(
     [for database in values(local.on_premises) : {
       host         = database.host
-      port         = database.port
+      port         = coalesce(try(var.emulator.database_port, null), database.port)
       name         = database.name
       admin_secret = data.aws_secretsmanager_secret.admin["this"].arn
     }],

@@ -152,8 +152,8 @@ variable "log_retention_days" {
 }
 
 variable "emulator" {
-  description = "The local AWS emulator: URL, and the PEM text of the authority of its RDS servers; null on AWS."
-  type        = object({ endpoint = string, database_ca = optional(string) })
+  description = "The local AWS emulator: URL, port of the on-premises database, and the PEM text of the authority of its RDS servers; null on AWS."
+  type        = object({ endpoint = string, database_port = optional(number), database_ca = optional(string) })
   default     = null
 }
 

@@ -95,3 +95,15 @@ def test_env_lets_terraform_itself_reach_the_environment(platform: Platform) -> 
 
     assert shown.code == 0, shown.text
     assert shown.text == platform.outputs["dashboard_name"]
+
+
+def test_a_plan_by_hand_has_the_environments_ports(platform: Platform) -> None:
+    typed = (
+        'eval "$(make -s env)" && cd terraform && '
+        "terraform plan -var-file=envs/local.tfvars -detailed-exitcode -no-color -input=false"
+    )
+
+    planned = platform.run("sh", "-c", typed)
+
+    assert planned.code == 0, planned.text
+    assert "No changes." in planned.text

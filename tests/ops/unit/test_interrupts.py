@@ -48,7 +48,7 @@ from ops.cli import main as cli
 from ops.aws.clients import Aws
 from ops.settings import LocalSettings, Ports
 from ops.terraform.runner import Terraform
-settings = LocalSettings(Path(sys.argv[1]), Ports(4566, 33306))
+settings = LocalSettings(Path(sys.argv[1]), Ports(4566, 13306))
 terraform = Terraform("local", settings, Aws("local", settings))
 calls = {"apply": lambda: terraform.apply(print), "plan": terraform.plan, "show": terraform.outputs}
 cli.app = calls[sys.argv[2]]

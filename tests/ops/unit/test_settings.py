@@ -18,8 +18,10 @@ from ops.settings import LocalSettings, Ports, go_around_proxies, load
 def test_defaults() -> None:
     settings = load({"FLOWBRIDGE_FOLDER": "does-not-exist"})
 
-    assert settings.ports == Ports(emulator=4566, database=33306)
+    assert settings.ports == Ports(emulator=4566, database=13306)
     assert settings.endpoint == "http://127.0.0.1:4566"
+    # Linux takes the ports of outgoing connections from 32768 on, macOS from 49152 on.
+    assert max(settings.ports.emulator, settings.ports.database) < 32768
 
 
 def test_later_commands_find_the_ports_of_the_environment_that_was_started(tmp_path: Path) -> None:

@@ -73,22 +73,34 @@ def test_values_of_a_variables_file(tmp_path: Path) -> None:
     assert read_hcl(file) == {"a": "text", "b": {"c": {"port": 3306}}, "d": None}
 
 
-def test_other_ports_than_those_of_the_file_are_given_as_variables(tmp_path: Path) -> None:
-    def arguments(ports: Ports) -> list[str]:
-        settings = LocalSettings(tmp_path, ports)
-        return Terraform("local", settings, Aws("local", settings)).arguments()
+def test_terraform_gets_the_ports_from_its_environment(tmp_path: Path) -> None:
+    settings = LocalSettings(tmp_path, Ports(5001, 5002))
+    terraform = Terraform("local", settings, Aws("local", settings))
 
-    assert len(arguments(Ports(4566, 33306))) == 1
-    other = arguments(Ports(5001, 5002))
-    emulator = next(a for a in other if "emulator" in a).removeprefix("-var=emulator=")
-    assert json.loads(emulator) == {"endpoint": "http://127.0.0.1:5001"}
-    database = json.loads(next(a for a in other if "database" in a).removeprefix("-var=database="))
-    assert database["on_premises"]["port"] == 5002
-    assert database["mode"] == "on_premises"
+    emulator = json.loads(terraform.process_environment()["TF_VAR_emulator"])
+
+    assert emulator == {"endpoint": "http://127.0.0.1:5001", "database_port": 5002}
+    assert terraform.arguments() == [f"-var-file={terraform.environment.variables_file}"]
+    # A variables file would take precedence.
+    values = terraform.environment.variables
+    assert "emulator" not in values
+    assert "port" not in values["database"]["on_premises"]
+
+
+def test_the_emulators_address_does_not_reach_aws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_VAR_emulator", '{"endpoint": "http://127.0.0.1:5001"}')
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    settings = LocalSettings(tmp_path, Ports(5001, 5002))
+
+    variables = Terraform("dev", settings, Aws("dev", settings)).process_environment()
+
+    assert "TF_VAR_emulator" not in variables
 
 
 def test_a_rehearsed_environment_trusts_the_local_authority(tmp_path: Path) -> None:
-    settings = LocalSettings(tmp_path, Ports(4566, 33306), emulated=True)
+    settings = LocalSettings(tmp_path, Ports(4566, 13306), emulated=True)
     terraform = Terraform("dev", settings, Aws("dev", settings))
 
     with pytest.raises(OperationError, match="make up"):
@@ -96,8 +108,8 @@ def test_a_rehearsed_environment_trusts_the_local_authority(tmp_path: Path) -> N
     settings.certificates.mkdir()
     (settings.certificates / AUTHORITY).write_text("pem\n")
 
-    emulator = next(a for a in terraform.arguments() if a.startswith("-var=emulator="))
-    assert json.loads(emulator.removeprefix("-var=emulator=")) == {
+    assert terraform.arguments()
+    assert json.loads(terraform.process_environment()["TF_VAR_emulator"]) == {
         "endpoint": "http://127.0.0.1:4566",
         "database_ca": "pem\n",
     }
