@@ -210,7 +210,7 @@ class ForkServer:
             pid, code = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
-            # What the function has started ends with it.
+            # The function's child processes end with it.
             kill_group(pid)
             status = self._running.pop(pid)
             report(status, os.waitstatus_to_exitcode(code))
@@ -276,7 +276,7 @@ def serve(connection: socket.socket, libraries: frozenset[str]) -> int:
     given = receive(connection)
     if given is None:
         return 0
-    # From here on it waits for its next invocation, for as long as nobody needs it.
+    # It waits for the next invocation without a time limit.
     connection.settimeout(None)
     try:
         handler = initialise(given, libraries)
@@ -292,7 +292,7 @@ def serve(connection: socket.socket, libraries: frozenset[str]) -> int:
             else:
                 os.environ[name] = value
         answer = invoke(handler, invocation["event"], Context(given, invocation))
-        # What it has written is in the pipe before the answer is in the channel.
+        # The log reaches the pipe before the answer reaches the channel.
         flush()
         send(connection, answer)
     return 0

@@ -37,7 +37,7 @@ from typing import Any
 from uuid import uuid4
 
 PROGRAM = Path(__file__).with_name("fork_server.py")
-#: What Lambda's Python runtime brings.
+#: The library that Lambda's Python runtime includes.
 RUNTIME_LIBRARY = "boto3"
 REQUIREMENT = re.compile(r"^[A-Za-z0-9._-]+")
 PER_PROCESSOR = 4
@@ -294,7 +294,7 @@ class Process:
             if channel in ready:
                 return
             if self._log.fileno() in ready and not self._read_log():
-                # It has closed its output; the channel tells the rest.
+                # It closed its output; the channel still reports its end.
                 poll.unregister(self._log.fileno())
             if self._status.fileno() in ready and (code := self.poll()) is not None:
                 # An answer may have come before its end.

@@ -25,7 +25,7 @@ JsonObject = dict[str, Any]
 
 
 class UnsupportedDocumentError(ValueError):
-    """The document is no OpenAPI 3 document, or uses something that is not replayed."""
+    """The document is not OpenAPI 3, or uses an unsupported feature."""
 
 
 class OpenApiImport:
@@ -215,19 +215,19 @@ def required_parameters(operation: JsonObject) -> dict[str, bool]:
 
 
 def uses(document: JsonObject, operation: JsonObject, wanted: Any) -> bool:
-    """Tell whether an operation's security names a scheme for which `wanted` is true."""
+    """Return whether an operation's security names a scheme for which `wanted` is true."""
     schemes = document.get("components", {}).get("securitySchemes", {})
     security: Any = operation.get("security", document.get("security", []))
     return any(wanted(schemes.get(name, {})) for entry in security for name in entry)
 
 
 def is_api_key(scheme: JsonObject) -> bool:
-    """Tell whether a security scheme is API Gateway's key in the ``x-api-key`` header."""
+    """Return whether a security scheme is API Gateway's key in the ``x-api-key`` header."""
     return scheme.get("type") == "apiKey" and str(scheme.get("name", "")).lower() == "x-api-key"
 
 
 def is_signature(scheme: JsonObject) -> bool:
-    """Tell whether a security scheme is an AWS signature (IAM authorization)."""
+    """Return whether a security scheme is an AWS signature (IAM authorization)."""
     return str(scheme.get("x-amazon-apigateway-authtype", "")).lower() == "awssigv4"
 
 

@@ -1,4 +1,4 @@
-"""What the parts of the emulator know of the running server."""
+"""Settings of the running server that all parts of the emulator share."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ EVENT_RULE = "event_rule"
 
 @dataclass(frozen=True)
 class Trigger:
-    """What starts a workflow; one that is not a rule on a bus has no bus."""
+    """A trigger of a workflow; only a rule on a bus has a bus."""
 
     kind: str
     name: str

@@ -28,7 +28,7 @@ def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
     command
         The program and its arguments.
     options
-        What else `subprocess.Popen` takes.
+        Further arguments of `subprocess.Popen`.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
             yield process
         except BaseException:
             pass_on()
-            # Not wait(): it could not end while nobody reads what it writes.
+            # Not wait(): the process cannot end while its output pipe is full.
             process.communicate()
             raise
         process.wait()

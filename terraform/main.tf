@@ -49,7 +49,7 @@ data "aws_s3_object" "release" {
 
 # Records the running release; written last. Its history has the earlier ones.
 resource "aws_ssm_parameter" "release" {
-  # checkov:skip=CKV2_AWS_34:A digest is no secret
+  # checkov:skip=CKV2_AWS_34:A digest is not a secret
   name        = "/${var.project}/${var.environment}/release"
   description = "The release that runs in ${local.name_prefix}"
   type        = "String"

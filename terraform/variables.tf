@@ -232,7 +232,7 @@ variable "role" {
 }
 
 variable "alarm_receivers" {
-  description = "Who hears of alarms: e-mail addresses and https URLs; each confirms once."
+  description = "Receivers of alarms: e-mail addresses and https URLs; each confirms once."
   type        = set(string)
   default     = []
 }

@@ -1,4 +1,4 @@
-"""What MiniStack lacks, one module for each AWS service.
+"""Patches of MiniStack, one module for each AWS service.
 
 Each module has
 

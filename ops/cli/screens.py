@@ -169,7 +169,7 @@ FATES = {
     Fate.ARRIVED: "green",
     Fate.WAITING: "yellow",
     Fate.IN_FLIGHT: "cyan",
-    Fate.SENT_AGAIN: "dim",
+    Fate.REDRIVEN: "dim",
     Fate.LOST: "bold red",
 }
 

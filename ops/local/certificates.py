@@ -31,5 +31,5 @@ def make(folder: Path) -> None:
     chain = b"".join(part.bytes() for part in server.cert_chain_pems)
     write_privately(folder / KEY, server.private_key_pem.bytes().decode())
     (folder / CERTIFICATE).write_bytes(chain)
-    # Last: its presence tells that all is there.
+    # Last: its presence means that all files exist.
     authority.cert_pem.write_to_path(str(folder / AUTHORITY))

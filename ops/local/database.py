@@ -85,7 +85,7 @@ class DatabaseServer:
             raise OperationError(error.problem, error.action) from error
 
     def answers(self) -> bool:
-        """Tell whether the server takes the administrator's connection."""
+        """Return whether the server accepts the administrator's connection."""
         if not self._administrator.exists():
             # It was never started.
             return False

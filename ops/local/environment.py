@@ -1,4 +1,4 @@
-"""Bring the local environment up and down, and tell how it is."""
+"""Start and stop the local environment, and report its status."""
 
 from __future__ import annotations
 

@@ -158,5 +158,5 @@ def write_privately(file: Path, text: str) -> None:
 
 
 def _as_root() -> list[str]:
-    # MariaDB refuses to run as root unless it is told to.
+    # MariaDB refuses to run as root without this option.
     return ["--user=root"] if os.geteuid() == 0 else []

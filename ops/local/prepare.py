@@ -45,7 +45,7 @@ LOCK_FILE = REPOSITORY / "terraform" / ".terraform.lock.hcl"
 PYTHON_VERSIONS = ("3.11", "3.12", "3.13")
 #: The marks in an environment's folder.
 MADE, LOCKED = "made", "locked"
-#: What a new environment holds by itself.
+#: The packages of a new environment.
 OF_VENV = {"pip", "setuptools"}
 TERRAFORM_MINIMUM = (1, 11)
 MARIADB_PROGRAMS = ("mariadbd", "mariadb-install-db")
@@ -102,8 +102,8 @@ def prepare_venv(folder: Path, lock: Path) -> bool:
         _run([find_python(), "-m", "venv", str(folder)], "see why Python makes no environment")
         (folder / MADE).write_text(_made_mark(folder))
     pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
-    # The lock file names every library. Asked for none besides, pip also takes one that another
-    # needs with extras, which the lock file leaves out of its name.
+    # The lock file names every library, but without extras. --no-deps makes pip accept a library
+    # that another one requires with extras.
     _run(
         [*pip, "install", "--require-hashes", "--no-deps", "-r", str(lock)],
         "see that a Python package index can be reached (pip's own settings apply)",
@@ -328,7 +328,7 @@ def prepare_terraform() -> bool:
     Returns
     -------
     bool
-        Whether the configuration was written anew.
+        Whether the configuration was rewritten.
 
     Raises
     ------
@@ -385,7 +385,7 @@ def terraform_version() -> str:
     Raises
     ------
     SetupError
-        When it tells none.
+        When it does not print one.
     """
     # Its first line is enough, and asks nothing of the network.
     environment = {**os.environ, "CHECKPOINT_DISABLE": "1"}
@@ -565,7 +565,7 @@ class _heartbeat:  # noqa: N801  used as a function is
 
 
 def _say(line: str) -> None:
-    """Tell how it goes, apart from what the command that follows prints for other programs."""
+    """Report progress on standard error, apart from the following command's output."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -584,7 +584,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Set up what the project needs.")
     parser.add_argument("profile", choices=("ops", "dev", "bench"), nargs="?", default="dev")
     profile = parser.parse_args().profile
-    # Whoever tests has what operators need, so a development environment serves both.
+    # A development environment includes everything that operators need.
     if profile == "ops" and _read(REPOSITORY / ".venv" / LOCKED).startswith("dev "):
         profile = "dev"
     try:
@@ -593,7 +593,9 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"Setup failed: {error}. Mend that and type the command again.", file=sys.stderr)
+        print(
+            f"Setup failed: {error}. Correct the cause and type the command again.", file=sys.stderr
+        )
         return 1
     except KeyboardInterrupt:
         print("Setup was interrupted. Type the command again to go on.", file=sys.stderr)

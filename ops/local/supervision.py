@@ -25,9 +25,9 @@ STOP_SECONDS = 15
 class Program:
     """A program to keep running.
 
-    `restart` tells whether it is started again when it dies. `folder` is where it runs, the
-    supervisor's own by default. `pid_file` is where it writes its process's number (its command
-    line must name that file), so that it can be ended even when its supervisor was killed.
+    `restart`: restart it when it dies. `folder`: its working folder, by default the supervisor's.
+    `pid_file`: the file of its process id, which its command line must name, so that it can be
+    ended even when its supervisor was killed.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Supervisor:
             When supervisord does not start; its own words are in the message.
         """
         self._logs.mkdir(parents=True, exist_ok=True)
-        # What an earlier run wrote into it must not be taken for this one's.
+        # Lines of an earlier run must not be attributed to this one.
         self.log("supervisord").unlink(missing_ok=True)
         configuration = self._folder / "supervisord.conf"
         with configuration.open("w") as stream:
@@ -82,11 +82,11 @@ class Supervisor:
             )
 
     def is_running(self) -> bool:
-        """Tell whether supervisord runs."""
+        """Return whether supervisord runs."""
         return _running(self._pid_file, "supervisord") is not None
 
     def has_died(self, program: Program) -> bool:
-        """Tell whether a program has run, runs no more, and will not be started again."""
+        """Return whether a program ended and will not be restarted."""
         if program.restart:
             log = self.log("supervisord")
             return log.exists() and f"gave up: {program.name} entered FATAL" in log.read_text()
@@ -130,7 +130,7 @@ class Supervisor:
             "silent": "true",
         }
         if os.geteuid() == 0:
-            # Told in so many words that it runs as root, supervisord does not warn of it.
+            # With an explicit user, supervisord does not warn that it runs as root.
             parser["supervisord"]["user"] = "root"
         for program in programs:
             parser[f"program:{program.name}"] = {
@@ -153,7 +153,7 @@ class Supervisor:
 
 
 def port_is_free(port: int) -> bool:
-    """Tell whether a program could listen on a loopback port now."""
+    """Return whether a program could listen on a loopback port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -178,8 +178,8 @@ def _quoted(word: str) -> str:
 def _running(pid_file: Path, word: str) -> psutil.Process | None:
     """Return the process that a file names, if it runs and its command line holds `word`.
 
-    The word guards against a number that another program got since, another user's too, of which
-    some systems tell nothing.
+    The word guards against a process id that another program received since. Some systems hide the
+    command lines of other users.
     """
     try:
         process = psutil.Process(int(pid_file.read_text()))

@@ -37,7 +37,7 @@ def make(name: str, root: Path) -> list[Path]:
     """
     if not NAME.fullmatch(name) or len(name) > LONGEST:
         raise OperationError(
-            f"'{name}' is no name of a flow.",
+            f"'{name}' is not a valid name of a flow.",
             f"Use up to {LONGEST} lower-case letters and digits, words parted by one underscore: "
             "make new-flow NAME=order_intake",
         )

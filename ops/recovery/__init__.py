@@ -1,1 +1,1 @@
-"""What could not go on: dead letters, stuck executions, redrive, reconciliation."""
+"""Dead letters, stuck executions, redrive and reconciliation."""

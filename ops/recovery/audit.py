@@ -17,7 +17,7 @@ STREAM = "redriven"
 
 @dataclass(frozen=True)
 class Accepted:
-    """An event that the bus accepted, as the audit log tells of it."""
+    """An event that the bus accepted, from the audit log."""
 
     id: str
     at: datetime
@@ -37,7 +37,7 @@ class Accepted:
 
 
 def audited(message: str, timestamp: int) -> Accepted | None:
-    """Return the event that a line of the audit log tells of; nothing if it tells of none."""
+    """Return the event in a line of the audit log; None if the line has none."""
     try:
         line = json.loads(message)
         return Accepted(

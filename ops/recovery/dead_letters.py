@@ -8,7 +8,7 @@
 
 A flow has a queue of the first two kinds, the bus has the third.
 
-Looking takes nothing out of a queue; meanwhile nobody else sees the message.
+Reading removes nothing from a queue; it hides the message from other readers for a time.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ UNDELIVERED = "undelivered"
 UNAUDITED = "unaudited"
 #: Begins the one entry of a redriven event's `resources` that names the event it was at first.
 ORIGIN = "flowbridge:event/"
-#: How long a message that was looked at stays out of others' sight: enough to look at thousands.
+#: Visibility timeout while listing: enough to read thousands of messages.
 LOOK_SECONDS = 30
-#: How long one that is being sent again does; should the sending be cut off, it comes back then.
+#: Visibility timeout while redriving; after an interruption the message reappears.
 WORK_SECONDS = 120
 #: SQS takes and gives no more messages in one call.
 MOST_AT_ONCE = 10
@@ -96,7 +96,7 @@ def first_id(resources: Iterable[object], own: Id) -> str | Id:
 
 
 def parse(queue: str, raw: Message) -> DeadLetter:
-    """Read a message as SQS gives it; one that nobody can read is told as such, never dropped."""
+    """Parse a message of SQS; an unreadable one is reported as such, never dropped."""
     try:
         body = json.loads(raw["Body"])
     except (ValueError, RecursionError):
@@ -134,14 +134,14 @@ def parse(queue: str, raw: Message) -> DeadLetter:
         **known,
         state="",
         error="Unreadable",
-        cause=f"this message is no event of ours; {how_to_read(raw['MessageId'])}",
+        cause=f"this message is not an event of ours; {how_to_read(raw['MessageId'])}",
         execution=None,
         event=None,
     )
 
 
 def how_to_read(message_id: str) -> str:
-    """Return what tells an operator how to see a message whole."""
+    """Return how to read a whole message."""
     return f"read it with 'make dead-letters ENV=… MESSAGE={message_id}'"
 
 
@@ -172,7 +172,7 @@ def read(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> Iter
             while letters:
                 yield letters.pop(0)
         finally:
-            # Whoever stops reading has not worked on these.
+            # The caller stopped before it handled these.
             give_back(client, url, letters)
 
 

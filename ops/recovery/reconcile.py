@@ -1,8 +1,8 @@
-"""Compare what the bus accepted with what became of it, so that nothing is lost unseen.
+"""Compare the events that the bus accepted with their fates, so that no loss stays unseen.
 
 The bus's audit log names every event that was accepted. Each of a flow's events must have an
-execution that succeeded, or wait somewhere from where it can be sent again, or be on its way.
-Nothing is changed by looking.
+execution that succeeded, wait in a queue from which it can be redriven, or be in flight. Reading
+changes nothing.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ R = TypeVar("R")
 
 #: An event has this long to start its execution.
 GRACE = timedelta(minutes=1)
-#: What moved while it was looked at is looked at again after this long.
+#: Seconds before events that seem lost are searched for again.
 SETTLE_SECONDS = 5
 
 
 class Fate(Enum):
-    """What became of an event."""
+    """The fate of an event."""
 
     ARRIVED = "arrived"
     WAITING = "waiting"
     IN_FLIGHT = "in flight"
-    SENT_AGAIN = "sent again"
+    REDRIVEN = "redriven"
     LOST = "LOST"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one event: where it is, since when, and why."""
+    """The fate of one event: where it is, since when, and why."""
 
     event: Accepted
     fate: Fate
@@ -69,9 +69,9 @@ class Verdict:
 class Found:
     """All that is known of a flow's events at one moment.
 
-    `executions` and `letters` are by the event's id; `contents` is what the flow left, or nothing
-    where that is not looked at; `busy` are the messages that somebody else had in his hands, and
-    `unreadable` the lines of the log, and the messages that wait for it, that told of no event.
+    `executions` and `letters` are by event id. `contents` are the flow's results, None if they are
+    not inspected. `busy` counts the messages that another process was reading, `unreadable` the
+    lines of the log and the unaudited messages that contain no event.
     """
 
     accepted: Sequence[Accepted]
@@ -84,7 +84,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of every event, and which rows are there more than once."""
+    """The fate of every event, and the rows that exist more than once."""
 
     verdicts: Sequence[Verdict]
     duplicated: Sequence[tuple[str, Key, int]] = ()
@@ -105,8 +105,8 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """One line that tells how it stands."""
-        shown = [f for f in Fate if f is not Fate.SENT_AGAIN or self.counts[f]]
+        """A summary in one line."""
+        shown = [f for f in Fate if f is not Fate.REDRIVEN or self.counts[f]]
         parts = [f"{self.counts[fate]:,} {fate.value.lower()}" for fate in shown]
         if self.knows_rows:
             parts.append(f"{len(self.duplicated):,} duplicated")
@@ -128,7 +128,7 @@ class Report:
 
 
 def matches(pattern: Mapping[str, Any], event: Accepted) -> bool:
-    """Tell whether a rule's pattern takes an event, as far as the audit log can tell.
+    """Return whether a rule's pattern matches an event of the audit log.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def matches(pattern: Mapping[str, Any], event: Accepted) -> bool:
 
 
 def judge(found: Found, now: datetime) -> Report:
-    """Tell what became of each event."""
+    """Return the fate of each event."""
     families: dict[str, list[Accepted]] = defaultdict(list)
     for event in found.accepted:
         families[event.origin].append(event)
@@ -194,7 +194,7 @@ def _verdict(event: Accepted, newest: Accepted, found: Found, now: datetime) -> 
         since = arrived.stopped or arrived.started
         return Verdict(event, Fate.LOST, since, arrived.name, f"no row in {', '.join(missing)}")
     if newest.id != event.id:
-        return Verdict(event, Fate.SENT_AGAIN, newest.at, newest.id)
+        return Verdict(event, Fate.REDRIVEN, newest.at, newest.id)
     if ended := next(iter(executions), None):
         reason = f"{ended.status}, and no message of it is in a queue"
         # CatchErrors queues its message before the execution ends, so there is no grace here.
@@ -240,10 +240,10 @@ class Reconciliation:
         sleep: Callable[[float], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Report:
-        """Tell what became of every event since then.
+        """Return the fate of every event since then.
 
-        What looks lost may have moved from one place to the next between two looks, so it is
-        looked for once more.
+        An event may move from one queue to the next between two reads, so a lost event is searched
+        for again.
         """
         report = judge(self.gather(since), now())
         if report.counts[Fate.LOST]:
@@ -298,8 +298,9 @@ class Reconciliation:
         """Return the executions of the events, and the events that began without the bus.
 
         EventBridge begins an execution's name with the event's id, so most need not be described.
-        Of what succeeded the answer names what it left, where that can be looked at. Who starts an
-        execution himself names it as its event: that it is there proves that it was accepted.
+        The output of a succeeded execution names its results, where those can be inspected. A
+        program that starts an execution directly names it after the event: the execution itself
+        proves that the event was accepted.
         """
         found: dict[str, list[Execution]] = defaultdict(list)
         unnamed: list[Execution] = []

@@ -1,4 +1,4 @@
-"""Let dead letters go on: send their events again, or what else each of them lacks."""
+"""Redrive dead letters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ops.recovery.stuck import resume
 
 @dataclass(frozen=True)
 class Selection:
-    """Which dead letters are meant. What is not given does not matter; nothing given means none.
+    """A selection of dead letters. An empty field matches all; without any field it selects none.
 
     `message` is the beginning of a message's id.
     """
@@ -47,12 +47,12 @@ class Selection:
         """
         if not (self.message or self.error or self.state or self.everything):
             raise OperationError(
-                "It is not said which dead letters are meant.",
+                "No dead letters selected.",
                 "Give MESSAGE=<id>, ERROR=<name>, STATE=<state> or ALL=yes.",
             )
 
     def __contains__(self, letter: DeadLetter) -> bool:
-        """Tell whether a dead letter is meant."""
+        """Return whether a dead letter is selected."""
         return (
             letter.message_id.startswith(self.message)
             and self.error in ("", letter.error)
@@ -62,9 +62,9 @@ class Selection:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one dead letter: whether it goes on, and how, or why it stays.
+    """The result for one dead letter: whether it was redriven, and how, or why it stays.
 
-    One that came `meanwhile` was not among those that were meant.
+    One that arrived `meanwhile` was not part of the selection.
     """
 
     letter: DeadLetter
@@ -86,10 +86,9 @@ def redrive(
 ) -> Iterator[Outcome]:
     """Publish what is selected, and delete each message once the bus has its event.
 
-    Cut off at any moment, nothing is lost: a message goes only after its event was accepted. One
-    whose event was accepted and that was not deleted yet is sent once more next time, and the
-    functions find its rows there already. What a killed command was looking at is back in sight
-    after two minutes.
+    An interruption at any moment loses nothing: a message is deleted only after the bus accepted
+    its event. If it was accepted but not deleted, the next redrive sends it once more, and the
+    functions find its rows. The messages of a killed command reappear after two minutes.
 
     Parameters
     ----------
@@ -104,7 +103,7 @@ def redrive(
     selection
         Which messages.
     per_second
-        The most events a second, so that a mended system is not flooded.
+        The most events a second, so that a recovered system is not flooded.
     dry_run
         Say what would be sent, and send nothing.
     sleep, now
@@ -121,7 +120,7 @@ def redrive(
                 if letter not in selection:
                     continue
                 if letter.since >= started:
-                    # It may be one that was sent again and failed at once.
+                    # It may be a redriven event that failed at once.
                     text = "came after this began; look at it first"
                     yield Outcome(letter, False, text, meanwhile=True)
                     continue
@@ -142,7 +141,7 @@ def _one(client: Any, publisher: Publisher, url: str, letter: DeadLetter, dry_ru
     if event is None:
         return _without_event(letter)
     if dry_run:
-        return Outcome(letter, False, "would be sent again")
+        return Outcome(letter, False, "would be redriven")
     [published] = publisher.publish([event])
     if published.event_id is None:
         return Outcome(letter, False, f"was refused by the bus: {published.reason}")

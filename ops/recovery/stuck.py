@@ -38,7 +38,7 @@ def find(
 def stuck(executions: Executions, execution: Execution) -> DeadLetter | None:
     """Return an ended execution as a dead letter; nothing if it ended as its flow foresees.
 
-    Nothing, too, if it was a smoke test's: its lead is nobody's, and is not to go on.
+    None also for a smoke test, whose synthetic data must not go on.
     """
     end = executions.end(execution.arn)
     if end.kind == "Fail":

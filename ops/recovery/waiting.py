@@ -1,4 +1,4 @@
-"""What waits of a flow to be sent again, or to go on."""
+"""A flow's dead letters and stuck executions."""
 
 from __future__ import annotations
 

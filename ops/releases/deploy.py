@@ -28,7 +28,7 @@ DIST = REPOSITORY / "build" / "dist"
 #: Environment variable that shortens or lengthens a canary once.
 CANARY_MINUTES = "CANARY_MINUTES"
 ALARM_SECONDS = 15
-#: So many files are named; that there are more is told.
+#: Maximum number of files to name.
 NAMED_FILES = 5
 
 #: Called with an environment's name; raises unless its operator agrees to what was shown.
@@ -67,7 +67,7 @@ def apply(deployment: Deployment, digest: str | None = None) -> None:
 
 
 def plan(deployment: Deployment, digest: str | None = None) -> bool:
-    """Show what `apply` would change; tell whether it is anything."""
+    """Show the changes of `apply`; return whether there are any."""
     return deployment.terraform.plan(digest or _kept(deployment))
 
 
@@ -80,7 +80,7 @@ def destroy(deployment: Deployment) -> None:
 
 
 def smoke(deployment: Deployment) -> None:
-    """Try the release that runs, and keep what came of it beside the release.
+    """Test the running release and record the result.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def promote(
             raise OperationError(
                 f"'{source.name}' runs release {packages.short} by now, which was built from "
                 f"{origin}, not from commit {commit}.",
-                "Begin the promotion anew, if this one is to go on.",
+                "Start a new promotion if this release is the right one.",
             )
         current.detail = f"{packages.short}, its bytes run there, its smoke test passed"
     before = target.release()
@@ -132,7 +132,7 @@ def promote(
     canary = _canary(target, before, packages)
     with tempfile.TemporaryDirectory(prefix="flowbridge-") as folder:
         file = Path(folder) / "plan"
-        heading(f"What changes in '{target.name}'")
+        heading(f"Changes in '{target.name}'")
         target.terraform.plan(packages.digest, file, **canary.variables)
         _tell_origin(packages, origin)
         confirm(target.name)
@@ -149,8 +149,8 @@ def promote(
         except (OperationError, *AWS_ERRORS) as error:
             raise _taken_back(target, packages, before, as_operation_error(error)) from error
         except KeyboardInterrupt:
-            # Left as it is, a part of the calls might stay with a release that nobody watches.
-            interrupted = OperationError("It was interrupted.", "Promote it anew.")
+            # Otherwise some calls could stay with a release that is no longer watched.
+            interrupted = OperationError("It was interrupted.", "Promote it again.")
             raise _taken_back(target, packages, before, interrupted) from None
     console.print(f"\n[green]✓[/green] '{target.name}' runs release {packages.short}")
 
@@ -193,13 +193,14 @@ def _minutes(text: str | float) -> float:
     Raises
     ------
     OperationError
-        When they are no number that can be waited for.
+        When they are not a finite number of 0 or more.
     """
     with suppress(ValueError):
         if 0 <= (minutes := float(text)) < math.inf:
             return minutes
     raise OperationError(
-        f"{CANARY_MINUTES} is '{text}', which is no number of minutes.", "Use one such as 0 or 2.5."
+        f"{CANARY_MINUTES} is '{text}', which is not a number of minutes.",
+        "Use one such as 0 or 2.5.",
     )
 
 

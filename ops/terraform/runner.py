@@ -138,7 +138,7 @@ class Terraform:
         return self._run_json(ROOT, progress, "destroy", "-auto-approve", *arguments)
 
     def plan(self, release: str | None = None, file: Path | None = None, **variables: Any) -> bool:
-        """Show the plan, and keep it in a file if one is given; tell whether it changes anything.
+        """Show the plan, and write it to a file if one is given; return whether it has changes.
 
         Other `variables` of the root module go before those of the environment's file.
 
@@ -281,7 +281,7 @@ class Terraform:
             f"-var={name}={value if isinstance(value, str) else json.dumps(value)}"
             for name, value in given.items()
         ]
-        # Who deploys; for the local environment nobody does.
+        # The deploying repository; the local environment has none.
         own = BOOTSTRAP / "envs" / f"{self.environment.name}.tfvars"
         return [*arguments, f"-var-file={own}"] if own.exists() else arguments
 
@@ -441,7 +441,7 @@ def differences(plan: Mapping[str, Any]) -> list[str]:
     Parameters
     ----------
     plan
-        What ``terraform show -json`` gives:
+        The output of ``terraform show -json``:
         https://developer.hashicorp.com/terraform/internals/json-format
     """
     lines = []

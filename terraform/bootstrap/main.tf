@@ -31,7 +31,7 @@ locals {
 
 resource "aws_s3_bucket" "this" {
   # checkov:skip=CKV_AWS_18:Reads and writes of the account's buckets are recorded by the account's CloudTrail
-  # checkov:skip=CKV_AWS_145:Keys that S3 manages; whoever may read the bucket would be given the right on the key as well
+  # checkov:skip=CKV_AWS_145:S3 manages the keys; every reader of the bucket would get the right on the key as well
   # checkov:skip=CKV_AWS_144:Versions protect against mistakes; the packages can be built again from the commit
   # checkov:skip=CKV2_AWS_61:Old states and packages are what a rollback needs; they are small
   # checkov:skip=CKV2_AWS_62:Nothing waits for these objects

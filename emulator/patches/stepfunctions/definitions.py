@@ -1,4 +1,4 @@
-"""What MiniStack leaves out of a state machine and its states."""
+"""Fields of state machines and states that MiniStack omits."""
 
 from __future__ import annotations
 

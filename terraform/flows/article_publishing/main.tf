@@ -87,7 +87,7 @@ locals {
   }
 
   secrets = {
-    webhook    = "What the CMS signs its webhook's requests with"
+    webhook    = "Secret with which the CMS signs requests of its webhook"
     medium     = "Integration token of Medium"
     devto      = "API key of Dev.to"
     hashnode   = "Personal access token of Hashnode"

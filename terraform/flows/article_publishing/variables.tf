@@ -7,7 +7,7 @@ variable "settings" {
   description = <<-EOT
     Settings of the flow:
     site_url: address of the articles' own site.
-    medium, devto, hashnode, opensearch: address of each target's API, and what it needs besides its secret.
+    medium, devto, hashnode, opensearch: address of each target's API, and its settings apart from the secret.
     rate, burst: requests per second, and at once, of the webhook.
   EOT
   type = object({

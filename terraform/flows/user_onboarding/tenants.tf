@@ -1,7 +1,6 @@
-# One role a tenant: whatever the state machine does to a tenant's data, it does as that tenant's role,
-# which reaches no other's. A mistake in the definition, or an id that nobody checked, is then refused
-# by IAM. Step Functions takes on a role for a task; it cannot tag the session, so the tenant is in the
-# role and not in a tag.
+# One role for each tenant: the state machine accesses a tenant's data as that tenant's role, which
+# reaches no other tenant. IAM then refuses a mistake in the definition or an unchecked id. Step
+# Functions assumes a role for a task but cannot tag the session, so the role itself is the tenant's.
 
 locals {
   tenant_role_names = { for tenant in var.settings.tenants : tenant => "${var.platform.name_prefix}-onboarding-tenant-${tenant}" }
@@ -13,7 +12,7 @@ locals {
   # As JSONata has it within a JSON text.
   tenant_roles = replace(jsonencode(local.tenant_role_arns), "\"", "'")
 
-  # What the definition's tasks with credentials call, of each service.
+  # The calls of the definition's tasks with credentials, by service.
   tenant_calls = {
     for service in ["dynamodb", "s3"] : service => sort(distinct(flatten([
       for call in values(module.workflow.delegated) : [for action in call.actions : action if startswith(action, "${service}:")]
@@ -25,7 +24,7 @@ resource "aws_iam_role" "tenant" {
   for_each = local.tenant_role_names
 
   name                 = each.value
-  description          = "What the user onboarding may do for the tenant ${each.key}"
+  description          = "Rights of the user onboarding for the tenant ${each.key}"
   path                 = var.platform.role.path
   permissions_boundary = var.platform.role.permissions_boundary
   assume_role_policy   = data.aws_iam_policy_document.tenant_trust.json
@@ -68,7 +67,7 @@ data "aws_iam_policy_document" "tenant" {
     resources = [module.users.arn]
 
     condition {
-      # Every key of the request; a request without a key, such as a scan, is no right of this role's.
+      # Every key of the request; a request without a key, such as a scan, is denied.
       test     = "ForAllValues:StringEquals"
       variable = "dynamodb:LeadingKeys"
       values   = [each.key]

@@ -25,7 +25,7 @@ variable "old_versions_days" {
 }
 
 variable "policies" {
-  description = "Policies, as JSON, that let services in besides the roles; the statement that refuses plain HTTP is added."
+  description = "Policies, as JSON, that admit services in addition to the roles; the statement that refuses plain HTTP is added."
   type        = list(string)
   default     = []
 }
@@ -37,7 +37,7 @@ variable "emulator" {
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

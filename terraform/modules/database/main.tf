@@ -83,7 +83,7 @@ data "aws_iam_policy_document" "key" {
   # checkov:skip=CKV_AWS_111:In a key's policy "*" is the key itself
   # checkov:skip=CKV_AWS_356:In a key's policy "*" is the key itself
   statement {
-    # Nobody decrypts with it directly: only what RDS and Secrets Manager do for who may ask them.
+    # Usable only through RDS and Secrets Manager.
     sid = "UseThroughServices"
     actions = [
       "kms:Decrypt",

@@ -45,7 +45,7 @@ output "ca_certificate" {
 }
 
 output "observed" {
-  description = "What the overview shows of the RDS instance: identifier, thresholds and names of its alarms; null on premises."
+  description = "RDS instance for the overview: identifier, thresholds and names of its alarms; null on premises."
   value = one([for database in values(local.rds) : {
     identifier  = var.name
     alarm       = database.alarm

@@ -158,7 +158,7 @@ variable "emulator" {
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

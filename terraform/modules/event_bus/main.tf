@@ -56,7 +56,7 @@ module "audit" {
   emulator       = var.emulator
   tags           = var.tags
 
-  # What identifies an event, and nothing of its detail: personal data stay out of logs. CloudWatch
+  # Only fields that identify an event, never its detail: personal data stay out of logs. CloudWatch
   # takes these two fields and no others, the message as a text. The time is when the bus accepted
   # the event, which its sender cannot choose.
   input = {

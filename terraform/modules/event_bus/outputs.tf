@@ -15,7 +15,7 @@ output "archive_name" {
 }
 
 output "audit" {
-  description = "What tells which events the bus accepted: the log group, and the queue of what could not be written down."
+  description = "Audit log of accepted events: the log group, and the queue of events that could not be written."
   value       = { log_group = local.audit_group, queue_url = module.audit.summary.undelivered_queue_url }
 }
 

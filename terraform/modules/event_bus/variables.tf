@@ -24,7 +24,7 @@ variable "archive_days" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that hear of the alarms of the audit log's rule, and of their end."
+  description = "SNS topics notified when an alarm of the audit log's rule fires or clears."
   type        = list(string)
   default     = []
 }
@@ -36,7 +36,7 @@ variable "emulator" {
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

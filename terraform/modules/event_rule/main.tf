@@ -10,7 +10,7 @@ locals {
 
   # The third part of an ARN is the service: states, sqs, lambda or logs.
   target_service = split(":", var.target_arn)[2]
-  # EventBridge takes a role for a state machine; anything else allows the rule itself. Who starts an
+  # EventBridge takes a role for a state machine; anything else allows the rule itself. Starting an
   # alias needs the right on the state machine, whose ARN has seven parts
   # (https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html).
   starts_execution  = local.target_service == "states" ? { this = join(":", slice(split(":", var.target_arn), 0, 7)) } : {}

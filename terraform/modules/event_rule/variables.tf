@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "description" {
-  description = "What the rule is for."
+  description = "Purpose of the rule."
   type        = string
 }
 
@@ -39,7 +39,7 @@ variable "target_arn" {
 }
 
 variable "input" {
-  description = "What the target gets in place of the event: values by name, each with its path in the event, and the template that they fill; null for the whole event."
+  description = "Input of the target instead of the event: values by name, each with its path in the event, and the template that they fill; null for the whole event."
   type        = object({ paths = map(string), template = string })
   default     = null
 }
@@ -70,7 +70,7 @@ variable "role" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that hear of the alarms of the rule and its undelivered queue, and of their end."
+  description = "SNS topics notified when an alarm of the rule or its undelivered queue fires or clears."
   type        = list(string)
   default     = []
 }
@@ -82,7 +82,7 @@ variable "emulator" {
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

@@ -4,6 +4,6 @@ output "name" {
 }
 
 output "overview" {
-  description = "What the environment's overview shows of the flow: its dashboard, the widgets of its row, and the names of its alarms."
+  description = "Parts for the environment's overview: the flow's dashboard, the widgets of its row, and its alarm names."
   value       = { dashboard_name = module.dashboard.name, widgets = local.overview, alarm_names = local.alarm_names }
 }

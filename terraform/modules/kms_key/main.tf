@@ -8,7 +8,7 @@ data "aws_iam_policy_document" "this" {
   source_policy_documents = [var.policy]
 
   statement {
-    # Hands the decision to the account's own policies; without it nobody could mend this one.
+    # Delegates to the account's policies; without it the policy could never be changed.
     # Neither encrypts nor decrypts.
     sid = "AdministerKey"
     actions = [

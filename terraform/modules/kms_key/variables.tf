@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "description" {
-  description = "What the key encrypts."
+  description = "The data that the key encrypts."
   type        = string
 }
 
@@ -30,7 +30,7 @@ variable "deletion_days" {
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

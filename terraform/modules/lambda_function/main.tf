@@ -102,7 +102,7 @@ data "aws_iam_policy_document" "this" {
 
 resource "aws_iam_role" "this" {
   name                 = local.name
-  description          = "What the function ${local.name} may do"
+  description          = "Rights of the function ${local.name}"
   path                 = var.role.path
   permissions_boundary = var.role.permissions_boundary
   assume_role_policy   = data.aws_iam_policy_document.trust.json

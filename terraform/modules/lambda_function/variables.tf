@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "description" {
-  description = "What the function does."
+  description = "Purpose of the function."
   type        = string
 
   validation {
@@ -24,7 +24,7 @@ variable "package" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9+/]{43}=$", var.package.sha256_base64))
-    error_message = "sha256_base64 is no SHA-256 in base64; take it from the manifest that 'make package' writes."
+    error_message = "sha256_base64 is not a SHA-256 in base64. Take it from the manifest of 'make package'."
   }
 }
 
@@ -94,7 +94,7 @@ variable "environment" {
 }
 
 variable "statements" {
-  description = "What the function may do beside writing its logs and traces; the key is the statement's sid and names its purpose."
+  description = "Rights of the function in addition to its logs and traces; the key is the statement's sid and names its purpose."
   type        = map(object({ actions = list(string), resources = list(string) }))
   default     = {}
 
@@ -167,13 +167,13 @@ variable "alarm" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that hear of the function's alarms, and of their end."
+  description = "SNS topics notified when an alarm of the function fires or clears."
   type        = list(string)
   default     = []
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

@@ -21,7 +21,7 @@ locals {
   own    = var.settings.own == null ? {} : { this = var.settings.own }
   vpc_id = one(concat([for vpc in aws_vpc.this : vpc.id], [for vpc in [var.settings.existing] : vpc.vpc_id if vpc != null]))
 
-  # One subnet in each zone, all of one size. Four more bits leave room for others beside them.
+  # One subnet in each zone, all of one size. Four more bits leave room for other subnets.
   subnets = merge([
     for network in values(local.own) : {
       for index in range(network.zones) : tostring(index) => cidrsubnet(network.cidr, 4, index)
@@ -29,7 +29,7 @@ locals {
   ]...)
   zones = sort(flatten([for zones in data.aws_availability_zones.this : zones.names]))
 
-  # What each endpoint lets through, by its service.
+  # The policy of each endpoint, by service.
   interfaces    = length(local.own) == 0 ? {} : var.interfaces
   gateways      = length(local.own) == 0 ? {} : var.gateways
   endpoint_base = "com.amazonaws.${data.aws_region.current.name}"
@@ -79,7 +79,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = one([for table in aws_route_table.private : table.id])
 }
 
-# What nobody names lets nothing in and nothing out.
+# The default security group allows no traffic.
 resource "aws_default_security_group" "this" {
   for_each = local.own
 
@@ -144,7 +144,7 @@ resource "aws_vpc_endpoint" "gateway" {
   tags              = merge(var.tags, { Name = "${var.name}-${each.key}" })
 }
 
-# Whoever uses the endpoints adds the rule that lets its own security group in.
+# Each user of the endpoints adds a rule that admits its own security group.
 resource "aws_security_group" "endpoints" {
   # checkov:skip=CKV2_AWS_5:It is attached to the interface endpoints above, of which there may be none
   for_each = local.own
@@ -171,7 +171,7 @@ resource "aws_flow_log" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "connections" {
-  # checkov:skip=CKV_AWS_158:CloudWatch encrypts every log group; addresses within the VPC are no secret
+  # checkov:skip=CKV_AWS_158:CloudWatch encrypts every log group; addresses within the VPC are not secret
   for_each = local.own
 
   name              = local.log_group

@@ -71,7 +71,7 @@ variable "role" {
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

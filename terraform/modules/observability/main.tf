@@ -30,8 +30,8 @@ data "aws_iam_policy_document" "key" {
       identifiers = ["cloudwatch.amazonaws.com"]
     }
 
-    # AWS does not say that CloudWatch tells KMS for which alarm it asks. Who may publish is decided by
-    # the topic's policy, and a lost alarm would tell nobody.
+    # AWS does not document whether CloudWatch names the alarm to KMS, and a lost alarm stays unseen.
+    # The topic's policy decides which alarms may publish.
     condition {
       test     = "StringEqualsIfExists"
       variable = "aws:SourceAccount"
@@ -50,7 +50,7 @@ module "key" {
   source = "../kms_key"
 
   name          = local.topic_name
-  description   = "Encrypts the alarms of ${var.name} on their way to who hears them"
+  description   = "Encrypts the alarms of ${var.name} on the way to their receivers"
   policy        = data.aws_iam_policy_document.key.json
   deletion_days = 7
   tags          = var.tags

@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "alarm_receivers" {
-  description = "Who hears of alarms: e-mail addresses and https URLs."
+  description = "Receivers of alarms: e-mail addresses and https URLs."
   type        = set(string)
   default     = []
 
@@ -42,7 +42,7 @@ variable "emulator" {
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

@@ -1,6 +1,6 @@
 variable "platform" {
   description = <<-EOT
-    What an environment gives to each of its flows:
+    The parts of an environment that every flow uses:
     name_prefix: beginning of every name, <project>-<environment>.
     environment: name of the environment, which is also the stage of its APIs.
     event_bus: name and ARN of the environment's bus.

@@ -25,7 +25,7 @@ variable "throttle" {
 }
 
 variable "openapi" {
-  description = "Path of the API's template, and what it is filled with beside 'title' and 'invoke_uri', the function's."
+  description = "Path of the API's template, and its variables in addition to 'title' and the function's 'invoke_uri'."
   type        = object({ template = string, variables = optional(any, {}) })
 }
 

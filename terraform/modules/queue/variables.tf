@@ -53,7 +53,7 @@ variable "redrive" {
 }
 
 variable "alarm" {
-  description = "Raise an alarm when more than this many messages wait, and when it was not empty for so many hours; the description tells the operator what to do."
+  description = "Raise an alarm when more than this many messages wait, and when it was not empty for so many hours; the description is the instruction to the operator."
   type = object({
     more_than        = optional(number, 0)
     older_than_hours = optional(number, 72)
@@ -72,7 +72,7 @@ variable "alarm" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that hear of the queue's alarms, and of their end."
+  description = "SNS topics notified when an alarm of the queue fires or clears."
   type        = list(string)
   default     = []
 }
@@ -84,7 +84,7 @@ variable "emulator" {
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

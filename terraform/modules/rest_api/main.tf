@@ -58,7 +58,7 @@ resource "aws_cloudwatch_log_group" "access" {
 
 resource "aws_api_gateway_stage" "this" {
   # checkov:skip=CKV_AWS_120:Every call writes, so there is nothing to cache
-  # checkov:skip=CKV2_AWS_51:The backend is a function that only this API may invoke; a client certificate would reach nobody
+  # checkov:skip=CKV2_AWS_51:The backend is a function that only this API may invoke; a client certificate would have no reader
   # checkov:skip=CKV2_AWS_4:The execution log would hold bodies, which are personal data; the access log says what is needed
   # checkov:skip=CKV2_AWS_29:Callers hold a key, or are bounded by the throttle; a firewall is the account's to add
   rest_api_id          = aws_api_gateway_rest_api.this.id
@@ -69,7 +69,7 @@ resource "aws_api_gateway_stage" "this" {
 
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
-    # Who called is told by the id of the key; addresses are personal data, and bodies and keys never belong here.
+    # The id of the key identifies the caller; addresses are personal data; bodies and keys never belong here.
     format = jsonencode({
       requestId          = "$context.requestId"
       traceId            = "$context.xrayTraceId"

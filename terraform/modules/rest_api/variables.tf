@@ -14,7 +14,7 @@ variable "body" {
 
   validation {
     condition     = can(yamldecode(var.body)) && try(yamldecode(var.body).openapi == "3.0.1", false)
-    error_message = "The body is no OpenAPI 3.0.1 document in YAML (openapi: \"3.0.1\", in quotation marks)."
+    error_message = "The body is not an OpenAPI 3.0.1 document in YAML (openapi: \"3.0.1\", in quotation marks)."
   }
 
   validation {
@@ -112,13 +112,13 @@ variable "alarm" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that hear of the API's alarms, and of their end."
+  description = "SNS topics notified when an alarm of the API fires or clears."
   type        = list(string)
   default     = []
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

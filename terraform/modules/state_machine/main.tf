@@ -98,7 +98,7 @@ locals {
   not_run_time = setsubtract(local.allowed, local.run_time)
   no_arn       = distinct([for target in local.targets : "${target.state}.${target.argument}" if !alltrue([for arn in target.arns : can(regex("^arn:[^{}% ]*[^:/{}% ]$", arn))])])
 
-  # What each integration calls with the state machine's own role, and with the roles of its tasks.
+  # The calls of each integration with the state machine's role, and with the roles of its tasks.
   called = {
     for name in distinct([for target in local.targets : target.integration if target.roles == null]) :
     name => sort(distinct(flatten([for target in local.targets : target.arns if target.integration == name && target.roles == null])))

@@ -11,7 +11,7 @@ locals {
 }
 
 resource "aws_dynamodb_table" "this" {
-  # checkov:skip=CKV_AWS_119:DynamoDB encrypts every table; whoever may read this one would be given the right on the key as well
+  # checkov:skip=CKV_AWS_119:DynamoDB encrypts every table; every reader of this one would get the right on the key as well
   # checkov:skip=CKV2_AWS_16:Paid by request, a table has no capacity to scale
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"
@@ -34,7 +34,7 @@ resource "aws_dynamodb_table" "this" {
   }
 }
 
-# Throttling is told of the table, other errors of each operation on it
+# Throttling is a metric of the table, other errors are metrics of each operation
 # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html).
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = {

@@ -19,13 +19,13 @@ variable "deletion_protection" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that hear of the table's alarms, and of their end."
+  description = "SNS topics notified when an alarm of the table fires or clears."
   type        = list(string)
   default     = []
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

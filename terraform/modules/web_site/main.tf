@@ -17,7 +17,7 @@ locals {
   cache_nothing          = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad" # CachingDisabled
   forward_all_but_server = "b689b0a8-53d0-40ab-baf2-68738e2966ac" # AllViewerExceptHostHeader
 
-  # What a page may load and do. Nothing but its own files and its own origin, to which the API
+  # Content security policy: only the page's own files and its own origin, to which the API
   # belongs too, so that no page of another origin can use it.
   content_security_policy = join("; ", [
     "default-src 'none'",
@@ -25,7 +25,7 @@ locals {
     "connect-src 'self'",
     "form-action 'none'",
     "frame-ancestors 'none'",
-    # An icon that is no request.
+    # An icon without a request.
     "img-src 'self' data:",
     "script-src 'self'",
     "style-src 'self'",
@@ -91,7 +91,7 @@ resource "aws_cloudfront_origin_access_control" "this" {
 resource "aws_cloudfront_response_headers_policy" "this" {
   # checkov:skip=CKV_AWS_259:All but preloading, for which the owner of a domain has to ask
   name    = var.name
-  comment = "What a browser may do with the pages of ${var.name}"
+  comment = "Browser security headers of ${var.name}"
 
   security_headers_config {
     content_security_policy {
@@ -121,7 +121,7 @@ resource "aws_cloudfront_response_headers_policy" "this" {
     }
   }
 
-  # What S3 tells of the object is nobody's business.
+  # Do not reveal S3's metadata of the object.
   remove_headers_config {
     dynamic "items" {
       for_each = toset(["x-amz-server-side-encryption", "x-amz-tagging-count", "x-amz-version-id"])
@@ -152,9 +152,9 @@ resource "aws_cloudfront_distribution" "this" {
   # checkov:skip=CKV_AWS_68:The API behind it has a throttle of its own; a firewall is the account's to add
   # checkov:skip=CKV2_AWS_47:See CKV_AWS_68; nothing here runs Java
   # checkov:skip=CKV_AWS_310:S3 keeps the files in several zones; a second bucket would add another way to be out of date
-  # checkov:skip=CKV_AWS_374:Whoever may use the page is not told by the country
+  # checkov:skip=CKV_AWS_374:The page is open to every country
   # checkov:skip=CKV2_AWS_42:A certificate comes with `domain`
-  # checkov:skip=CKV_AWS_174:With `domain` it is TLS 1.2; CloudFront lets nobody choose for its own name
+  # checkov:skip=CKV_AWS_174:With `domain` it is TLS 1.2; CloudFront does not allow a choice for its own name
   comment             = var.description
   enabled             = true
   is_ipv6_enabled     = true
@@ -209,7 +209,7 @@ resource "aws_cloudfront_distribution" "this" {
       # CloudFront takes these or none that writes.
       allowed_methods = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
       cached_methods  = ["GET", "HEAD"]
-      # What was sent in the open is not made safe by sending it again.
+      # A redirect does not protect data that was already sent in the open.
       viewer_protocol_policy     = "https-only"
       compress                   = true
       cache_policy_id            = local.cache_nothing

@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "description" {
-  description = "What the site is for."
+  description = "Purpose of the site."
   type        = string
 
   validation {
@@ -62,13 +62,13 @@ variable "emulator" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that hear of the site's alarm, and of its end."
+  description = "SNS topics notified when the alarm of the site fires or clears."
   type        = list(string)
   default     = []
 }
 
 variable "tags" {
-  description = "Tags beside the provider's default tags."
+  description = "Tags in addition to the provider's default tags."
   type        = map(string)
   default     = {}
 }

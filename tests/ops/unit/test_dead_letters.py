@@ -220,7 +220,7 @@ def test_only_what_is_selected_is_sent(account: Account) -> None:
 
 
 def test_nothing_selected_is_nothing_sent(account: Account) -> None:
-    with pytest.raises(OperationError, match="not said which"):
+    with pytest.raises(OperationError, match="No dead letters selected"):
         list(account.redrive(Selection()))
 
 
@@ -229,7 +229,7 @@ def test_a_dry_run_sends_nothing(account: Account) -> None:
 
     [outcome] = account.redrive(EVERYTHING, dry_run=True)
 
-    assert (outcome.goes_on, outcome.text) == (False, "would be sent again")
+    assert (outcome.goes_on, outcome.text) == (False, "would be redriven")
     assert account.published == []
     assert len(account.look()) == 1
 

@@ -124,7 +124,7 @@ def test_the_fate_of_what_was_sent_again_is_that_of_the_last() -> None:
         Found([first, second, third], {**failed, "third": [execution("third", "SUCCEEDED")]}, {})
     )
 
-    assert lost == {"first": Fate.SENT_AGAIN, "second": Fate.SENT_AGAIN, "third": Fate.LOST}
+    assert lost == {"first": Fate.REDRIVEN, "second": Fate.REDRIVEN, "third": Fate.LOST}
     assert arrived["third"] is Fate.ARRIVED
 
 
@@ -132,7 +132,7 @@ def test_of_two_in_the_same_second_the_one_that_names_the_other_is_the_later() -
     again = accepted("b", f"{ORIGIN}a")
 
     assert fates(Found([again, accepted("a")], {}, {})) == {
-        "a": Fate.SENT_AGAIN,
+        "a": Fate.REDRIVEN,
         "b": Fate.LOST,
     }
 
