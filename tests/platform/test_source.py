@@ -14,7 +14,8 @@ from ops.terraform.environments import Environment, names
 from ops.terraform.runner import ROOT
 
 FILES = sorted(file for file in ROOT.rglob("*.tf") if ".terraform" not in file.parts)
-MODULES = sorted({file.parent for file in FILES})
+#: An example is a root module to copy, in as few files as it needs.
+MODULES = sorted({file.parent for file in FILES if file.parent.parent.name != "examples"})
 OPTIONS = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False)
 
 

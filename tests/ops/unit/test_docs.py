@@ -16,7 +16,8 @@ from ops.terraform.templates import FLOWS
 MODULES = sorted(
     file.parent
     for file in FLOWS.parent.rglob("variables.tf")
-    if not {".terraform", "examples"} & set(file.parts) and file.parent != FLOWS.parent
+    if not {".terraform", "examples"} & {*file.relative_to(FLOWS.parent).parts}
+    and file.parent != FLOWS.parent
 )
 
 VARIABLES = """

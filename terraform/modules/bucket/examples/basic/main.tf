@@ -1,0 +1,24 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+
+# Region and credentials come from the environment, such as AWS_REGION and AWS_PROFILE.
+provider "aws" {}
+
+data "aws_caller_identity" "current" {}
+
+module "invoices" {
+  source = "../.."
+
+  # All accounts share the names of buckets.
+  name = "example-invoices-${data.aws_caller_identity.current.account_id}"
+  # Lets 'terraform destroy' delete the example. Set it to true for data that you keep.
+  deletion_protection = false
+}

@@ -1,0 +1,4 @@
+output "name" {
+  description = "Name of the bucket."
+  value       = module.invoices.name
+}

@@ -1,0 +1,14 @@
+output "name" {
+  description = "Name of the bus."
+  value       = module.bus.name
+}
+
+output "archive_name" {
+  description = "Name of the archive, from which events are replayed."
+  value       = module.bus.archive_name
+}
+
+output "audit_log_group" {
+  description = "Log group with a line for each event."
+  value       = module.bus.audit.log_group
+}

@@ -1,0 +1,4 @@
+output "arn" {
+  description = "ARN of the key."
+  value       = module.key.arn
+}

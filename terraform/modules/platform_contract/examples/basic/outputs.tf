@@ -1,0 +1,4 @@
+output "platform" {
+  description = "The platform with every default."
+  value       = module.platform.platform
+}

@@ -1,0 +1,72 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+
+# Region and credentials come from the environment, such as AWS_REGION and AWS_PROFILE.
+provider "aws" {}
+
+data "aws_caller_identity" "current" {}
+
+locals {
+  # Build the package first: python3 -m zipfile -c newsletter.zip newsletter
+  package_file = "${path.module}/newsletter.zip"
+}
+
+module "packages" {
+  source = "../../../bucket"
+
+  name                = "example-newsletter-packages-${data.aws_caller_identity.current.account_id}"
+  deletion_protection = false
+}
+
+# Named by its content, so that a new package is a new object.
+resource "aws_s3_object" "package" {
+  bucket = module.packages.name
+  key    = "packages/newsletter/${filesha256(local.package_file)}.zip"
+  source = local.package_file
+}
+
+module "platform" {
+  source = "../../../platform_contract"
+
+  platform = {
+    name_prefix = "example-dev"
+    environment = "dev"
+    logs        = { retention_days = 30, level = "INFO", execution_data = false }
+    # The function of this example publishes no events.
+    event_bus = { name = "default", arn = "arn:aws:events:us-east-1:111111111111:event-bus/default" }
+
+    packages = {
+      newsletter = {
+        name          = "newsletter"
+        bucket        = aws_s3_object.package.bucket
+        key           = aws_s3_object.package.key
+        sha256_base64 = filebase64sha256(local.package_file)
+      }
+    }
+  }
+}
+
+module "api" {
+  source = "../.."
+
+  platform = module.platform.platform
+  flow     = "newsletter"
+  throttle = { rate = 10, burst = 20 }
+  openapi  = { template = "${path.module}/openapi.yaml.tftpl" }
+
+  function = {
+    module          = "subscribe"
+    description     = "Takes a subscription"
+    timeout_seconds = 10
+    environment     = {}
+    statements      = {}
+  }
+}

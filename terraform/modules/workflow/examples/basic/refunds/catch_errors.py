@@ -1,0 +1,19 @@
+"""Keeps a failed refund in its queue and publishes that it failed."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import boto3
+
+
+def handler(failure: dict[str, Any], _context: object) -> None:
+    """Queue the refund with its error, then publish that it failed."""
+    body = json.dumps(failure)
+    boto3.client("sqs").send_message(QueueUrl=os.environ["FAILED_QUEUE_URL"], MessageBody=body)
+    event = {"Source": "example.refunds", "DetailType": "RefundFailed", "Detail": body}
+    boto3.client("events").put_events(
+        Entries=[{**event, "EventBusName": os.environ["EVENT_BUS_NAME"]}]
+    )
