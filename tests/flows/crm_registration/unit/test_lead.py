@@ -110,7 +110,9 @@ def test_the_rules_fit_the_columns(migrated: CrmDatabase) -> None:
     """A value that the rules let through must not be too long for its column."""
     columns = migrated.server.execute(
         "SELECT column_name AS name, character_maximum_length AS length "
-        "FROM information_schema.columns WHERE table_schema = %s AND data_type = 'varchar'",
+        "FROM information_schema.columns WHERE table_schema = %s AND data_type = 'varchar' "
+        # Tests of other packages make tables of their own on the same server.
+        "AND table_name IN ('CLIENTS', 'PARTNERS', 'BENEFIT')",
         migrated.server.name,
     )
     length = {row["name"]: row["length"] for row in columns}
