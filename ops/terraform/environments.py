@@ -75,6 +75,19 @@ class Environment:
         return str(read_hcl(self.backend_file)["bucket"])
 
     @property
+    def state_key(self) -> str:
+        """The object of Terraform's state in its bucket."""
+        return str(read_hcl(self.backend_file)["key"])
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags that every resource of the environment has, see ``terraform/providers.tf``."""
+        return {
+            "project": str(self.variables.get("project", "flowbridge")),
+            "environment": self.name,
+        }
+
+    @property
     def artifact_bucket(self) -> str:
         """The bucket of the releases' packages, named by ``terraform/bootstrap``."""
         return f"{self.prefix}-artifacts-{self.account_id}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from ops.interrupts import started
 from ops.local.certificates import AUTHORITY
 from ops.local.prepare import terraform_cli_config
 from ops.settings import LOCAL, REPOSITORY, LocalSettings
+from ops.terraform import adoption
+from ops.terraform.emulator_watch import EmulatorWatch
 from ops.terraform.environments import Environment
 
 ROOT = REPOSITORY / "terraform"
@@ -32,6 +36,8 @@ BOOTSTRAP_DIGEST_KEY = "bootstrap.digest"
 PARALLELISM = 30
 #: Terraform's input for the emulator. The shell of `make env` has it too.
 EMULATOR_VARIABLE = "TF_VAR_emulator"
+#: Where Terraform leaves a state that it cannot write.
+ERRORED_STATE = "errored.tfstate"
 
 Progress = Callable[[str], None]
 
@@ -74,28 +80,28 @@ class Terraform:
         The first run's state moves into the bucket that it made, where a later run finds it.
         Returns whether anything was applied.
         """
+        self._remove_stale_lock(BOOTSTRAP_STATE_KEY)
         digest = self._bootstrap_digest()
         if self._state_object(BOOTSTRAP_DIGEST_KEY) == digest.encode():
             return False
         work = self._folder / "bootstrap"
-        kept = work / "terraform.tfstate"
         is_first = self._state_object(BOOTSTRAP_STATE_KEY) is None
-        # A first run that failed half-way left its state here, and nowhere else.
-        state = kept.read_bytes() if is_first and kept.exists() else None
-        shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(BOOTSTRAP, work, ignore=shutil.ignore_patterns(".terraform"))
+        if not is_first:
+            shutil.rmtree(work, ignore_errors=True)
+        for file in work.glob("*.tf"):
+            file.unlink()
+        ignored = shutil.ignore_patterns(".terraform", "*.tfstate*")
+        shutil.copytree(BOOTSTRAP, work, ignore=ignored, dirs_exist_ok=True)
         init = ["init", "-input=false", "-lockfile=readonly"]
         backend = self._backend_arguments(BOOTSTRAP_STATE_KEY)
         # Terraform reads a file of this name over the block of versions.tf.
         override = work / "backend_override.tf"
         if is_first:
             override.write_text('terraform {\n  backend "local" {}\n}\n')
-            if state is not None:
-                kept.write_bytes(state)
         progress("init")
         self._run(work, *init, *([] if is_first else backend))
         progress("apply")
-        self._run_json(work, progress, "apply", "-auto-approve", *self._bootstrap_variables())
+        self._apply(work, progress, self._bootstrap_variables())
         if is_first:
             override.unlink()
             progress("move the state into the bucket")
@@ -116,11 +122,13 @@ class Terraform:
         ]
         digest = _digest(files, arguments)
         stamp = self._data_folder / "initialised"
-        if stamp.exists() and stamp.read_text() == digest:
-            return
-        progress("init")
-        self._run(ROOT, "init", "-input=false", "-lockfile=readonly", "-reconfigure", *arguments)
-        stamp.write_text(digest)
+        if not (stamp.exists() and stamp.read_text() == digest):
+            progress("init")
+            self._run(
+                ROOT, "init", "-input=false", "-lockfile=readonly", "-reconfigure", *arguments
+            )
+            stamp.write_text(digest)
+        self._clear_up(progress)
 
     def apply(self, progress: Progress, release: str | None = None) -> str:
         """Apply, and return Terraform's summary of what changed.
@@ -128,14 +136,13 @@ class Terraform:
         Without a `release`, the functions run the packages that were built here last.
         """
         self.init(progress)
-        arguments = self.arguments(release)
-        return self._run_json(ROOT, progress, "apply", "-auto-approve", *arguments)
+        return self._apply(ROOT, progress, self.arguments(release))
 
     def destroy(self, progress: Progress, release: str | None = None) -> str:
         """Destroy everything of the environment but what the bootstrap made."""
         self.init(progress)
         arguments = self.arguments(release)
-        return self._run_json(ROOT, progress, "destroy", "-auto-approve", *arguments)
+        return self._run_changes(ROOT, progress, "destroy", "-auto-approve", *arguments)
 
     def plan(self, release: str | None = None, file: Path | None = None, **variables: Any) -> bool:
         """Show the plan, and write it to a file if one is given; return whether it has changes.
@@ -148,14 +155,18 @@ class Terraform:
             When there is no plan because of an error, which Terraform has printed.
         """
         self.init(lambda _: None)
+        arguments = self.arguments(release)
+        arguments += [f"-var={name}={json.dumps(value)}" for name, value in variables.items()]
         command = ["terraform", "plan", "-input=false", "-detailed-exitcode"]
-        command += [f"-parallelism={PARALLELISM}", *self.arguments(release)]
-        command += [f"-var={name}={json.dumps(value)}" for name, value in variables.items()]
+        command += [f"-parallelism={PARALLELISM}", *arguments]
         if file is not None:
             command.append(f"-out={file}")
         if not console.is_terminal:
             command.append("-no-color")
-        with started(command, cwd=ROOT, env=self.process_environment()) as process:
+        with (
+            self._adopting(ROOT, lambda _: None, arguments) as (folder, _),
+            self._started(command, cwd=folder, env=self.process_environment()) as process,
+        ):
             code = process.wait()
         if code not in (0, 2):
             raise self._failure(ROOT, "plan", "The error is printed above.")
@@ -163,7 +174,7 @@ class Terraform:
 
     def apply_plan(self, file: Path, progress: Progress) -> str:
         """Apply a plan that was kept in a file, and return the summary of what changed."""
-        return self._run_json(ROOT, progress, "apply", str(file))
+        return self._run_changes(ROOT, progress, "apply", str(file))
 
     def differences(self, release: str | None, progress: Progress) -> list[str]:
         """Return what an apply would change, a line for each resource."""
@@ -308,9 +319,165 @@ class Terraform:
         body: bytes = answer["Body"].read()
         return body
 
+    def _apply(self, folder: Path, progress: Progress, arguments: list[str]) -> str:
+        """Apply a module; when a resource exists already, adopt it and apply again."""
+        for is_last in (False, False, True):
+            with self._adopting(folder, progress, arguments) as (chosen, plan):
+                try:
+                    given = [str(plan)] if plan else ["-auto-approve", *arguments]
+                    return self._run_changes(chosen, progress, "apply", *given)
+                except ExistsError:
+                    # A second time: the stage of an API can be found once the API is adopted.
+                    if is_last:
+                        raise
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def _adopting(
+        self, folder: Path, progress: Progress, arguments: list[str]
+    ) -> Iterator[tuple[Path, Path | None]]:
+        """Yield a module's folder, with ``import`` blocks for what exists and is not in the state.
+
+        With it comes the plan, if one was made to find that out.
+
+        Raises
+        ------
+        OperationError
+            When something exists that cannot be adopted.
+        """
+        # On AWS, the apply that was cut off may have been another computer's.
+        if self._aws.emulated and not self._unfinished(folder).exists():
+            yield folder, None
+            return
+        self._data_folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._data_folder) as place:
+            file = Path(place) / "plan"
+            progress("look for resources that exist already")
+            found = adoption.leftovers(
+                self._aws.client, self._plan_as_json(folder, progress, arguments, file)
+            )
+            if not found:
+                yield folder, file
+                return
+            own = nullcontext(folder) if folder != ROOT else adoption.linked(ROOT)
+            with own as copy, adoption.with_imports(copy, found):
+                plan = self._plan_as_json(copy, progress, arguments, file)
+                self._check_adoption(plan)
+                progress(f"adopt what exists already: {', '.join(x.address for x in found)}")
+                yield copy, file
+
+    def _check_adoption(self, plan: Mapping[str, Any]) -> None:
+        if strangers := adoption.foreign(plan, self.environment.tags):
+            raise OperationError(
+                f"Resources with these names exist and have not the tags of "
+                f"'{self.environment.name}': {', '.join(strangers)}.",
+                "Rename or delete them and type the command again.",
+            )
+        if replaced := adoption.replaced(plan):
+            raise OperationError(
+                f"Adopting these would replace them and delete their data: {', '.join(replaced)}.",
+                "Import or delete them by hand and type the command again.",
+            )
+
+    def _plan_as_json(
+        self, folder: Path, progress: Progress, arguments: list[str], file: Path
+    ) -> dict[str, Any]:
+        self._run_json(folder, progress, "plan", f"-out={file}", *arguments)
+        plan: dict[str, Any] = json.loads(self._run(folder, "show", "-json", str(file)))
+        return plan
+
+    def _run_changes(self, folder: Path, progress: Progress, *arguments: str) -> str:
+        """Run a command that changes resources; note until its end that it may be cut off."""
+        was_unfinished = self._unfinished(folder).exists()
+        self._unfinished(folder).touch()
+        reader = TerraformReader(progress)
+        is_sure = False
+        try:
+            summary = self._run_json(folder, reader, *arguments)
+            is_sure = True
+        finally:
+            if is_sure or (reader.has_ended and not reader.unsure and not was_unfinished):
+                self._unfinished(folder).unlink(missing_ok=True)
+        return summary
+
+    def _clear_up(self, progress: Progress) -> None:
+        """Clear up after commands that were killed: the lock and the state that they left."""
+        self._remove_stale_lock(self.environment.state_key)
+        places = (self._errored_state, ROOT / ERRORED_STATE)
+        if not any(place.exists() for place in places):
+            return
+        remote = _lineage(self._state_object(self.environment.state_key))
+        # Environments share the module's folder.
+        if remote and remote == _lineage_of(ROOT / ERRORED_STATE):
+            self._keep_errored_state(ROOT)
+        if not self._errored_state.exists():
+            return
+        if self._aws.emulated and remote != _lineage_of(self._errored_state):
+            # Its resources ended with the emulator.
+            self._errored_state.unlink()
+            return
+        progress("write the state that an interrupted command left")
+        try:
+            self._run(ROOT, "state", "push", str(self._errored_state))
+        except OperationError as error:
+            raise OperationError(
+                error.problem,
+                f"{self._errored_state} holds what an interrupted command changed. Compare it with "
+                "the state, push it with 'terraform state push' and delete it.",
+            ) from error
+        self._errored_state.unlink()
+
+    def _remove_stale_lock(self, key: str) -> None:
+        """Remove the lock of a killed Terraform from a state on the emulator.
+
+        The emulator belongs to this folder, so the lock is stale when no command of the folder
+        runs Terraform.
+        """
+        lock = f"{key}.tflock"
+        # Without the emulator, Terraform says what is wrong.
+        with suppress(BotoCoreError):
+            if self._aws.emulated and self._state_object(lock) is not None and self._is_alone():
+                self._aws.client("s3").delete_object(Bucket=self.environment.state_bucket, Key=lock)
+
+    @contextmanager
+    def _started(self, command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+        """Start Terraform; end it when the emulator ends, which it would wait for for minutes."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "lock").open("w") as lock:
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Terraform keeps the file open, and with it the lock, for longer than a killed command.
+            with started(command, pass_fds=[lock.fileno()], **options) as process:
+                port = self._local.ports.emulator if self._aws.emulated else None
+                with EmulatorWatch(process, port) as watch:
+                    yield process
+        if watch.found_none:
+            raise OperationError(
+                "The emulator ended while Terraform worked.",
+                "Type 'make down' and 'make demo' to start again.",
+            )
+
+    def _is_alone(self) -> bool:
+        """Return whether no other command of this folder runs Terraform for the environment."""
+        with (self._folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    def _unfinished(self, folder: Path) -> Path:
+        """Return a file that exists while a module is changed, and after that was cut off."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder / f"{folder.name}.unfinished"
+
+    @property
+    def _errored_state(self) -> Path:
+        return self._folder / ERRORED_STATE
+
     def _run(self, folder: Path, *arguments: str) -> str:
         self._data_folder.mkdir(parents=True, exist_ok=True)
-        with started(
+        with self._started(
             ["terraform", arguments[0], "-no-color", *arguments[1:]],
             cwd=folder,
             env=self._environment_for(folder),
@@ -322,12 +489,12 @@ class Terraform:
             raise self._failure(folder, arguments[0], words.strip())
         return output
 
-    def _run_json(self, folder: Path, progress: Progress, *arguments: str) -> str:
+    def _run_json(self, folder: Path, progress: Progress | TerraformReader, *arguments: str) -> str:
         """Run a command that reports its progress as JSON lines; return its closing summary."""
         command = ["terraform", arguments[0], "-json", "-input=false"]
-        reader = TerraformReader(progress)
+        reader = progress if isinstance(progress, TerraformReader) else TerraformReader(progress)
         try:
-            with started(
+            with self._started(
                 [*command, f"-parallelism={PARALLELISM}", *arguments[1:]],
                 cwd=folder,
                 env=self._environment_for(folder),
@@ -336,18 +503,33 @@ class Terraform:
             ) as process:
                 for line in process.stdout or ():
                     reader.read(line)
+                process.wait()
+                # A killed Terraform has lost a part of its state.
+                reader.has_ended = process.returncode >= 0
         except KeyboardInterrupt:
             # A call that was cut off may have made what Terraform does not know of.
             errors.print(reader.problems(), markup=False)
             raise
+        finally:
+            self._keep_errored_state(folder)
         if process.returncode != 0:
-            raise self._failure(folder, arguments[0], reader.problems())
+            failure = self._failure(folder, arguments[0], reader.problems())
+            if adoption.EXISTS.search(reader.problems()):
+                self._unfinished(folder).touch()
+                raise ExistsError(failure.problem, failure.action)
+            raise failure
         return reader.summary
+
+    def _keep_errored_state(self, folder: Path) -> None:
+        """Take the state that Terraform could not write out of a folder that environments share."""
+        left = folder / ERRORED_STATE
+        if left.exists():
+            shutil.move(left, self._errored_state)
 
     def _failure(self, folder: Path, command: str, words: str) -> OperationError:
         """Return the error of a failed command, which may only lack the bootstrap."""
         environment = self.environment
-        if folder == ROOT and not self._has_state_bucket():
+        if folder.name == ROOT.name and not self._has_state_bucket():
             return OperationError(
                 f"'{environment.name}' is not bootstrapped: its account has no bucket "
                 f"'{environment.state_bucket}' for Terraform's state.",
@@ -373,9 +555,13 @@ class Terraform:
 
     def _environment_for(self, folder: Path) -> dict[str, str]:
         environment = self.process_environment()
-        if folder != ROOT:
+        if folder.name != ROOT.name:
             del environment["TF_DATA_DIR"]
         return environment
+
+
+class ExistsError(OperationError):
+    """Terraform could not create a resource, because it exists."""
 
 
 class TerraformReader:
@@ -392,6 +578,10 @@ class TerraformReader:
         self._diagnostics: list[Diagnostic] = []
         self._plain: list[str] = []
         self.summary = ""
+        #: Whether Terraform itself ended the command.
+        self.has_ended = False
+        #: Resources whose creation was begun and not completed.
+        self.unsure: set[str] = set()
 
     def read(self, line: str) -> None:
         """Take one line."""
@@ -412,9 +602,13 @@ class TerraformReader:
             self.summary = str(message["@message"]).removesuffix(".")
         elif kind == "apply_start":
             self._under_way[address] = None
+            if hook.get("action") == "create":
+                self.unsure.add(address)
         elif kind in ("apply_complete", "apply_errored"):
             self._under_way.pop(address, None)
             self._done += 1
+            if kind == "apply_complete":
+                self.unsure.discard(address)
         elif kind == "diagnostic":
             self._diagnostics.append(_diagnostic(message["diagnostic"]))
         if kind in ("apply_start", "apply_complete", "refresh_start"):
@@ -467,6 +661,15 @@ def _changed_attributes(change: Mapping[str, Any]) -> list[str]:
 def _done(actions: list[str]) -> str:
     words = {"create": "made", "update": "changed", "delete": "removed", "forget": "forgotten"}
     return "replaced" if len(actions) == 2 else words.get(actions[0], actions[0])
+
+
+def _lineage(state: bytes | None) -> Any:
+    """Return the mark that all versions of a state share, None without a state."""
+    return json.loads(state).get("lineage") if state else None
+
+
+def _lineage_of(file: Path) -> Any:
+    return _lineage(file.read_bytes() if file.exists() else None)
 
 
 def _digest(files: Iterable[Path], words: Iterable[str]) -> str:
