@@ -77,7 +77,7 @@ class FlowHooks:
         compares with the executions.
     stand_ins
         Creates in the local environment what other teams own elsewhere, such as a secret. It gets
-        the AWS clients and the emulator's URL.
+        the AWS clients and the emulator's URL, and may run when it all exists already.
     """
 
     demo: Callable[[DeployedFlow], None] | None = None

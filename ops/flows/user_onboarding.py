@@ -6,6 +6,7 @@ import json
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from rich.table import Table
@@ -115,9 +116,9 @@ def inspect(deployed: DeployedFlow) -> Look:
 
 def stand_ins(client: Clients, url: str) -> None:
     """Create the secret with the webhook of the team's chat, which the emulator plays."""
-    client("secretsmanager").create_secret(
-        Name=WEBHOOK_SECRET, SecretString=url + team_webhook.PATH
-    )
+    secrets = client("secretsmanager")
+    with suppress(secrets.exceptions.ResourceExistsException):
+        secrets.create_secret(Name=WEBHOOK_SECRET, SecretString=url + team_webhook.PATH)
 
 
 def _table(deployed: DeployedFlow) -> str:

@@ -20,6 +20,7 @@ from ops.settings import LOOPBACK
 
 DATABASE_NAME = "crm"
 ADMIN_USER = "flowbridge_admin"
+ANSWER_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,10 @@ class DatabaseServer:
                 user=credentials.username,
                 password=credentials.password,
                 database=DATABASE_NAME,
-                connect_timeout=2,
+                connect_timeout=ANSWER_SECONDS,
+                # A server that hangs still accepts connections.
+                read_timeout=ANSWER_SECONDS,
+                write_timeout=ANSWER_SECONDS,
             ).close()
         except pymysql.MySQLError:
             return False

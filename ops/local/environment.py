@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ops.aws.clients import Aws
@@ -54,6 +55,8 @@ class LocalEnvironment:
         """
         if self._supervisor.is_running():
             if all(answers() for answers in self._probes().values()):
+                # An interrupted start may not have come to them.
+                self._put_stand_ins(self.database.prepare())
                 return False
             self.down()
         self._clear()
@@ -188,7 +191,9 @@ class LocalEnvironment:
         """Create what other teams own elsewhere: the database's administrator, and more by flow."""
         aws = Aws(LOCAL, self.settings)
         value = json.dumps({"username": credentials.username, "password": credentials.password})
-        aws.client("secretsmanager").create_secret(Name=ADMIN_SECRET, SecretString=value)
+        secrets = aws.client("secretsmanager")
+        with suppress(secrets.exceptions.ResourceExistsException):
+            secrets.create_secret(Name=ADMIN_SECRET, SecretString=value)
         for hooks in all_hooks().values():
             if hooks.stand_ins:
                 hooks.stand_ins(aws.client, self.settings.endpoint)

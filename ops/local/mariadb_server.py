@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,25 +112,35 @@ class MariaDBServer:
         return self.folder / "start.sql"
 
     def _install(self) -> None:
-        """Make the system tables; a half-made folder of an interrupted start is made again."""
-        shutil.rmtree(self._data, ignore_errors=True)
+        """Create the system tables.
+
+        They get their name when they are complete, so an interrupted start leaves no half of them.
+        """
+        part = self.folder / f"{self._data.name}.part"
+        for folder in (part, self._data):
+            shutil.rmtree(folder, ignore_errors=True)
         command = [
             find_program("mariadb-install-db"),
             "--no-defaults",
-            f"--datadir={self._data}",
-            f"--tmpdir={self._temporary}",
+            # Relative, the first to this folder and the second to the first: the script cannot
+            # handle a path with spaces.
+            f"--datadir=./{part.name}",
+            f"--tmpdir=../{self._temporary.name}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             *_as_root(),
         ]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=self.folder
+        )
         if result.returncode != 0:
-            shutil.rmtree(self._data, ignore_errors=True)
+            shutil.rmtree(part, ignore_errors=True)
             raise MariaDBError(
-                f"MariaDB could not make its data folder {self._data}: "
+                f"MariaDB could not create its data folder {self._data}: "
                 f"{(result.stderr or result.stdout).strip()[-500:]}",
-                "See that the disk has room and that the folder can be written.",
+                "Check that the disk has room and that the folder is writable.",
             )
+        part.rename(self._data)
 
 
 def find_program(name: str) -> str:
@@ -150,11 +161,15 @@ def find_program(name: str) -> str:
 
 
 def write_privately(file: Path, text: str) -> None:
-    """Write a file that its owner alone may read, also when it was there."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        os.fchmod(descriptor, 0o600)
-        stream.write(text)
+    """Write a file that only its owner may read, completely or not at all."""
+    descriptor, part = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+        Path(part).replace(file)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
 
 
 def _as_root() -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pymysql
 import pymysql.cursors
 
+ANSWER_SECONDS = 30
 #: The columns that no two rows of a table share.
 KEYS = {"CLIENTS": ("rut",), "PARTNERS": ("rut", "store"), "BENEFIT": ("rut",)}
 TABLES = tuple(KEYS)
@@ -35,6 +36,9 @@ class CrmDatabase:
             database=location["name"],
             user=credentials["username"],
             password=credentials["password"],
+            # A server that hangs still accepts connections.
+            read_timeout=ANSWER_SECONDS,
+            write_timeout=ANSWER_SECONDS,
             autocommit=True,
             cursorclass=pymysql.cursors.DictCursor,
         )

@@ -19,3 +19,22 @@ def test_a_server_that_is_made_leaves_the_temporary_tables_of_another_alone(
     MariaDBServer(tmp_path / "server", port=0).prepare([])
 
     assert table.exists()
+
+
+def test_a_folder_may_have_spaces(tmp_path: Path) -> None:
+    server = MariaDBServer(tmp_path / "a folder" / "of mine", port=0)
+
+    server.prepare([])
+    server.prepare([])
+
+    assert (server.folder / "data" / "mysql").is_dir()
+    assert not (server.folder / "data.part").exists()
+
+
+def test_an_interrupted_installation_is_repeated(tmp_path: Path) -> None:
+    server = MariaDBServer(tmp_path / "server", port=0)
+    (server.folder / "data.part" / "mysql").mkdir(parents=True)
+
+    server.prepare([])
+
+    assert any((server.folder / "data" / "mysql").iterdir())
