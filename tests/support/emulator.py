@@ -16,8 +16,8 @@ from tests.support.platform import free_port, wait_for
 
 
 @contextmanager
-def running_emulator(folder: Path, **variables: str) -> Iterator[LocalSettings]:
-    """Run the emulator, with more environment variables, on a free port."""
+def running_emulator(folder: Path, *options: str, **variables: str) -> Iterator[LocalSettings]:
+    """Run the emulator on a free port, with more options and environment variables."""
     settings = LocalSettings(folder, Ports(emulator=free_port(), database=1))
     log = folder / "emulator.log"
     with log.open("wb") as stream:
@@ -25,6 +25,7 @@ def running_emulator(folder: Path, **variables: str) -> Iterator[LocalSettings]:
             [
                 *EMULATOR,
                 f"--port={settings.ports.emulator}",
+                *options,
             ],
             cwd=REPOSITORY,
             env={**os.environ, "TMPDIR": str(folder), **variables},
