@@ -74,11 +74,11 @@ class Command:
 
 
 @pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
+def environment(tmp_path: Path) -> Iterator[Platform]:
     """An environment of the test's own, not started."""
-    platform = Platform.new(tmp_path / "environment")
-    yield platform
-    down = platform.make("down")
+    environment = Platform.new(tmp_path / "environment")
+    yield environment
+    down = environment.make("down")
     assert down.code == 0, down.text
 
 
@@ -124,31 +124,65 @@ def assert_runs(platform: Platform) -> None:
     assert plan.code == 0, plan.text
 
 
-def test_what_an_interrupted_apply_created_is_adopted(platform: Platform) -> None:
-    """An interrupted call may have created what Terraform does not know of."""
-    demo = Command(platform, "make", "--no-print-directory", "demo")
-    demo.when(rf"{APPLY}2\d\d of", demo.interrupt)
-    assert demo.end() == -signal.SIGINT, demo.text[-2000:]
-    assert "Terraform stops in good order" in demo.text
+def test_a_start_may_be_interrupted(environment: Platform) -> None:
+    for moment in (
+        r"Start MariaDB",
+        r"the account has before the platform: init",
+        r"the account has before the platform: \d+ of",
+    ):
+        demo = Command(environment, "make", "--no-print-directory", "demo")
+        demo.when(moment, demo.interrupt)
+        assert demo.end() == -signal.SIGINT, demo.text[-2000:]
+        assert "Traceback" not in demo.text
+
+    for words in ("(", "nothing changed"):
+        bootstrap = environment.make("bootstrap", "ENV=local")
+        assert bootstrap.code == 0, bootstrap.text
+        assert words in bootstrap.text
+
+
+def test_what_exists_although_the_state_lacks_it_is_adopted(platform: Platform) -> None:
     known = addresses(platform)
-    kinds = ("aws_lambda_function", "aws_iam_role", "aws_cloudwatch_log_group", "aws_sqs_queue")
-    forgotten = [address for kind in kinds for address in known[kind][:2]]
-    forgotten += known["aws_api_gateway_rest_api"][:1] + known["aws_dynamodb_table"]
-    tables = platform.aws.client("dynamodb").list_tables()["TableNames"]
-    created = platform.aws.client("dynamodb").describe_table(TableName=tables[0])["Table"]
+    kinds = ("aws_lambda_function", "aws_iam_role", "aws_cloudwatch_log_group")
+    forgotten = [known[kind][0] for kind in (*kinds, "aws_dynamodb_table")]
     forget(platform, forgotten)
+    (platform.settings.folder / "terraform" / "local" / "terraform.unfinished").touch()
 
-    assert_runs(platform)
+    summary = platform.terraform.apply(lambda _: None)
 
-    again = platform.aws.client("dynamodb").describe_table(TableName=tables[0])["Table"]
-    assert again["CreationDateTime"] == created["CreationDateTime"]
-    apis = [api["name"] for api in platform.aws.client("apigateway").get_rest_apis()["items"]]
-    assert len(apis) == len({*apis})
+    assert f"{len(forgotten)} imported" in summary
     assert {*forgotten} <= {each for some in addresses(platform).values() for each in some}
+    plan = platform.make("plan")
+    assert plan.code == 0, plan.text
 
 
 @pytest.mark.long
-def test_the_demo_may_be_interrupted_at_ten_moments(platform: Platform) -> None:
+def test_what_an_interrupted_apply_created_is_adopted(environment: Platform) -> None:
+    """An interrupted call may have created what Terraform does not know of."""
+    demo = Command(environment, "make", "--no-print-directory", "demo")
+    demo.when(rf"{APPLY}2\d\d of", demo.interrupt)
+    assert demo.end() == -signal.SIGINT, demo.text[-2000:]
+    assert "Terraform stops in good order" in demo.text
+    known = addresses(environment)
+    kinds = ("aws_lambda_function", "aws_iam_role", "aws_cloudwatch_log_group", "aws_sqs_queue")
+    forgotten = [address for kind in kinds for address in known[kind][:2]]
+    forgotten += known["aws_api_gateway_rest_api"][:1] + known["aws_dynamodb_table"]
+    tables = environment.aws.client("dynamodb").list_tables()["TableNames"]
+    created = environment.aws.client("dynamodb").describe_table(TableName=tables[0])["Table"]
+    forget(environment, forgotten)
+
+    assert_runs(environment)
+
+    again = environment.aws.client("dynamodb").describe_table(TableName=tables[0])["Table"]
+    assert again["CreationDateTime"] == created["CreationDateTime"]
+    apis = [api["name"] for api in environment.aws.client("apigateway").get_rest_apis()["items"]]
+    assert len(apis) == len({*apis})
+    assert {*forgotten} <= {each for some in addresses(environment).values() for each in some}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3000)
+def test_the_demo_may_be_interrupted_at_ten_moments(environment: Platform) -> None:
     """Each run gets beyond the moment at which the one before was interrupted."""
     moments = [
         r"Start MariaDB",
@@ -163,27 +197,27 @@ def test_the_demo_may_be_interrupted_at_ten_moments(platform: Platform) -> None:
         r"A lead arrives on the bus",
     ]
     for moment in moments:
-        demo = Command(platform, "make", "--no-print-directory", "demo")
+        demo = Command(environment, "make", "--no-print-directory", "demo")
         demo.when(moment, demo.interrupt)
         assert demo.end() == -signal.SIGINT, demo.text[-2000:]
         assert "Traceback" not in demo.text
 
-    assert_runs(platform)
+    assert_runs(environment)
 
 
 @pytest.mark.long
-def test_a_killed_demo_is_typed_again(platform: Platform) -> None:
+def test_a_killed_demo_is_typed_again(environment: Platform) -> None:
     """Nothing gives back Terraform's lock, and what it did since its last write is not known."""
-    demo = Command(platform, "make", "--no-print-directory", "demo")
+    demo = Command(environment, "make", "--no-print-directory", "demo")
 
     def kill() -> None:
         demo.interrupt(signal.SIGKILL)
         for process in psutil.process_iter(["name", "environ"]):
             folder = (process.info["environ"] or {}).get("TF_DATA_DIR", "")
-            if folder.startswith(str(platform.settings.folder)):
+            if folder.startswith(str(environment.settings.folder)):
                 process.kill()
 
     demo.when(rf"{APPLY}2\d\d of", kill)
     demo.end()
 
-    assert_runs(platform)
+    assert_runs(environment)
