@@ -1,10 +1,21 @@
-# The most that any role of the platform may ever do, whatever its own policies say. Who deploys can
-# make no role without it, so nobody can reach further by way of a role that a deployment makes.
-resource "aws_iam_policy" "boundary" {
-  name        = "${local.name_prefix}-boundary"
+# The most that the roles of a flow, or of the platform, may do, whatever their own policies allow. The
+# pipeline makes roles only with their owner's boundary, so a deployment gains no rights through a role.
+resource "aws_iam_policy" "role_boundary" {
+  for_each = local.boundary_names
+
+  name        = each.value
   path        = local.path
-  description = "The most that a role of ${local.name_prefix} may do"
-  policy      = data.aws_iam_policy_document.boundary.json
+  description = "The most that a role of ${each.key} may do in ${local.name_prefix}"
+  policy      = local.packed["boundary of ${each.key}"][0]
+}
+
+# Roles had one boundary once. It stays in the account until 'make apply' has given each role its owner's.
+removed {
+  from = aws_iam_policy.boundary
+
+  lifecycle {
+    destroy = false
+  }
 }
 
 locals {
@@ -23,8 +34,32 @@ locals {
     } : service => "arn:${local.partition}:${service}:${local.place}:${name}"
   }
 
-  # What a flow takes on to reach one tenant's data.
-  tenant_roles = "arn:${local.partition}:iam::${var.account_id}:role/${local.name_prefix}-*-tenant-*"
+  # Names of one owner's things, by service.
+  owned = {
+    for owner, names in local.owners : owner => {
+      for service, start in {
+        lambda         = "function:"
+        logs           = "log-group:/aws/*/"
+        secretsmanager = "secret:"
+        sns            = ""
+        sqs            = ""
+        execution      = "execution:"
+        states         = "stateMachine:"
+        } : service => [
+        for name in names : "arn:${local.partition}:${service == "execution" ? "states" : service}:${local.place}:${start}${local.name_prefix}-${name}*"
+      ]
+    }
+  }
+
+  # The boundary that every role had before each owner had its own.
+  former_boundary = "arn:${local.partition}:iam::${var.account_id}:policy${local.path}${local.name_prefix}-boundary"
+
+  boundary_statements = {
+    for owner in keys(local.owners) : owner => concat(
+      jsondecode(data.aws_iam_policy_document.boundary[owner].json).Statement,
+      try(local.flow_rights[owner].boundary, []),
+    )
+  }
 
   # Secrets that the platform reads and did not make: RDS names the one of its administrator, the
   # owners of an on-premises database theirs.
@@ -38,6 +73,7 @@ data "aws_iam_policy_document" "boundary" {
   # checkov:skip=CKV_AWS_111:A boundary gives no right, it bounds what policies of single roles give
   # checkov:skip=CKV_AWS_356:See CKV_AWS_111; the reason for each "*" is beside it
   # checkov:skip=CKV_AWS_108:See CKV_AWS_111; no role may read more secrets than its policy names
+  for_each = local.owned
 
   statement {
     sid = "UseOwnThings"
@@ -56,57 +92,26 @@ data "aws_iam_policy_document" "boundary" {
       "states:StartSyncExecution",
       "states:StopExecution",
     ]
-    resources = [
-      local.own.events,
-      local.own.lambda,
-      local.own.sns,
-      local.own.sqs,
-      local.own.ssm,
-      local.own.states,
-      "arn:${local.partition}:states:${local.place}:execution:${local.name_prefix}-*",
-    ]
+    resources = concat(
+      [local.own.events, local.own.ssm],
+      each.value.lambda,
+      each.value.sns,
+      each.value.sqs,
+      each.value.states,
+      each.value.execution,
+    )
   }
 
   statement {
-    sid       = "UseSecrets"
+    sid       = "UseOwnSecrets"
     actions   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
-    resources = concat([local.own.secretsmanager], local.foreign_secrets)
-  }
-
-  statement {
-    sid       = "KeepSecrets"
-    actions   = ["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"]
-    resources = [local.own.secretsmanager]
-  }
-
-  statement {
-    sid       = "UseOwnKey"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
-
-    condition {
-      # A key's ARN says nothing of its owner; its tags do.
-      test     = "StringEquals"
-      variable = "aws:ResourceTag/environment"
-      values   = [var.environment]
-    }
-  }
-
-  statement {
-    sid     = "KeepApiKeys"
-    actions = ["apigateway:DELETE", "apigateway:GET", "apigateway:POST"]
-    # API Gateway chooses the identifiers.
-    resources = [
-      "arn:${local.partition}:apigateway:${var.region}::/apikeys",
-      "arn:${local.partition}:apigateway:${var.region}::/apikeys/*",
-      "arn:${local.partition}:apigateway:${var.region}::/usageplans/*",
-    ]
+    resources = each.value.secretsmanager
   }
 
   statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = [local.own.logs]
+    resources = [for group in each.value.logs : "${group}:*"]
   }
 
   statement {
@@ -140,48 +145,6 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   statement {
-    sid = "AttachToNetwork"
-    actions = [
-      "ec2:AssignPrivateIpAddresses",
-      "ec2:CreateNetworkInterface",
-      "ec2:DeleteNetworkInterface",
-      "ec2:DescribeNetworkInterfaces",
-      "ec2:DescribeSubnets",
-      "ec2:UnassignPrivateIpAddresses",
-    ]
-    # Lambda checks these rights against every network interface before it makes its own.
-    resources = ["*"]
-  }
-
-  statement {
-    sid       = "ActForTenants"
-    actions   = ["sts:AssumeRole"]
-    resources = [local.tenant_roles]
-  }
-
-  statement {
-    sid = "KeepData"
-    actions = [
-      "dynamodb:DeleteItem",
-      "dynamodb:GetItem",
-      "dynamodb:PutItem",
-      "dynamodb:UpdateItem",
-      "s3:DeleteObject",
-      "s3:PutObject",
-    ]
-    resources = [
-      "arn:${local.partition}:dynamodb:${local.place}:table/${local.name_prefix}-*",
-      "arn:${local.partition}:s3:::${local.name_prefix}-user-spaces-${var.account_id}/*",
-    ]
-  }
-
-  statement {
-    sid       = "SendMail"
-    actions   = ["ses:SendEmail", "ses:SendTemplatedEmail"]
-    resources = local.mail
-  }
-
-  statement {
     # What is not named above is out of reach already, unless another policy, such as a bucket's,
     # lets the role in by itself: this holds against that, too.
     sid       = "NeverOthers"
@@ -194,8 +157,8 @@ data "aws_iam_policy_document" "boundary" {
     sid     = "NeverOtherRoles"
     effect  = "Deny"
     actions = ["sts:AssumeRole"]
-    # Roles of tenants are bounded like every other, and each reaches less than who takes it on.
-    not_resources = [local.tenant_roles]
+    # The owner's other roles have the same boundary.
+    not_resources = local.owner_roles[each.key]
   }
 
   statement {

@@ -166,6 +166,10 @@ data "aws_iam_policy_document" "bucket" {
   }
 }
 
+locals {
+  api_gateway_role = "${local.name_prefix}-api-gateway-logs"
+}
+
 # API Gateway writes the access logs of every API of the account and region by one role.
 resource "aws_api_gateway_account" "this" {
   cloudwatch_role_arn = aws_iam_role.api_gateway_logs.arn
@@ -173,7 +177,7 @@ resource "aws_api_gateway_account" "this" {
 }
 
 resource "aws_iam_role" "api_gateway_logs" {
-  name               = "${local.name_prefix}-api-gateway-logs"
+  name               = local.api_gateway_role
   description        = "Lets API Gateway write access logs."
   assume_role_policy = data.aws_iam_policy_document.api_gateway.json
 }

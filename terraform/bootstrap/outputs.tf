@@ -8,9 +8,24 @@ output "artifact_bucket" {
   value       = aws_s3_bucket.this["artifacts"].bucket
 }
 
-output "permissions_boundary" {
-  description = "ARN of the policy that bounds every role of the platform."
-  value       = aws_iam_policy.boundary.arn
+output "permissions_boundaries" {
+  description = "ARNs of the policies that bound roles, by the flow that the roles belong to, or 'platform'."
+  value       = { for owner, policy in aws_iam_policy.role_boundary : owner => policy.arn }
+}
+
+output "rights_room" {
+  description = "Characters used and free in each policy of the pipeline's roles and in each boundary."
+  value       = local.room
+
+  precondition {
+    condition     = length(local.faults) == 0
+    error_message = "The flows' rights are not valid. Correct these (terraform/bootstrap/README.md describes the file):\n${join("\n", local.faults)}"
+  }
+
+  precondition {
+    condition     = length(local.overflows) == 0
+    error_message = "The flows' rights do not fit into policies.\n${join("\n", local.overflows)}"
+  }
 }
 
 output "pipeline_roles" {

@@ -17,19 +17,17 @@ locals {
     deploy = {
       description = "Deploys ${local.name_prefix}, for jobs of the environment ${var.environment} on GitHub"
       subjects    = ["environment:${var.environment}"]
-      policies    = local.deploy_policies
     }
     plan = {
       description = "Reads what is deployed in ${local.name_prefix} and changes nothing"
       subjects    = var.github_readers
-      policies    = local.plan_policies
     }
   }
   pipeline_roles = { for name, role in local.pipeline : name => role if var.github_repository != null && length(role.subjects) > 0 }
 
   pipeline_policies = merge([
-    for role, settings in local.pipeline_roles : {
-      for policy, document in settings.policies : "${role}-${policy}" => { role = role, document = document }
+    for role in keys(local.pipeline_roles) : {
+      for index, document in local.packed["${role} role"] : "${role}-${index + 1}" => { role = role, document = document }
     }
   ]...)
 }
@@ -87,6 +85,12 @@ resource "aws_iam_policy" "pipeline" {
   path        = local.path
   description = "Part of the rights of ${local.name_prefix}-${each.value.role}"
   policy      = each.value.document
+
+  lifecycle {
+    # Policies of accounts that were bootstrapped earlier keep their names. A new name would replace
+    # them, and the role would be without their rights for a while.
+    ignore_changes = [name, description]
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "pipeline" {

@@ -8,42 +8,33 @@ locals {
 
   state_object = "${local.bucket_arns.state}/flowbridge.tfstate"
 
-  apis = [
-    for path in ["account", "apikeys", "apikeys/*", "restapis", "restapis/*", "tags/*", "usageplans", "usageplans/*"] :
-    "arn:${local.partition}:apigateway:${var.region}::/${path}"
-  ]
-
   databases = concat(
     [for kind in ["db", "pg", "snapshot", "subgrp"] : "arn:${local.partition}:rds:${local.place}:${kind}:${local.name_prefix}-*"],
     # A database has an option group, which is the engine's own as long as nobody makes another.
     ["arn:${local.partition}:rds:${local.place}:og:default:*"],
   )
 
-  # The flows' buckets, each by its name: the prefix alone would include the bootstrap's.
-  site_buckets = [for site in ["lead-form", "user-spaces"] : "arn:${local.partition}:s3:::${local.name_prefix}-${site}-${var.account_id}"]
-
-  # CloudFront chooses the identifiers, and the account holds nothing else there.
-  site_parts = [
-    for kind in ["distribution", "origin-access-control", "response-headers-policy"] :
-    "arn:${local.partition}:cloudfront::${var.account_id}:${kind}/*"
+  # The platform's statements come first, and those that grow with each flow at their end, so that a
+  # flow that is added moves as few as possible to another policy.
+  plan_documents = [data.aws_iam_policy_document.read.json, data.aws_iam_policy_document.read_state.json]
+  deploy_documents = [
+    data.aws_iam_policy_document.deploy_never.json,
+    data.aws_iam_policy_document.read.json,
+    data.aws_iam_policy_document.deploy_state.json,
+    data.aws_iam_policy_document.deploy_building_blocks.json,
+    data.aws_iam_policy_document.deploy_network.json,
+    data.aws_iam_policy_document.deploy_database.json,
+    data.aws_iam_policy_document.deploy_roles.json,
   ]
-
-  plan_policies = {
-    read  = data.aws_iam_policy_document.read.json
-    sites = data.aws_iam_policy_document.read_sites.json
-    data  = data.aws_iam_policy_document.read_data.json
-    state = data.aws_iam_policy_document.read_state.json
-  }
-
-  deploy_policies = {
-    read     = data.aws_iam_policy_document.read.json
-    sites    = data.aws_iam_policy_document.deploy_sites.json
-    data     = data.aws_iam_policy_document.deploy_data.json
-    state    = data.aws_iam_policy_document.deploy_state.json
-    flows    = data.aws_iam_policy_document.deploy_flows.json
-    roles    = data.aws_iam_policy_document.deploy_roles.json
-    network  = data.aws_iam_policy_document.deploy_network.json
-    database = data.aws_iam_policy_document.deploy_database.json
+  role_statements = {
+    plan = concat(
+      flatten([for document in local.plan_documents : jsondecode(document).Statement]),
+      flatten([for rights in values(local.flow_rights) : rights.read]),
+    )
+    deploy = concat(
+      flatten([for document in local.deploy_documents : jsondecode(document).Statement]),
+      flatten([for rights in values(local.flow_rights) : concat(rights.read, rights.change)]),
+    )
   }
 }
 
@@ -178,13 +169,6 @@ data "aws_iam_policy_document" "read" {
   }
 
   statement {
-    sid     = "ReadApis"
-    actions = ["apigateway:GET"]
-    # API Gateway chooses the identifiers.
-    resources = local.apis
-  }
-
-  statement {
     sid = "ReadDatabase"
     actions = [
       "rds:DescribeDBParameterGroups",
@@ -260,47 +244,6 @@ data "aws_iam_policy_document" "read" {
   }
 }
 
-data "aws_iam_policy_document" "read_sites" {
-  statement {
-    sid = "ReadSites"
-    actions = [
-      "cloudfront:GetDistribution",
-      "cloudfront:GetOriginAccessControl",
-      "cloudfront:GetResponseHeadersPolicy",
-      "cloudfront:ListTagsForResource",
-    ]
-    resources = local.site_parts
-  }
-
-  statement {
-    sid = "ReadSiteBuckets"
-    actions = [
-      "s3:GetAccelerateConfiguration",
-      "s3:GetBucketAcl",
-      "s3:GetBucketCORS",
-      "s3:GetBucketLogging",
-      "s3:GetBucketObjectLockConfiguration",
-      "s3:GetBucketPolicy",
-      "s3:GetBucketPublicAccessBlock",
-      "s3:GetBucketRequestPayment",
-      "s3:GetBucketTagging",
-      "s3:GetBucketVersioning",
-      "s3:GetBucketWebsite",
-      "s3:GetEncryptionConfiguration",
-      "s3:GetLifecycleConfiguration",
-      "s3:GetReplicationConfiguration",
-      "s3:ListBucket",
-    ]
-    resources = local.site_buckets
-  }
-
-  statement {
-    sid       = "ReadSiteFiles"
-    actions   = ["s3:GetObject", "s3:GetObjectTagging"]
-    resources = [for bucket in local.site_buckets : "${bucket}/*"]
-  }
-}
-
 data "aws_iam_policy_document" "read_state" {
   statement {
     sid       = "ListStateAndReleases"
@@ -348,53 +291,32 @@ data "aws_iam_policy_document" "read_state" {
   }
 }
 
-data "aws_iam_policy_document" "deploy_sites" {
-  source_policy_documents = [data.aws_iam_policy_document.read_sites.json]
-
+data "aws_iam_policy_document" "deploy_never" {
   statement {
-    sid = "ChangeSites"
+    sid    = "LeaveBootstrapAlone"
+    effect = "Deny"
     actions = [
-      "cloudfront:CreateDistribution",
-      "cloudfront:CreateOriginAccessControl",
-      "cloudfront:CreateResponseHeadersPolicy",
-      "cloudfront:DeleteDistribution",
-      "cloudfront:DeleteOriginAccessControl",
-      "cloudfront:DeleteResponseHeadersPolicy",
-      "cloudfront:TagResource",
-      "cloudfront:UntagResource",
-      "cloudfront:UpdateDistribution",
-      "cloudfront:UpdateOriginAccessControl",
-      "cloudfront:UpdateResponseHeadersPolicy",
+      "iam:AttachRolePolicy",
+      "iam:DeleteRole",
+      "iam:DeleteRolePermissionsBoundary",
+      "iam:DeleteRolePolicy",
+      "iam:DetachRolePolicy",
+      "iam:PutRolePolicy",
+      "iam:UpdateAssumeRolePolicy",
+      "iam:UpdateRole",
     ]
-    resources = local.site_parts
+    resources = [
+      "arn:${local.partition}:iam::${var.account_id}:role/${local.api_gateway_role}",
+      "arn:${local.partition}:iam::${var.account_id}:role${local.path}*",
+    ]
   }
 
   statement {
-    sid = "ChangeSiteBuckets"
-    actions = [
-      "s3:CreateBucket",
-      "s3:DeleteBucket",
-      "s3:DeleteBucketPolicy",
-      "s3:ListBucketVersions",
-      "s3:PutBucketPolicy",
-      "s3:PutBucketPublicAccessBlock",
-      "s3:PutBucketTagging",
-      "s3:PutBucketVersioning",
-      "s3:PutEncryptionConfiguration",
-      "s3:PutLifecycleConfiguration",
-    ]
-    resources = local.site_buckets
-  }
-
-  statement {
-    sid = "ChangeSiteFiles"
-    actions = [
-      "s3:DeleteObject",
-      "s3:DeleteObjectVersion",
-      "s3:PutObject",
-      "s3:PutObjectTagging",
-    ]
-    resources = [for bucket in local.site_buckets : "${bucket}/*"]
+    sid     = "KeepBoundaries"
+    effect  = "Deny"
+    actions = ["iam:DeleteRolePermissionsBoundary"]
+    # No role may lose its boundary, whichever it is.
+    resources = ["*"]
   }
 }
 
@@ -474,7 +396,7 @@ data "aws_iam_policy_document" "deploy_state" {
   }
 }
 
-data "aws_iam_policy_document" "deploy_flows" {
+data "aws_iam_policy_document" "deploy_building_blocks" {
   statement {
     sid = "ChangeEvents"
     actions = [
@@ -642,32 +564,36 @@ data "aws_iam_policy_document" "deploy_flows" {
       "arn:${local.partition}:cloudwatch::${var.account_id}:dashboard/${local.name_prefix}*",
     ]
   }
-
-  statement {
-    sid = "ChangeApis"
-    actions = [
-      "apigateway:DELETE",
-      "apigateway:PATCH",
-      "apigateway:POST",
-      "apigateway:PUT",
-    ]
-    # API Gateway chooses the identifiers, and the account holds no other API.
-    resources = local.apis
-  }
 }
 
 data "aws_iam_policy_document" "deploy_roles" {
-  # checkov:skip=CKV_AWS_109:Only roles of the platform, and only with its boundary
+  # checkov:skip=CKV_AWS_109:Only roles of the environment, and only with a boundary
   # checkov:skip=CKV_AWS_110:See CKV_AWS_109
 
+  # The beginning of a role's name decides which boundary it has: nothing that a flow deploys can give
+  # a role of another flow's, or take another flow's boundary.
+  dynamic "statement" {
+    for_each = local.owner_roles
+
+    content {
+      sid       = "MakeRolesOf${replace(title(replace(statement.key, "_", " ")), " ", "")}"
+      actions   = ["iam:CreateRole", "iam:PutRolePermissionsBoundary"]
+      resources = statement.value
+
+      condition {
+        test     = "StringEquals"
+        variable = "iam:PermissionsBoundary"
+        values   = [local.boundary_arns[statement.key]]
+      }
+    }
+  }
+
   statement {
-    sid = "MakeBoundedRoles"
+    sid = "GiveRightsToBoundedRoles"
     actions = [
       "iam:AttachRolePolicy",
-      "iam:CreateRole",
       "iam:DeleteRolePolicy",
       "iam:DetachRolePolicy",
-      "iam:PutRolePermissionsBoundary",
       "iam:PutRolePolicy",
     ]
     resources = [local.platform_roles]
@@ -675,7 +601,7 @@ data "aws_iam_policy_document" "deploy_roles" {
     condition {
       test     = "StringEquals"
       variable = "iam:PermissionsBoundary"
-      values   = [aws_iam_policy.boundary.arn]
+      values   = concat(values(local.boundary_arns), [local.former_boundary])
     }
   }
 
@@ -700,7 +626,10 @@ data "aws_iam_policy_document" "deploy_roles" {
     condition {
       test     = "StringEquals"
       variable = "iam:PassedToService"
-      values   = ["events.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
+      values = distinct(concat(
+        ["events.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com", "vpc-flow-logs.amazonaws.com"],
+        flatten([for rights in values(local.flow_rights) : rights.pass_roles_to]),
+      ))
     }
   }
 
@@ -713,35 +642,11 @@ data "aws_iam_policy_document" "deploy_roles" {
     condition {
       test     = "StringEquals"
       variable = "iam:AWSServiceName"
-      values   = ["ops.apigateway.amazonaws.com", "rds.amazonaws.com"]
+      values = distinct(concat(
+        ["rds.amazonaws.com"],
+        flatten([for rights in values(local.flow_rights) : rights.service_linked_roles]),
+      ))
     }
-  }
-
-  statement {
-    sid    = "LeaveBootstrapAlone"
-    effect = "Deny"
-    actions = [
-      "iam:AttachRolePolicy",
-      "iam:DeleteRole",
-      "iam:DeleteRolePermissionsBoundary",
-      "iam:DeleteRolePolicy",
-      "iam:DetachRolePolicy",
-      "iam:PutRolePolicy",
-      "iam:UpdateAssumeRolePolicy",
-      "iam:UpdateRole",
-    ]
-    resources = [
-      aws_iam_role.api_gateway_logs.arn,
-      "arn:${local.partition}:iam::${var.account_id}:role${local.path}*",
-    ]
-  }
-
-  statement {
-    sid     = "KeepBoundaries"
-    effect  = "Deny"
-    actions = ["iam:DeleteRolePermissionsBoundary"]
-    # No role may lose its boundary, whichever it is.
-    resources = ["*"]
   }
 }
 

@@ -58,6 +58,16 @@ variable "database" {
   default = {}
 }
 
+variable "flows" {
+  description = "Names of the flows of the environment, folders of terraform/flows."
+  type        = set(string)
+
+  validation {
+    condition     = alltrue([for flow in var.flows : can(regex("^[a-z][a-z0-9_]*$", flow)) && flow != "platform"])
+    error_message = "Each of flows is the name of a folder of terraform/flows: lower-case letters, digits and underscores, and not 'platform'."
+  }
+}
+
 variable "github_repository" {
   description = "GitHub repository, as owner/name, whose workflows may deploy to this account; null for none."
   type        = string
