@@ -57,42 +57,64 @@ locals {
     ]
   }
 
-  # Where each statement ends when all stand in one row with commas between them.
+  # The longest statements first.
+  sorted = {
+    for owner, list in local.texts : owner => [for text in sort([for text in list : "${format("%05d", 99999 - length(text))}${text}"]) : substr(text, 5, -1)]
+  }
+  # Where each statement ends when all stand in one row, each with a comma after it.
   ends = {
-    for owner, list in local.texts : owner => [
+    for owner, list in local.sorted : owner => [
       for count in range(length(list) + 1) : length(join(",", concat(slice(list, 0, count), [""])))
     ]
   }
-  # The first statement that no longer fits into a policy that begins with this one. Policies are filled
-  # in the order of the statements, which keeps statements in their policy when later ones change.
-  next = {
-    for owner, ends in local.ends : owner => [
-      for first in range(length(ends)) : max(first, [
-        for last in range(first, length(ends)) : last if ends[last] - ends[first] - 1 <= local.policy_room
-      ]...)
-    ]
-  }
-  # Terraform has no loop that carries a value on, hence a line for each policy.
-  after_1  = { for owner, next in local.next : owner => next[0] }
-  after_2  = { for owner, next in local.next : owner => next[local.after_1[owner]] }
-  after_3  = { for owner, next in local.next : owner => next[local.after_2[owner]] }
-  after_4  = { for owner, next in local.next : owner => next[local.after_3[owner]] }
-  after_5  = { for owner, next in local.next : owner => next[local.after_4[owner]] }
-  after_6  = { for owner, next in local.next : owner => next[local.after_5[owner]] }
-  after_7  = { for owner, next in local.next : owner => next[local.after_6[owner]] }
-  after_8  = { for owner, next in local.next : owner => next[local.after_7[owner]] }
-  after_9  = { for owner, next in local.next : owner => next[local.after_8[owner]] }
-  after_10 = { for owner, next in local.next : owner => next[local.after_9[owner]] }
 
-  cuts = {
-    for owner in keys(local.texts) : owner => distinct([
-      0, local.after_1[owner], local.after_2[owner], local.after_3[owner], local.after_4[owner], local.after_5[owner],
-      local.after_6[owner], local.after_7[owner], local.after_8[owner], local.after_9[owner], local.after_10[owner],
-    ])
-  }
+  # Each policy takes as many of the longest statements that are left as it can, then fills its rest with
+  # the shortest. What is left lies between from_<n> and to_<n> when n policies are full; Terraform has no
+  # loop that carries a value on, hence the lines for each policy.
+  from_0 = { for owner, ends in local.ends : owner => 0 }
+  to_0   = { for owner, ends in local.ends : owner => length(ends) - 1 }
+
+  from_1 = { for owner, ends in local.ends : owner => max(local.from_0[owner], [for i in range(local.from_0[owner], local.to_0[owner] + 1) : i if ends[i] - ends[local.from_0[owner]] <= local.policy_room + 1]...) }
+  to_1   = { for owner, ends in local.ends : owner => min(local.to_0[owner], [for i in range(local.from_1[owner], local.to_0[owner] + 1) : i if ends[local.from_1[owner]] - ends[local.from_0[owner]] + ends[local.to_0[owner]] - ends[i] <= local.policy_room + 1]...) }
+
+  from_2 = { for owner, ends in local.ends : owner => max(local.from_1[owner], [for i in range(local.from_1[owner], local.to_1[owner] + 1) : i if ends[i] - ends[local.from_1[owner]] <= local.policy_room + 1]...) }
+  to_2   = { for owner, ends in local.ends : owner => min(local.to_1[owner], [for i in range(local.from_2[owner], local.to_1[owner] + 1) : i if ends[local.from_2[owner]] - ends[local.from_1[owner]] + ends[local.to_1[owner]] - ends[i] <= local.policy_room + 1]...) }
+
+  from_3 = { for owner, ends in local.ends : owner => max(local.from_2[owner], [for i in range(local.from_2[owner], local.to_2[owner] + 1) : i if ends[i] - ends[local.from_2[owner]] <= local.policy_room + 1]...) }
+  to_3   = { for owner, ends in local.ends : owner => min(local.to_2[owner], [for i in range(local.from_3[owner], local.to_2[owner] + 1) : i if ends[local.from_3[owner]] - ends[local.from_2[owner]] + ends[local.to_2[owner]] - ends[i] <= local.policy_room + 1]...) }
+
+  from_4 = { for owner, ends in local.ends : owner => max(local.from_3[owner], [for i in range(local.from_3[owner], local.to_3[owner] + 1) : i if ends[i] - ends[local.from_3[owner]] <= local.policy_room + 1]...) }
+  to_4   = { for owner, ends in local.ends : owner => min(local.to_3[owner], [for i in range(local.from_4[owner], local.to_3[owner] + 1) : i if ends[local.from_4[owner]] - ends[local.from_3[owner]] + ends[local.to_3[owner]] - ends[i] <= local.policy_room + 1]...) }
+
+  from_5 = { for owner, ends in local.ends : owner => max(local.from_4[owner], [for i in range(local.from_4[owner], local.to_4[owner] + 1) : i if ends[i] - ends[local.from_4[owner]] <= local.policy_room + 1]...) }
+  to_5   = { for owner, ends in local.ends : owner => min(local.to_4[owner], [for i in range(local.from_5[owner], local.to_4[owner] + 1) : i if ends[local.from_5[owner]] - ends[local.from_4[owner]] + ends[local.to_4[owner]] - ends[i] <= local.policy_room + 1]...) }
+
+  from_6 = { for owner, ends in local.ends : owner => max(local.from_5[owner], [for i in range(local.from_5[owner], local.to_5[owner] + 1) : i if ends[i] - ends[local.from_5[owner]] <= local.policy_room + 1]...) }
+  to_6   = { for owner, ends in local.ends : owner => min(local.to_5[owner], [for i in range(local.from_6[owner], local.to_5[owner] + 1) : i if ends[local.from_6[owner]] - ends[local.from_5[owner]] + ends[local.to_5[owner]] - ends[i] <= local.policy_room + 1]...) }
+
+  from_7 = { for owner, ends in local.ends : owner => max(local.from_6[owner], [for i in range(local.from_6[owner], local.to_6[owner] + 1) : i if ends[i] - ends[local.from_6[owner]] <= local.policy_room + 1]...) }
+  to_7   = { for owner, ends in local.ends : owner => min(local.to_6[owner], [for i in range(local.from_7[owner], local.to_6[owner] + 1) : i if ends[local.from_7[owner]] - ends[local.from_6[owner]] + ends[local.to_6[owner]] - ends[i] <= local.policy_room + 1]...) }
+
+  from_8 = { for owner, ends in local.ends : owner => max(local.from_7[owner], [for i in range(local.from_7[owner], local.to_7[owner] + 1) : i if ends[i] - ends[local.from_7[owner]] <= local.policy_room + 1]...) }
+  to_8   = { for owner, ends in local.ends : owner => min(local.to_7[owner], [for i in range(local.from_8[owner], local.to_7[owner] + 1) : i if ends[local.from_8[owner]] - ends[local.from_7[owner]] + ends[local.to_7[owner]] - ends[i] <= local.policy_room + 1]...) }
+
+  from_9 = { for owner, ends in local.ends : owner => max(local.from_8[owner], [for i in range(local.from_8[owner], local.to_8[owner] + 1) : i if ends[i] - ends[local.from_8[owner]] <= local.policy_room + 1]...) }
+  to_9   = { for owner, ends in local.ends : owner => min(local.to_8[owner], [for i in range(local.from_9[owner], local.to_8[owner] + 1) : i if ends[local.from_9[owner]] - ends[local.from_8[owner]] + ends[local.to_8[owner]] - ends[i] <= local.policy_room + 1]...) }
+
+  from_10 = { for owner, ends in local.ends : owner => max(local.from_9[owner], [for i in range(local.from_9[owner], local.to_9[owner] + 1) : i if ends[i] - ends[local.from_9[owner]] <= local.policy_room + 1]...) }
+  to_10   = { for owner, ends in local.ends : owner => min(local.to_9[owner], [for i in range(local.from_10[owner], local.to_9[owner] + 1) : i if ends[local.from_10[owner]] - ends[local.from_9[owner]] + ends[local.to_9[owner]] - ends[i] <= local.policy_room + 1]...) }
+
+  from = { for owner in keys(local.ends) : owner => [local.from_0[owner], local.from_1[owner], local.from_2[owner], local.from_3[owner], local.from_4[owner], local.from_5[owner], local.from_6[owner], local.from_7[owner], local.from_8[owner], local.from_9[owner], local.from_10[owner]] }
+  to   = { for owner in keys(local.ends) : owner => [local.to_0[owner], local.to_1[owner], local.to_2[owner], local.to_3[owner], local.to_4[owner], local.to_5[owner], local.to_6[owner], local.to_7[owner], local.to_8[owner], local.to_9[owner], local.to_10[owner]] }
+
   packed = {
-    for owner, cuts in local.cuts : owner => [
-      for i in range(length(cuts) - 1) : "${local.policy_head}${join(",", slice(local.texts[owner], cuts[i], cuts[i + 1]))}${local.policy_tail}"
+    for owner, list in local.sorted : owner => [
+      for text in [
+        for n in range(local.policies_of_role) : join(",", concat(
+          slice(list, local.from[owner][n], local.from[owner][n + 1]),
+          slice(list, local.to[owner][n + 1], local.to[owner][n]),
+        ))
+      ] : "${local.policy_head}${text}${local.policy_tail}" if text != ""
     ]
   }
 
@@ -105,7 +127,7 @@ locals {
     ]),
     [
       for role in keys(local.role_statements) : "The ${role} role needs more than ${local.policies_of_role} policies: its statements have ${max(local.ends["${role} role"]...)} characters. Name fewer resources, or share statements between flows."
-      if local.after_10["${role} role"] < length(local.texts["${role} role"])
+      if local.from_10["${role} role"] < local.to_10["${role} role"]
     ],
     [
       for owner in keys(local.owners) : "The boundary of ${owner} has ${sum([for text in local.packed["boundary of ${owner}"] : length(text)])} characters; a policy holds ${local.policy_characters}. Name fewer resources."

@@ -14,8 +14,7 @@ locals {
     ["arn:${local.partition}:rds:${local.place}:og:default:*"],
   )
 
-  # The platform's statements come first, and those that grow with each flow at their end, so that a
-  # flow that is added moves as few as possible to another policy.
+  # The platform's statements of each role.
   plan_documents = [data.aws_iam_policy_document.read.json, data.aws_iam_policy_document.read_state.json]
   deploy_documents = [
     data.aws_iam_policy_document.deploy_never.json,
