@@ -15,7 +15,7 @@ module "article_publishing" {
   source   = "./flows/article_publishing"
   for_each = { for name, settings in var.flows : name => settings if name == "article_publishing" }
 
-  platform = local.platform
+  platform = local.platforms[each.key]
   settings = each.value
 }
 
@@ -23,7 +23,7 @@ module "crm_registration" {
   source   = "./flows/crm_registration"
   for_each = { for name, settings in var.flows : name => settings if name == "crm_registration" }
 
-  platform = local.platform
+  platform = local.platforms[each.key]
   settings = each.value
 }
 
@@ -31,6 +31,6 @@ module "user_onboarding" {
   source   = "./flows/user_onboarding"
   for_each = { for name, settings in var.flows : name => settings if name == "user_onboarding" }
 
-  platform = local.platform
+  platform = local.platforms[each.key]
   settings = each.value
 }

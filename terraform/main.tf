@@ -3,13 +3,16 @@ data "aws_partition" "current" {}
 locals {
   name_prefix = "${var.project}-${var.environment}"
 
-  role = {
-    path = var.role.path
-    # terraform/bootstrap limits roles to it; the pipeline may create no role without it.
-    permissions_boundary = coalesce(
-      var.role.permissions_boundary,
-      "arn:${data.aws_partition.current.partition}:iam::${var.account_id}:policy/bootstrap/${local.name_prefix}-boundary",
-    )
+  # By their owner, which is a flow or the platform. terraform/bootstrap limits an owner's roles to its
+  # boundary; the pipeline may create no role without it.
+  roles = {
+    for owner in concat(["platform"], keys(var.flows)) : owner => {
+      path = var.role.path
+      permissions_boundary = coalesce(
+        var.role.permissions_boundary,
+        "arn:${data.aws_partition.current.partition}:iam::${var.account_id}:policy/bootstrap/${local.name_prefix}-${replace(owner, "_", "-")}-boundary",
+      )
+    }
   }
 
   # terraform/bootstrap creates it.
@@ -77,7 +80,7 @@ module "network" {
   name     = "${local.name_prefix}-network"
   settings = each.value
   logs     = var.logs
-  role     = local.role
+  role     = local.roles.platform
 }
 
 module "database" {
@@ -134,7 +137,7 @@ module "platform" {
     canaries             = { for function, version in var.stable_versions : function => { stable_version = version, percent = var.canary.percent } }
     retry                = var.retry
     logs                 = var.logs
-    role                 = local.role
+    role                 = local.roles.platform
     secret_recovery_days = var.secret_recovery_days
     alarm_actions        = [module.observability.topic_arn]
     database             = one(values(module.database))
@@ -144,6 +147,8 @@ module "platform" {
 
 locals {
   platform = module.platform.platform
+  # Each flow's roles have the flow's own boundary.
+  platforms = { for flow in keys(var.flows) : flow => merge(local.platform, { role = local.roles[flow] }) }
 
   unknown_settings = flatten([
     for name, settings in var.flows : [

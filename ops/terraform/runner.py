@@ -30,6 +30,9 @@ from ops.terraform.environments import Environment
 
 ROOT = REPOSITORY / "terraform"
 BOOTSTRAP = ROOT / "bootstrap"
+FLOWS = ROOT / "flows"
+#: In a flow's folder: the rights that the bootstrap gives for the flow.
+DEPLOY_RIGHTS = "deploy_rights.json"
 BOOTSTRAP_STATE_KEY = "bootstrap.tfstate"
 #: Says what was applied last, so that a run without changes takes no time.
 BOOTSTRAP_DIGEST_KEY = "bootstrap.digest"
@@ -92,6 +95,7 @@ class Terraform:
             file.unlink()
         ignored = shutil.ignore_patterns(".terraform", "*.tfstate*")
         shutil.copytree(BOOTSTRAP, work, ignore=ignored, dirs_exist_ok=True)
+        self._copy_deploy_rights(work.parent / "flows")
         init = ["init", "-input=false", "-lockfile=readonly"]
         backend = self._backend_arguments(BOOTSTRAP_STATE_KEY)
         # Terraform reads a file of this name over the block of versions.tf.
@@ -109,7 +113,8 @@ class Terraform:
         self._aws.client("s3").put_object(
             Bucket=self.environment.state_bucket, Key=BOOTSTRAP_DIGEST_KEY, Body=digest.encode()
         )
-        shutil.rmtree(work)
+        for folder in (work, work.parent / "flows"):
+            shutil.rmtree(folder, ignore_errors=True)
         return True
 
     def init(self, progress: Progress) -> None:
@@ -288,6 +293,8 @@ class Terraform:
             values["emulator_endpoint"] = self._local.endpoint
         names = ("project", "environment", "region", "account_id", "emulator_endpoint", "database")
         given = {name: values[name] for name in names if name in values}
+        # Only the flows of the environment: the pipeline gets no right for another.
+        given["flows"] = self._flows
         arguments = [
             f"-var={name}={value if isinstance(value, str) else json.dumps(value)}"
             for name, value in given.items()
@@ -296,14 +303,29 @@ class Terraform:
         own = BOOTSTRAP / "envs" / f"{self.environment.name}.tfvars"
         return [*arguments, f"-var-file={own}"] if own.exists() else arguments
 
+    @property
+    def _flows(self) -> list[str]:
+        return sorted(self._written("flows") or ())
+
+    def _copy_deploy_rights(self, folder: Path) -> None:
+        """Copy the flows' rights to where the copy of the bootstrap looks for them."""
+        shutil.rmtree(folder, ignore_errors=True)
+        for flow in self._flows:
+            file = FLOWS / flow / DEPLOY_RIGHTS
+            if file.exists():
+                (folder / flow).mkdir(parents=True)
+                shutil.copy(file, folder / flow)
+
     def _bootstrap_digest(self) -> str:
         """Return a digest of the bootstrap's files and values, the same wherever they lie."""
         digest = hashlib.sha256()
         arguments = [a for a in self._bootstrap_variables() if a.startswith("-var=")]
         own = f"envs/{self.environment.name}.tfvars"
         files = [*sorted(f.name for f in BOOTSTRAP.glob("*.tf")), ".terraform.lock.hcl", own]
-        for name in files:
-            file = BOOTSTRAP / name
+        found = {name: BOOTSTRAP / name for name in files} | {
+            f"flows/{flow}/{DEPLOY_RIGHTS}": FLOWS / flow / DEPLOY_RIGHTS for flow in self._flows
+        }
+        for name, file in found.items():
             digest.update(name.encode() + b"\0" + (file.read_bytes() if file.exists() else b""))
         digest.update("\0".join(arguments).encode())
         return digest.hexdigest()
