@@ -28,10 +28,11 @@ from ops.releases.smoke import SmokeTestFailed
 from ops.settings import LOCAL, LocalSettings
 from ops.terraform.environments import Environment
 from ops.terraform.runner import BOOTSTRAP, BOOTSTRAP_DIGEST_KEY, BOOTSTRAP_STATE_KEY, Terraform
+from tests.support.bootstrap import PLATFORM, boundary_arn, role_names, wide_with_reason
 from tests.support.emulator import running_emulator
 from tests.support.github import job_variables
 from tests.support.platform import Platform
-from tests.support.resources import Resource, Statement, of_type, statements
+from tests.support.resources import Resource, Statement, as_list, of_type, statements
 from tests.support.terraform_calls import action, actions
 
 REPOSITORY = "octo-org/flowbridge"
@@ -39,18 +40,16 @@ REPOSITORY = "octo-org/flowbridge"
 SUBJECT = "repo:octo-org@123456/flowbridge@456789"
 #: A managed policy of AWS takes no more characters.
 POLICY_CHARACTERS = 6144
-#: Statements about everything, and why there is nothing narrower.
+#: The platform's statements about everything, and why there is nothing narrower. Those of flows have
+#: their reason in the flow's deploy_rights.json.
 WIDE = {
-    "ChangeMailTemplates": "the first version of SES's interface names no template",
     "ChangeSubscriptions": "SNS lets no subscription be named",
-    "AttachToNetwork": "Lambda asks for it before the network interface exists",
     "DeliverAccessLogs": "log delivery has no resources to name",
     "DeliverLogs": "log delivery has no resources to name",
     "MakeKey": "a key that is not made yet has no name; it must be tagged",
     "MakePasswords": "a password belongs to nothing yet",
     "ReadLists": "lists of the whole account",
     "ReadSubscriptions": "SNS lets no subscription be named",
-    "ReadMailTemplates": "the first version of SES's interface names no template",
     "TraceAndMeasure": "neither X-Ray nor metrics have resources to name",
 }
 #: Statements that reach keys whose tags do not count yet, and why.
@@ -99,8 +98,17 @@ class Account:
         return {a for s in statements(policies) if s.is_allow for a in s.actions}
 
     @property
-    def boundary(self) -> str:
-        """The ARN of the permissions boundary."""
+    def flows(self) -> list[str]:
+        """The flows of the environment."""
+        return sorted(self.environment.variables["flows"])
+
+    def boundary(self, owner: str) -> str:
+        """The ARN of the permissions boundary of an owner's roles."""
+        return boundary_arn(self.environment, owner)
+
+    @property
+    def former_boundary(self) -> str:
+        """The ARN of the one boundary that roles had before each owner had its own."""
         return (
             f"arn:aws:iam::{self.environment.account_id}:policy/bootstrap/flowbridge-dev-boundary"
         )
@@ -200,7 +208,8 @@ def test_no_policy_allows_a_wildcard_of_actions_or_more_resources_than_it_must(
 
     assert len(allowed) > 40
     assert [s.address for s in allowed for action in s.actions if "*" in action] == []
-    assert {s.sid for s in allowed if "*" in s.resources} == set(WIDE)
+    wide = {s.sid.rstrip("0123456789") for s in allowed if "*" in s.resources}
+    assert wide == set(WIDE) | wide_with_reason(account.flows)
     for policy in of_type(found, "aws_iam_policy"):
         document = json.dumps(json.loads(policy.values["policy"]), separators=(",", ":"))
         assert len(document) <= POLICY_CHARACTERS, policy.address
@@ -354,18 +363,31 @@ def test_the_pipeline_makes_roles_with_the_boundary_only(account: Account, deplo
     )
     new = {"AssumeRolePolicyDocument": trust}
     other = "arn:aws:iam::aws:policy/AdministratorAccess"
-    for name, boundary in (
+    flow, neighbour = account.flows[:2]
+    own = {"PermissionsBoundary": account.boundary(flow)}
+    name = f"flowbridge-dev-{flow.replace('_', '-')}"
+    for role, boundary in (
+        (f"{name}-free", {}),
+        (f"{name}-free", {"PermissionsBoundary": other}),
         ("flowbridge-dev-free", {}),
         ("flowbridge-dev-free", {"PermissionsBoundary": other}),
-        ("somebody-else", {"PermissionsBoundary": account.boundary}),
+        ("somebody-else", own),
+        # A role's name decides whose boundary it has.
+        (f"{name}-free", {"PermissionsBoundary": account.boundary(neighbour)}),
+        (f"{name}-free", {"PermissionsBoundary": account.boundary(PLATFORM)}),
+        (f"{name}-free", {"PermissionsBoundary": account.former_boundary}),
+        ("flowbridge-dev-network-free", own),
+        ("flowbridge-dev-free", own),
     ):
-        assert is_refused(iam.create_role, RoleName=name, **new, **boundary), (name, boundary)
+        assert is_refused(iam.create_role, RoleName=role, **new, **boundary), (role, boundary)
 
-    role = "flowbridge-dev-bound"
-    iam.create_role(RoleName=role, **new, PermissionsBoundary=account.boundary)
+    role = f"{name}-bound"
+    iam.create_role(RoleName=role, **new, **own)
     iam.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=everything)
     assert is_refused(iam.delete_role_permissions_boundary, RoleName=role)
-    assert is_refused(iam.put_role_permissions_boundary, RoleName=role, PermissionsBoundary=other)
+    for boundary_of_another in (other, account.boundary(neighbour), account.former_boundary):
+        replaced = {"RoleName": role, "PermissionsBoundary": boundary_of_another}
+        assert is_refused(iam.put_role_permissions_boundary, **replaced), replaced
     # The pipeline's own role has no boundary, so it gives itself nothing.
     own_role = {"RoleName": "flowbridge-dev-deploy", "PolicyName": "all"}
     assert is_refused(iam.put_role_policy, **own_role, PolicyDocument=everything)
@@ -382,10 +404,12 @@ def test_the_pipeline_makes_roles_with_the_boundary_only(account: Account, deplo
         for service in ("iam", "s3", "sqs")
     }
     queues = account.root.client("sqs")
-    own = queues.create_queue(QueueName="flowbridge-dev-own")["QueueUrl"]
-    foreign = queues.create_queue(QueueName="payroll")["QueueUrl"]
-    bound["sqs"].send_message(QueueUrl=own, MessageBody="x")
-    assert is_refused(bound["sqs"].send_message, QueueUrl=foreign, MessageBody="x")
+    queue = queues.create_queue(QueueName=f"{name}-own")["QueueUrl"]
+    bound["sqs"].send_message(QueueUrl=queue, MessageBody="x")
+    # What belongs to others, and to another flow.
+    for foreign in ("payroll", f"flowbridge-dev-{neighbour.replace('_', '-')}-own"):
+        queue = queues.create_queue(QueueName=foreign)["QueueUrl"]
+        assert is_refused(bound["sqs"].send_message, QueueUrl=queue, MessageBody="x"), foreign
     assert is_refused(bound["iam"].create_user, UserName="me")
     state = {"Bucket": account.environment.state_bucket, "Key": BOOTSTRAP_STATE_KEY}
     assert is_refused(bound["s3"].get_object, **state)
@@ -439,18 +463,58 @@ def test_the_pipeline_may_call_what_a_promotion_calls(
     assert called - account.rights("plan") == set()
 
 
+def test_a_role_with_the_former_boundary_gets_the_flows_own(account: Account, deploy: Any) -> None:
+    """An environment that was applied when all roles had one boundary."""
+    flow = account.flows[0]
+    role = f"flowbridge-dev-{flow.replace('_', '-')}-earlier"
+    nothing = json.dumps({"Version": "2012-10-17", "Statement": []})
+    trust = {"AssumeRolePolicyDocument": nothing, "PermissionsBoundary": account.former_boundary}
+    for name in (role, f"{role}-gone"):
+        account.root.client("iam").create_role(RoleName=name, **trust)
+
+    iam = deploy("iam")
+    allowed = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    # A role that the new definition has no more still has the former boundary.
+    iam.put_role_policy(RoleName=f"{role}-gone", PolicyName="x", PolicyDocument=policy)
+    iam.delete_role_policy(RoleName=f"{role}-gone", PolicyName="x")
+    iam.delete_role(RoleName=f"{role}-gone")
+    iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=account.boundary(flow))
+    iam.put_role_policy(RoleName=role, PolicyName="x", PolicyDocument=policy)
+    found = iam.get_role(RoleName=role)["Role"]["PermissionsBoundary"]
+    assert found["PermissionsBoundaryArn"] == account.boundary(flow)
+
+
 def test_every_right_on_roles_asks_for_the_boundary(account: Account) -> None:
-    giving = {"iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy"}
+    making = {"iam:CreateRole", "iam:PutRolePermissionsBoundary"}
+    giving = {"iam:AttachRolePolicy", "iam:PutRolePolicy"}
+    names = role_names(account.environment)
+    own = {account.boundary(owner) for owner in names}
+    made = set()
     for statement in statements(of_type(account.resources(), "aws_iam_policy")):
-        if statement.is_allow and giving & set(statement.actions):
+        if not statement.is_allow:
+            continue
+        if (making | giving) & set(statement.actions):
             wanted = statement.content["Condition"]["StringEquals"]
-            assert wanted == {"iam:PermissionsBoundary": account.boundary}
-        if statement.is_allow and "iam:PassRole" in statement.actions:
+            assert set(wanted) == {"iam:PermissionsBoundary"}
+            boundaries = set(as_list(wanted["iam:PermissionsBoundary"]))
+            if making & set(statement.actions):
+                # The roles of one owner, with that owner's boundary.
+                [owner] = [owner for owner in names if {account.boundary(owner)} == boundaries]
+                start = f"arn:aws:iam::{account.environment.account_id}:role/flowbridge-dev-"
+                roles = {f"{start}{name}*" for name in names[owner]}
+                assert set(statement.resources) == roles
+                assert not giving & set(statement.actions)
+                made.add(owner)
+            else:
+                assert boundaries == own | {account.former_boundary}
+        if "iam:PassRole" in statement.actions:
             services = statement.content["Condition"]["StringEquals"]["iam:PassedToService"]
             assert all(service.endswith(".amazonaws.com") for service in services)
             assert statement.resources == [
                 f"arn:aws:iam::{account.environment.account_id}:role/flowbridge-dev-*"
             ]
+    assert made == set(names)
 
 
 def test_who_plans_changes_nothing(account: Account, job: Any) -> None:

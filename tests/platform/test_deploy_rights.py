@@ -1,0 +1,231 @@
+"""The rights that flows declare fit into IAM's policies, are merged without loss, and are checked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.terraform.environments import Environment
+from ops.terraform.runner import DEPLOY_RIGHTS, FLOWS
+from tests.support.bootstrap import PlanFailed, copy_bootstrap, plan_bootstrap, policies, room
+from tests.support.emulator import running_emulator
+from tests.support.resources import JsonObject, as_list
+
+DEV = Environment("dev")
+#: What IAM takes: characters in a managed policy, and managed policies on a role.
+POLICY_CHARACTERS, POLICIES_OF_ROLE = 6144, 10
+#: As many flows as the platform is built for.
+MANY = 21
+#: Services that copies of flows share even when each brings services of its own.
+SHARED = ("apigateway",)
+
+Plan = Callable[[Path, list[str]], JsonObject]
+#: An effect, an action, a resource, and the rest of the statement.
+Right = tuple[str, str, str, str]
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
+    """Return what plans a copy of the bootstrap for some flows."""
+    with running_emulator(tmp_path_factory.mktemp("deploy-rights")) as settings:
+        yield lambda root, flows: plan_bootstrap(root, DEV, settings.endpoint, flows)
+
+
+def write(root: Path, flow: str, rights: JsonObject) -> None:
+    """Write a flow's rights into a copy."""
+    file = root / "flows" / flow / DEPLOY_RIGHTS
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(rights))
+
+
+def copied_to_many(root: Path, own_services: bool) -> list[str]:
+    """Copy today's flows to `MANY`, with names of their own; return the names of all.
+
+    With `own_services`, the actions of each copy are of services that no other flow uses, so that
+    no statement of a copy can be merged with another's.
+    """
+    originals = sorted(file.parent.name for file in FLOWS.glob(f"*/{DEPLOY_RIGHTS}"))
+    flows = list(originals)
+    for number in range(1, MANY - len(originals) + 1):
+        original = originals[number % len(originals)]
+        text = (FLOWS / original / DEPLOY_RIGHTS).read_text()
+        # All flows use the same database.
+        text = re.sub(r"\$\{prefix\}-(?!database)", f"${{prefix}}-c{number}-", text)
+        rights = json.loads(text)
+        rights["names"] = [f"c{number}-{name}" for name in rights.get("names", [])]
+        if own_services:
+            for statement in rights["read"] + rights["change"]:
+                statement["Action"] = [
+                    action if service in SHARED else f"{service}-c{number}:{action.split(':')[1]}"
+                    for action in as_list(statement["Action"])
+                    for service in [action.split(":")[0]]
+                ]
+        flows.append(f"c{number}_{original}")
+        write(root, flows[-1], rights)
+    return flows
+
+
+def rights(statements: list[Any]) -> set[Right]:
+    """Return each right of statements by itself."""
+    found = set()
+    for statement in statements:
+        effect = statement.get("Effect", "Allow")
+        key = "NotResource" if "NotResource" in statement else "Resource"
+        rest = json.dumps([key, statement.get("Condition", {})], sort_keys=True)
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement[key]):
+                found.add((effect, action, resource, rest))
+    return found
+
+
+@pytest.mark.parametrize("own_services", [False, True])
+def test_many_flows_fit_into_the_policies(tmp_path: Path, plan: Plan, own_services: bool) -> None:
+    root = copy_bootstrap(tmp_path)
+
+    found = room(plan(root, copied_to_many(root, own_services)))
+
+    kind = "each with services of its own" if own_services else "with today's services"
+    print(f"\n{MANY} flows, {kind}: characters used and free")
+    for owner, filled in found.items():
+        shown = ", ".join(f"{policy['used']}+{policy['free']}" for policy in filled)
+        print(f"  {owner}: {len(filled)} policies: {shown}")
+    assert len(found) == 2 + MANY + 1
+    for owner, filled in found.items():
+        assert len(filled) <= (POLICIES_OF_ROLE if owner.endswith(" role") else 1), owner
+        for policy in filled:
+            assert policy["free"] >= 0
+            assert policy["used"] + policy["free"] == POLICY_CHARACTERS
+        # As few as possible: the statements do not fit into one policy less.
+        used = sum(policy["used"] for policy in filled)
+        assert used > (len(filled) - 1) * POLICY_CHARACTERS or len(filled) == 1, owner
+
+
+def test_merging_and_packing_neither_lose_nor_add_a_right(tmp_path: Path, plan: Plan) -> None:
+    root = copy_bootstrap(tmp_path)
+    flows = sorted(DEV.variables["flows"])
+    planned = plan(root, flows)
+    documents = policies(planned)
+    # The platform's statements, which Terraform reads as data.
+    own: dict[str, list[Any]] = {
+        resource["name"] + f"[{resource.get('index', '')}]": json.loads(resource["values"]["json"])[
+            "Statement"
+        ]
+        for resource in planned["prior_state"]["values"]["root_module"]["resources"]
+        if resource["type"] == "aws_iam_policy_document"
+    }
+
+    def declared(flow: str, *parts: str) -> list[Any]:
+        values = {
+            "partition": "aws",
+            "region": DEV.region,
+            "account_id": DEV.account_id,
+            "place": f"{DEV.region}:{DEV.account_id}",
+            "environment": DEV.name,
+            "prefix": DEV.prefix,
+            "flow": f"{DEV.prefix}-{flow.replace('_', '-')}",
+            "database_admin_secret": "rds!db-",
+        }
+        text = (FLOWS / flow / DEPLOY_RIGHTS).read_text()
+        for name, value in values.items():
+            text = text.replace(f"${{{name}}}", value)
+        content = json.loads(text)
+        return [statement for part in parts for statement in content.get(part, [])]
+
+    for role, start in (("plan", "read"), ("deploy", "deploy_")):
+        packed = [
+            statement
+            for name, document in documents.items()
+            if re.fullmatch(rf"{DEV.prefix}-{role}-\d+", name)
+            for statement in document["Statement"]
+        ]
+        parts = ["read"] if role == "plan" else ["read", "change"]
+        wanted = own["read[]"] + [s for flow in flows for s in declared(flow, *parts)]
+        wanted += [s for name in own if name.startswith(start) for s in own[name]]
+        assert len(packed) > 20
+        assert rights(packed) == rights(wanted)
+    for flow in flows:
+        document = documents[f"{DEV.prefix}-{flow.replace('_', '-')}-boundary"]
+        wanted = own[f"boundary[{flow}]"] + declared(flow, "boundary")
+        assert rights(document["Statement"]) == rights(wanted)
+    for document in documents.values():
+        sids = [statement["Sid"] for statement in document["Statement"]]
+        assert len(set(sids)) == len(sids)
+
+
+def test_a_flow_brings_its_rights_only_where_it_is_switched_on(tmp_path: Path, plan: Plan) -> None:
+    root = copy_bootstrap(tmp_path)
+    write(root, "order_intake", {"change": [{"Sid": "X", "Action": "glue:X", "Resource": "arn:x"}]})
+
+    documents = policies(plan(root, sorted(DEV.variables["flows"])))
+
+    assert documents
+    assert "glue:X" not in json.dumps(documents)
+    assert f"{DEV.prefix}-order-intake-boundary" not in documents
+
+
+def test_faults_of_a_file_are_named(tmp_path: Path, plan: Plan) -> None:
+    root = copy_bootstrap(tmp_path)
+    good = {"Sid": "ReadTable", "Action": "glue:GetTable", "Resource": "arn:x"}
+    write(
+        root,
+        "order_intake",
+        {
+            "colour": "red",
+            "names": ["network-of-orders"],
+            "read": [
+                {**good, "Sid": "Sid1"},
+                {**good, "Effect": "Deny"},
+                {**good, "Sid": "Wild", "Action": "glue:*"},
+                {**good, "Sid": "Empty", "Resource": []},
+                {"Sid": "Nothing", "Resource": "arn:x"},
+            ],
+            "change": [{**good, "Sid": "Everything", "Resource": "*"}],
+            "boundary": [{**good, "Sid": "MakeUser", "Action": ["s3:GetObject", "iam:CreateUser"]}],
+        },
+    )
+
+    with pytest.raises(PlanFailed) as failure:
+        plan(root, ["order_intake", "order_outtake"])
+
+    text = str(failure.value)
+    for fault in (
+        "terraform/flows/order_outtake/deploy_rights.json is missing.",
+        "order_intake/deploy_rights.json has the unknown key 'colour'.",
+        "order_intake/deploy_rights.json, read, Sid1: needs a Sid of letters only.",
+        "read, ReadTable: has a key besides Sid, Action, Resource, Condition and Reason.",
+        "read, Wild: needs an Action, such as glue:GetTable, without a wildcard.",
+        "read, Empty: needs a Resource.",
+        "read, Nothing: needs an Action, such as glue:GetTable, without a wildcard.",
+        'change, Everything: needs a Reason for the Resource "*".',
+        "boundary, MakeUser: may not have actions of account, iam, organizations.",
+        "The name 'network-of-orders' of order_intake begins with 'network', a name of platform.",
+    ):
+        assert fault in text, text
+
+
+def test_rights_that_do_not_fit_are_refused(tmp_path: Path, plan: Plan) -> None:
+    root = copy_bootstrap(tmp_path)
+    long = [
+        {"Sid": "Long", "Action": f"glue:Action{n}", "Resource": f"arn:{'x' * 3000}"}
+        for n in range(30)
+    ]
+    longer = {"Sid": "Longer", "Action": "glue:GetTable", "Resource": f"arn:{'x' * 6144}"}
+    write(root, "order_intake", {"change": long, "boundary": long[:2], "read": [longer]})
+
+    with pytest.raises(PlanFailed) as failure:
+        plan(root, ["order_intake"])
+
+    text = str(failure.value)
+    assert "The deploy role needs more than 10 policies: its statements have" in text
+    assert re.search(r"The boundary of order_intake has \d+ characters", text)
+    assert re.search(r"Longer of the plan role has \d+ characters", text)
+
+
+def test_the_platform_is_no_flow(tmp_path: Path, plan: Plan) -> None:
+    with pytest.raises(PlanFailed, match="not 'platform'"):
+        plan(copy_bootstrap(tmp_path), ["platform"])
