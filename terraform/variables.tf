@@ -226,7 +226,7 @@ variable "secret_recovery_days" {
 }
 
 variable "role" {
-  description = "IAM path and permissions boundary of every role; without a boundary, the bootstrap's."
+  description = "IAM path and permissions boundary of every role; without a boundary, the one of the role's flow."
   type        = object({ path = optional(string, "/"), permissions_boundary = optional(string) })
   default     = {}
 }

@@ -40,8 +40,8 @@ REPOSITORY = "octo-org/flowbridge"
 SUBJECT = "repo:octo-org@123456/flowbridge@456789"
 #: A managed policy of AWS takes no more characters.
 POLICY_CHARACTERS = 6144
-#: The platform's statements about everything, and why there is nothing narrower. Those of flows have
-#: their reason in the flow's deploy_rights.json.
+#: The platform's statements about everything, and why there is nothing narrower. Those of flows
+#: have their reason in the flow's deploy_rights.json.
 WIDE = {
     "ChangeSubscriptions": "SNS lets no subscription be named",
     "DeliverAccessLogs": "log delivery has no resources to name",
@@ -467,15 +467,22 @@ def test_a_role_with_the_former_boundary_gets_the_flows_own(account: Account, de
     """An environment that was applied when all roles had one boundary."""
     flow = account.flows[0]
     role = f"flowbridge-dev-{flow.replace('_', '-')}-earlier"
-    nothing = json.dumps({"Version": "2012-10-17", "Statement": []})
-    trust = {"AssumeRolePolicyDocument": nothing, "PermissionsBoundary": account.former_boundary}
-    for name in (role, f"{role}-gone"):
-        account.root.client("iam").create_role(RoleName=name, **trust)
-
-    iam = deploy("iam")
     allowed = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    # A role that the new definition has no more still has the former boundary.
+    principal = {"Service": "lambda.amazonaws.com"}
+    trusted = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    trust = {
+        "AssumeRolePolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": [trusted]}),
+        "PermissionsBoundary": account.former_boundary,
+    }
+    root = account.root.client("iam")
+    former = account.former_boundary.rpartition("/")[2]
+    root.create_policy(PolicyName=former, Path="/bootstrap/", PolicyDocument=policy)
+    for name in (role, f"{role}-gone"):
+        root.create_role(RoleName=name, **trust)
+
+    iam = deploy("iam")
+    # A role that the new definition no longer has keeps the former boundary until it is deleted.
     iam.put_role_policy(RoleName=f"{role}-gone", PolicyName="x", PolicyDocument=policy)
     iam.delete_role_policy(RoleName=f"{role}-gone", PolicyName="x")
     iam.delete_role(RoleName=f"{role}-gone")

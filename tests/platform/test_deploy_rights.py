@@ -1,9 +1,10 @@
-"""The rights that flows declare fit into IAM's policies, are merged without loss, and are checked."""
+"""The rights that flows declare are checked, merged without loss, and fit into IAM's policies."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from ops.terraform.environments import Environment
 from ops.terraform.runner import DEPLOY_RIGHTS, FLOWS
-from tests.support.bootstrap import PlanFailed, copy_bootstrap, plan_bootstrap, policies, room
+from tests.support.bootstrap import PlanError, copy_bootstrap, plan_bootstrap, policies, room
 from tests.support.emulator import running_emulator
 from tests.support.resources import JsonObject, as_list
 
@@ -83,17 +84,27 @@ def rights(statements: list[Any]) -> set[Right]:
     return found
 
 
+def show(config: pytest.Config, title: str, found: dict[str, list[dict[str, int]]]) -> None:
+    """Print how much room is left, also when the test passes."""
+    lines = ["", title]
+    for owner, filled in found.items():
+        sizes = ", ".join(f"{policy['used']} + {policy['free']}" for policy in filled)
+        lines.append(f"  {owner}: {sizes}")
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        sys.stdout.write("\n".join(lines) + "\n")
+
+
 @pytest.mark.parametrize("own_services", [False, True])
-def test_many_flows_fit_into_the_policies(tmp_path: Path, plan: Plan, own_services: bool) -> None:
+def test_many_flows_fit_into_the_policies(
+    tmp_path: Path, plan: Plan, own_services: bool, pytestconfig: pytest.Config
+) -> None:
     root = copy_bootstrap(tmp_path)
 
     found = room(plan(root, copied_to_many(root, own_services)))
 
     kind = "each with services of its own" if own_services else "with today's services"
-    print(f"\n{MANY} flows, {kind}: characters used and free")
-    for owner, filled in found.items():
-        shown = ", ".join(f"{policy['used']}+{policy['free']}" for policy in filled)
-        print(f"  {owner}: {len(filled)} policies: {shown}")
+    show(pytestconfig, f"{MANY} flows, {kind}: characters used + free in each policy", found)
     assert len(found) == 2 + MANY + 1
     for owner, filled in found.items():
         assert len(filled) <= (POLICIES_OF_ROLE if owner.endswith(" role") else 1), owner
@@ -189,7 +200,7 @@ def test_faults_of_a_file_are_named(tmp_path: Path, plan: Plan) -> None:
         },
     )
 
-    with pytest.raises(PlanFailed) as failure:
+    with pytest.raises(PlanError) as failure:
         plan(root, ["order_intake", "order_outtake"])
 
     text = str(failure.value)
@@ -217,7 +228,7 @@ def test_rights_that_do_not_fit_are_refused(tmp_path: Path, plan: Plan) -> None:
     longer = {"Sid": "Longer", "Action": "glue:GetTable", "Resource": f"arn:{'x' * 6144}"}
     write(root, "order_intake", {"change": long, "boundary": long[:2], "read": [longer]})
 
-    with pytest.raises(PlanFailed) as failure:
+    with pytest.raises(PlanError) as failure:
         plan(root, ["order_intake"])
 
     text = str(failure.value)
@@ -227,5 +238,5 @@ def test_rights_that_do_not_fit_are_refused(tmp_path: Path, plan: Plan) -> None:
 
 
 def test_the_platform_is_no_flow(tmp_path: Path, plan: Plan) -> None:
-    with pytest.raises(PlanFailed, match="not 'platform'"):
+    with pytest.raises(PlanError, match="not 'platform'"):
         plan(copy_bootstrap(tmp_path), ["platform"])

@@ -19,7 +19,7 @@ from tests.support.resources import JsonObject, as_list
 PLATFORM = "platform"
 
 
-class PlanFailed(Exception):
+class PlanError(Exception):
     """Terraform refused to plan; the text is what it printed."""
 
 
@@ -74,7 +74,7 @@ def plan_bootstrap(
 
     Raises
     ------
-    PlanFailed
+    PlanError
         With Terraform's words in one line.
     """
     folder = root / "bootstrap"
@@ -111,7 +111,7 @@ def plan_bootstrap(
             check=False,
         )
         if result.returncode != 0:
-            raise PlanFailed(" ".join(result.stderr.replace("│", " ").split()))
+            raise PlanError(" ".join(result.stderr.replace("│", " ").split()))
         return result.stdout
 
     if not (folder / ".terraform").exists():

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 import pytest
 
 from ops.terraform.environments import Environment
+from tests.support.bootstrap import (
+    PLATFORM,
+    boundary_arn,
+    copy_bootstrap,
+    plan_bootstrap,
+    policies,
+    role_names,
+)
+from tests.support.emulator import running_emulator
 from tests.support.platform import FLOW, Platform
-from tests.support.resources import POLICIES, Resource, of_type, statements
+from tests.support.resources import POLICIES, Resource, Statement, as_list, of_type, statements
 from tests.support.rules import RULES, UNKNOWN
 
 #: Types whose policy is never written with the resource, so that AWS answers with none.
@@ -23,6 +34,29 @@ PUBLIC = {
     "user-onboarding-api": "who signs up has no key yet, and one in a page is everybody's",
     "article-publishing-api": "the CMS signs its requests instead, which the function checks",
 }
+
+
+@pytest.fixture(scope="session")
+def boundaries_of(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], dict[str, list[Statement]]]]:
+    """Return the statements of an environment's boundaries, by the boundary's name."""
+    folder = tmp_path_factory.mktemp("boundaries")
+    root = copy_bootstrap(folder)
+    with running_emulator(folder) as settings:
+
+        @cache
+        def boundaries(name: str) -> dict[str, list[Statement]]:
+            environment = Environment(name)
+            flows = environment.variables["flows"]
+            planned = policies(plan_bootstrap(root, environment, settings.endpoint, flows))
+            return {
+                policy: [Statement(policy, content) for content in document["Statement"]]
+                for policy, document in planned.items()
+                if policy.endswith("-boundary")
+            }
+
+        yield boundaries
 
 
 def test_a_policy_is_known_before_it_is_made_unless_that_cannot_be(planned: list[Resource]) -> None:
@@ -42,13 +76,53 @@ def test_policies_keep_the_rules(
     rule(found)
 
 
-def test_every_role_has_the_boundary_of_its_environment(found: list[Resource]) -> None:
+def test_every_role_has_the_boundary_of_its_owner(found: list[Resource]) -> None:
     for role in of_type(found, "aws_iam_role"):
         name, account = role.values["name"], role.values["permissions_boundary"].split(":")[4]
-        environment = name.split("-")[1]
-        boundary = f"policy/bootstrap/flowbridge-{environment}-boundary"
-        assert role.values["permissions_boundary"] == f"arn:aws:iam::{account}:{boundary}"
-        assert account == Environment(environment).account_id
+        environment = Environment(name.split("-")[1])
+        owner = role.values["tags_all"].get("flow", PLATFORM)
+        assert role.values["permissions_boundary"] == boundary_arn(environment, owner)
+        assert account == environment.account_id
+        # The pipeline may make a role with this boundary only under one of these names.
+        starts = [f"{environment.prefix}-{start}" for start in role_names(environment)[owner]]
+        assert name.startswith(tuple(starts)), name
+
+
+def test_every_policy_of_a_role_is_within_the_roles_boundary(
+    found: list[Resource], boundaries_of: Callable[[str], dict[str, list[Statement]]]
+) -> None:
+    """IAM would refuse the rest, on AWS only once a flow needs it."""
+    boundary_names = {
+        role.values["name"]: role.values["permissions_boundary"].rpartition("/")[2]
+        for role in of_type(found, "aws_iam_role")
+    }
+    checked = 0
+    for policy in of_type(found, "aws_iam_role_policy"):
+        role = policy.values["role"]
+        boundary = boundaries_of(role.split("-")[1])[boundary_names[role]]
+        for statement in statements([policy]):
+            if not statement.is_allow:
+                continue
+            for action in statement.actions:
+                for resource in statement.resources:
+                    assert is_within(boundary, action, resource), (role, action, resource)
+                    checked += 1
+    assert checked > 50
+
+
+def is_within(boundary: list[Statement], action: str, resource: str) -> bool:
+    """Tell whether a boundary allows an action on everything that a resource stands for."""
+
+    def is_about(statement: Statement) -> bool:
+        if not any(fnmatchcase(action, pattern) for pattern in statement.actions):
+            return False
+        if "NotResource" in statement.content:
+            excluded = as_list(statement.content["NotResource"])
+            return not any(fnmatchcase(resource, pattern) for pattern in excluded)
+        return any(fnmatchcase(resource, pattern) for pattern in statement.resources)
+
+    effects = {statement.is_allow for statement in boundary if is_about(statement)}
+    return effects == {True}
 
 
 def test_each_function_has_a_role_of_its_own(made: list[Resource]) -> None:
