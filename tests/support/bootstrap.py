@@ -61,10 +61,16 @@ def copy_bootstrap(folder: Path) -> Path:
     shutil.copytree(BOOTSTRAP, root / "bootstrap", ignore=ignored)
     override = root / "bootstrap" / "backend_override.tf"
     override.write_text('terraform {\n  backend "local" {}\n}\n')
+    copy_deploy_rights(root)
+    return root
+
+
+def copy_deploy_rights(root: Path) -> None:
+    """Copy the flows' rights to a copy of the bootstrap, in place of those that are there."""
+    shutil.rmtree(root / "flows", ignore_errors=True)
     for file in FLOWS.glob(f"*/{DEPLOY_RIGHTS}"):
         (root / "flows" / file.parent.name).mkdir(parents=True)
         shutil.copy(file, root / "flows" / file.parent.name)
-    return root
 
 
 def plan_bootstrap(
