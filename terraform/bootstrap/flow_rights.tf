@@ -26,6 +26,16 @@ locals {
 
   no_rights = { names = [], read = [], change = [], boundary = [], pass_roles_to = [], service_linked_roles = [] }
 
+  # The deploy role reads and changes the same things, so one statement does for both.
+  flow_changes = {
+    for flow, rights in local.flow_rights : flow => [
+      for group in values({
+        for s in concat(rights.read, rights.change) :
+        jsonencode([sort(flatten([s.Resource])), try(s.Condition, {})]) => s... if can(s.Action) && can(s.Resource)
+      }) : merge(group[length(group) - 1], { Action = distinct(flatten(group[*].Action)) })
+    ]
+  }
+
   # Each role belongs to one of these, by the beginning of its name, and has that one's boundary.
   owners = merge(
     { platform = ["network", "platform"] },

@@ -71,11 +71,10 @@ locals {
   # Each policy takes as many of the longest statements that are left as it can, then fills its rest with
   # the shortest. What is left lies between from_<n> and to_<n> when n policies are full; Terraform has no
   # loop that carries a value on, hence the lines for each policy.
-  from_0 = { for owner, ends in local.ends : owner => 0 }
-  to_0   = { for owner, ends in local.ends : owner => length(ends) - 1 }
+  to_0 = { for owner, ends in local.ends : owner => length(ends) - 1 }
 
-  from_1 = { for owner, ends in local.ends : owner => max(local.from_0[owner], [for i in range(local.from_0[owner], local.to_0[owner] + 1) : i if ends[i] - ends[local.from_0[owner]] <= local.policy_room + 1]...) }
-  to_1   = { for owner, ends in local.ends : owner => min(local.to_0[owner], [for i in range(local.from_1[owner], local.to_0[owner] + 1) : i if ends[local.from_1[owner]] - ends[local.from_0[owner]] + ends[local.to_0[owner]] - ends[i] <= local.policy_room + 1]...) }
+  from_1 = { for owner, ends in local.ends : owner => max(0, [for i in range(0, local.to_0[owner] + 1) : i if ends[i] - ends[0] <= local.policy_room + 1]...) }
+  to_1   = { for owner, ends in local.ends : owner => min(local.to_0[owner], [for i in range(local.from_1[owner], local.to_0[owner] + 1) : i if ends[local.from_1[owner]] - ends[0] + ends[local.to_0[owner]] - ends[i] <= local.policy_room + 1]...) }
 
   from_2 = { for owner, ends in local.ends : owner => max(local.from_1[owner], [for i in range(local.from_1[owner], local.to_1[owner] + 1) : i if ends[i] - ends[local.from_1[owner]] <= local.policy_room + 1]...) }
   to_2   = { for owner, ends in local.ends : owner => min(local.to_1[owner], [for i in range(local.from_2[owner], local.to_1[owner] + 1) : i if ends[local.from_2[owner]] - ends[local.from_1[owner]] + ends[local.to_1[owner]] - ends[i] <= local.policy_room + 1]...) }
@@ -104,7 +103,7 @@ locals {
   from_10 = { for owner, ends in local.ends : owner => max(local.from_9[owner], [for i in range(local.from_9[owner], local.to_9[owner] + 1) : i if ends[i] - ends[local.from_9[owner]] <= local.policy_room + 1]...) }
   to_10   = { for owner, ends in local.ends : owner => min(local.to_9[owner], [for i in range(local.from_10[owner], local.to_9[owner] + 1) : i if ends[local.from_10[owner]] - ends[local.from_9[owner]] + ends[local.to_9[owner]] - ends[i] <= local.policy_room + 1]...) }
 
-  from = { for owner in keys(local.ends) : owner => [local.from_0[owner], local.from_1[owner], local.from_2[owner], local.from_3[owner], local.from_4[owner], local.from_5[owner], local.from_6[owner], local.from_7[owner], local.from_8[owner], local.from_9[owner], local.from_10[owner]] }
+  from = { for owner in keys(local.ends) : owner => [0, local.from_1[owner], local.from_2[owner], local.from_3[owner], local.from_4[owner], local.from_5[owner], local.from_6[owner], local.from_7[owner], local.from_8[owner], local.from_9[owner], local.from_10[owner]] }
   to   = { for owner in keys(local.ends) : owner => [local.to_0[owner], local.to_1[owner], local.to_2[owner], local.to_3[owner], local.to_4[owner], local.to_5[owner], local.to_6[owner], local.to_7[owner], local.to_8[owner], local.to_9[owner], local.to_10[owner]] }
 
   packed = {

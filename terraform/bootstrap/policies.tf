@@ -32,7 +32,7 @@ locals {
     )
     deploy = concat(
       flatten([for document in local.deploy_documents : jsondecode(document).Statement]),
-      flatten([for rights in values(local.flow_rights) : concat(rights.read, rights.change)]),
+      flatten(values(local.flow_changes)),
     )
   }
 }
