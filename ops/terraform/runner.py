@@ -265,6 +265,11 @@ class Terraform:
         return emulator
 
     @property
+    def flows(self) -> list[str]:
+        """The flows that the bootstrap prepares the account for."""
+        return sorted(self._written("flows") or ())
+
+    @property
     def _authority(self) -> Path:
         return self._local.certificates / AUTHORITY
 
@@ -294,7 +299,7 @@ class Terraform:
         names = ("project", "environment", "region", "account_id", "emulator_endpoint", "database")
         given = {name: values[name] for name in names if name in values}
         # Only the flows of the environment: the pipeline gets no right for another.
-        given["flows"] = self._flows
+        given["flows"] = self.flows
         arguments = [
             f"-var={name}={value if isinstance(value, str) else json.dumps(value)}"
             for name, value in given.items()
@@ -303,14 +308,10 @@ class Terraform:
         own = BOOTSTRAP / "envs" / f"{self.environment.name}.tfvars"
         return [*arguments, f"-var-file={own}"] if own.exists() else arguments
 
-    @property
-    def _flows(self) -> list[str]:
-        return sorted(self._written("flows") or ())
-
     def _copy_deploy_rights(self, folder: Path) -> None:
         """Copy the flows' rights to where the copy of the bootstrap looks for them."""
         shutil.rmtree(folder, ignore_errors=True)
-        for flow in self._flows:
+        for flow in self.flows:
             file = FLOWS / flow / DEPLOY_RIGHTS
             if file.exists():
                 (folder / flow).mkdir(parents=True)
@@ -323,7 +324,7 @@ class Terraform:
         own = f"envs/{self.environment.name}.tfvars"
         files = [*sorted(f.name for f in BOOTSTRAP.glob("*.tf")), ".terraform.lock.hcl", own]
         found = {name: BOOTSTRAP / name for name in files} | {
-            f"flows/{flow}/{DEPLOY_RIGHTS}": FLOWS / flow / DEPLOY_RIGHTS for flow in self._flows
+            f"flows/{flow}/{DEPLOY_RIGHTS}": FLOWS / flow / DEPLOY_RIGHTS for flow in self.flows
         }
         for name, file in found.items():
             digest.update(name.encode() + b"\0" + (file.read_bytes() if file.exists() else b""))

@@ -37,6 +37,11 @@ class OwnTerraform(Terraform):
     #: Where the targets are.
     port: int
 
+    @property
+    def flows(self) -> list[str]:
+        """The flows that the bootstrap prepares the account for."""
+        return [FLOW]
+
     def arguments(self, release: str | None = None) -> list[str]:
         """Return the variables of plan, apply and destroy."""
         base = f"http://127.0.0.1:{self.port}"
@@ -49,8 +54,7 @@ class OwnTerraform(Terraform):
         }
         return [
             *super().arguments(release),
-            f"-var=flows={json.dumps([FLOW])}",
-            f"-var=article_publishing={json.dumps(settings)}",
+            f"-var=flows={json.dumps({FLOW: settings})}",
         ]
 
 
