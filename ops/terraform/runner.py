@@ -267,7 +267,7 @@ class Terraform:
     @property
     def flows(self) -> list[str]:
         """The flows that the bootstrap prepares the account for."""
-        return sorted(self._written("flows") or ())
+        return sorted(self.environment.variables["flows"])
 
     @property
     def _authority(self) -> Path:

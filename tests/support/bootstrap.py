@@ -89,7 +89,7 @@ def plan_bootstrap(
         "region": environment.region,
         "account_id": environment.account_id,
         "emulator_endpoint": endpoint,
-        "database": environment.variables["database"],
+        "database": environment.variables.get("database", {}),
         "flows": sorted(flows),
         "github_repository": "octo-org/flowbridge",
         "github_readers": ["pull_request"],

@@ -117,7 +117,7 @@ def test_operators_see_what_became_of_each_branch(publishing: Publishing, tmp_pa
     assert outcome["WaitForDevto"] == outcome["PublishToDevto"] == "succeeded"
     assert outcome["MediumFailed"] == "not visited"
     assert outcome["HashnodeFailed"] == "succeeded"
-    assert outcome["PublishToHashnode"] == "failed, was caught"
+    assert outcome["PublishToHashnode"] == "failed, caught"
 
 
 def test_the_commands_of_the_flows_document_work(publishing: Publishing) -> None:
