@@ -532,9 +532,11 @@ def test_a_process_has_no_descriptor_of_another(functions: Functions) -> None:
 
 
 HOST = """
-import sys, threading, time
+import signal, sys, threading, time
 from pathlib import Path
 from tests.emulator.test_function_host import Functions, PID, handler
+# A parent that ignores Ctrl-C, such as a job in the background, hands that down.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 functions = Functions(Path(sys.argv[1]))
 busy = functions.new(handler(
     "import os, subprocess, time",

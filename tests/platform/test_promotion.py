@@ -164,7 +164,7 @@ def test_all_that_rds_keeps_is_encrypted_by_the_platforms_key(made_in_dev: list[
     [key] = [
         key.values["arn"]
         for key in of_type(made_in_dev, "aws_kms_key")
-        if key.address.startswith("module.database.")
+        if key.address.startswith("module.database[")
     ]
 
     assert server.values["kms_key_id"] == secret["kms_key_id"] == key

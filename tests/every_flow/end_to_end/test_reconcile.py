@@ -105,8 +105,8 @@ def test_nothing_is_lost_until_somebody_takes_it_away(platform: Platform) -> Non
     assert run.code == 0, run.text
     assert {event: fate["fate"] for event, fate in fates.items()} == {
         good: "arrived",
-        bad: "sent again",
-        kept: "sent again",
+        bad: "redriven",
+        kept: "redriven",
         again_bad: "waiting",
         again_kept: "arrived",
     }
@@ -122,7 +122,7 @@ def test_nothing_is_lost_until_somebody_takes_it_away(platform: Platform) -> Non
 
     assert removed == 1
     assert told.code != 0
-    assert "5 accepted: 2 arrived, 0 waiting, 0 in flight, 2 sent again, 1 lost" in told.text
+    assert "5 accepted: 2 arrived, 0 waiting, 0 in flight, 2 redriven, 1 lost" in told.text
     [line] = [line for line in told.text.splitlines() if "LOST" in line]
     assert line.startswith(again_bad)
 
