@@ -148,9 +148,10 @@ def test_what_exists_although_the_state_lacks_it_is_adopted(platform: Platform) 
     forget(platform, forgotten)
     (platform.settings.folder / "terraform" / "local" / "terraform.unfinished").touch()
 
-    summary = platform.terraform.apply(lambda _: None)
+    applied = platform.make("apply")
 
-    assert f"{len(forgotten)} imported" in summary
+    assert applied.code == 0, applied.text
+    assert f"{len(forgotten)} imported" in applied.text
     assert {*forgotten} <= {each for some in addresses(platform).values() for each in some}
     plan = platform.make("plan")
     assert plan.code == 0, plan.text
