@@ -3,6 +3,8 @@
 - ``put-rest-api``: MiniStack has no ``PutRestApi``, by which Terraform sends an OpenAPI document.
 - ``apis-of-any-account``: a request without a signature names no account, and MiniStack then looks
   for its REST API in the default account only. The APIs of dev, qa and prd could not be called.
+- ``changed-tags``: MiniStack stores changed tags apart from the API or stage, and describes both
+  with the tags of their creation. Terraform would change them in every apply.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from typing import Any
 from emulator.openapi_import import OpenApiImport, UnsupportedDocumentError
 from emulator.settings import ROOT_SECRET, Settings
 
-GAPS = ("put-rest-api", "apis-of-any-account")
+GAPS = ("put-rest-api", "apis-of-any-account", "changed-tags")
+TAGGED = re.compile(r"/restapis/(?P<api>[A-Za-z0-9]+)(/stages/(?P<stage>[^/]+))?$")
 REST_API = re.compile(r"^/restapis/([A-Za-z0-9]+)/?$")
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -47,6 +50,20 @@ def apply(settings: Settings) -> None:
 
     apigateway_v1.handle_request = with_put_rest_api(apigateway_v1.handle_request, client)
     apigateway_v1.find_api_scope = find_in_any_account(apigateway_v1._rest_apis)
+
+    def described(arn: str) -> dict[str, Any] | None:
+        """Return the description of the API or the stage of an ARN."""
+        match = TAGGED.search(arn)
+        if match is None:
+            return None
+        if match["stage"]:
+            found = apigateway_v1._stages_v1.get(match["api"], {}).get(match["stage"])
+        else:
+            found = apigateway_v1._rest_apis.get(match["api"])
+        return found if isinstance(found, dict) else None
+
+    apigateway_v1._tag_v1_resource = with_tags(apigateway_v1._tag_v1_resource, described)
+    apigateway_v1._untag_v1_resource = without_tags(apigateway_v1._untag_v1_resource, described)
 
 
 def with_put_rest_api(handle: Handle, client: Callable[[], Any]) -> Handle:
@@ -116,3 +133,31 @@ def find_in_any_account(apis: Any) -> Callable[[str], tuple[str, str] | None]:
         return next(owners, None)
 
     return find
+
+
+def with_tags(
+    tag: Callable[[str, Any], Answer], described: Callable[[str], dict[str, Any] | None]
+) -> Callable[[str, Any], Answer]:
+    """Return MiniStack's ``TagResource``, which changes the description too."""
+
+    def tag_and_describe(arn: str, data: Any) -> Answer:
+        answer = tag(arn, data)
+        if answer[0] < 300 and (found := described(arn)) is not None:
+            found["tags"] = {**found.get("tags", {}), **data.get("tags", {})}
+        return answer
+
+    return tag_and_describe
+
+
+def without_tags(
+    untag: Callable[[str, Any], Answer], described: Callable[[str], dict[str, Any] | None]
+) -> Callable[[str, Any], Answer]:
+    """Return MiniStack's ``UntagResource``, which changes the description too."""
+
+    def untag_and_describe(arn: str, keys: Any) -> Answer:
+        answer = untag(arn, keys)
+        if answer[0] < 300 and (found := described(arn)) is not None:
+            found["tags"] = {k: v for k, v in found.get("tags", {}).items() if k not in keys}
+        return answer
+
+    return untag_and_describe

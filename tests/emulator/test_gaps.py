@@ -241,6 +241,19 @@ def apis_of_any_account(server: Server) -> bool:
     return server.get(f"/_aws/execute-api/{server.mock_api(OTHER_ACCOUNT)}/s/mock") == 200
 
 
+def changed_tags(server: Server) -> bool:
+    client = server.client("apigateway")
+    api = server.mock_api(ACCOUNT)
+    arns = {
+        name: f"arn:aws:apigateway:{REGION}::/restapis/{api}{name}" for name in ("", "/stages/s")
+    }
+    for arn in arns.values():
+        client.tag_resource(resourceArn=arn, tags={"kept": "1", "removed": "1"})
+        client.untag_resource(resourceArn=arn, tagKeys=["removed"])
+    found = (client.get_rest_api(restApiId=api), client.get_stage(restApiId=api, stageName="s"))
+    return all(one.get("tags") == {"kept": "1"} for one in found)
+
+
 def error_names(server: Server) -> bool:
     function = server.function("raise InvalidLead('no')", top="class InvalidLead(Exception): pass")
     return bool(server.invoke(function)["errorType"] == "InvalidLead")
@@ -539,6 +552,7 @@ CHECKS: dict[str, Callable[[Server], bool]] = {
     for check in (
         put_rest_api,
         apis_of_any_account,
+        changed_tags,
         error_names,
         lasting_environments,
         own_libraries,
