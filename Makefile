@@ -31,7 +31,7 @@ help: ## List the targets
 ## --- run it ---------------------------------------------------------------
 
 takes.demo := FLOW
-demo: setup-ops package ## Run a flow here on its examples and show the results: make demo [FLOW=user_onboarding]
+demo: setup-ops package ## Run a flow here on its examples and show the results: make demo [FLOW=name]
 	@$(OPS) demo $(call option,--flow,FLOW)
 
 up: setup-ops ## Start the local environment (MariaDB and the AWS emulator)
@@ -46,7 +46,7 @@ status: setup-ops ## Show whether the local environment runs
 takes.send := ENV FLOW FILE RATE
 send: setup-ops ## Put events onto the bus: make send FILE=events.jsonl [ENV=dev] [RATE=events a second]
 	@$(OPS) send $(call option,--env,ENV) $(call option,--flow,FLOW) $(call option,--rate,RATE) \
-	  $(call quoted,$(or $(FILE),$(error FILE is missing. Name a file of events, such as FILE=examples/crm_registration/event.json)))
+	  $(call quoted,$(or $(FILE),$(error FILE is missing. Name a file of events, such as FILE=examples/<flow>/event.json)))
 
 takes.watch := ENV FLOW EXECUTION STATE
 watch: setup-ops ## Show executions live: make watch [EXECUTION=name [STATE=name]] [ENV=dev] [FLOW=name, else all]

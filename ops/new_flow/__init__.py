@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import keyword
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -35,7 +37,8 @@ def make(name: str, root: Path) -> list[Path]:
     OperationError
         When the name cannot be one, or is taken. Nothing is written then.
     """
-    if not NAME.fullmatch(name) or len(name) > LONGEST:
+    is_python = keyword.iskeyword(name) or name in sys.stdlib_module_names
+    if not NAME.fullmatch(name) or len(name) > LONGEST or is_python:
         raise OperationError(
             f"'{name}' is not a valid name of a flow.",
             f"Use up to {LONGEST} lower-case letters and digits, words parted by one underscore: "
@@ -44,7 +47,7 @@ def make(name: str, root: Path) -> list[Path]:
     folders = {
         "terraform": root / "terraform" / "flows" / name,
         "lambda_src": root / "lambda_src" / name,
-        "tests": root / "tests" / "flows" / name / "unit",
+        "tests": root / "tests" / "flows" / name,
         "examples": root / "examples" / name,
     }
     for folder in folders.values():
@@ -65,8 +68,8 @@ def make(name: str, root: Path) -> list[Path]:
         local: _with_entry(local.read_text(encoding="utf-8"), name),
     }
     for part, folder in folders.items():
-        for template in (SKELETON / part).iterdir():
-            changed[folder / template.name.removesuffix(".j2")] = _rendered(template, values)
+        for path, template in _templates(SKELETON / part):
+            changed[folder / path.removesuffix(".j2")] = _rendered(template, values)
     versions = terraform / "modules" / "workflow" / "versions.tf"
     changed[folders["terraform"] / "versions.tf"] = versions.read_text(encoding="utf-8")
     wanted = changed[folders["lambda_src"] / "requirements.in"]
@@ -85,6 +88,15 @@ def flow_folders(root: Path) -> list[str]:
 def flows_file(names: Iterable[str]) -> str:
     """Return ``terraform/flows.tf``, which has the same block for every flow."""
     return _rendered(SKELETON / "flows.tf.j2", {"names": sorted(names)})
+
+
+def _templates(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
+    """Yield the templates of a folder with their paths in it."""
+    for found in folder.iterdir():
+        if found.is_dir():
+            yield from ((f"{found.name}/{path}", template) for path, template in _templates(found))
+        else:
+            yield found.name, found
 
 
 def _rendered(template: Traversable, values: Mapping[str, Any]) -> str:

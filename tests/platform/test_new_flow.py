@@ -109,7 +109,10 @@ def test_its_example_is_an_event_that_starts_it(repository: Path) -> None:
     assert f"pattern        = jsonencode({pattern})" in main
 
 
-@pytest.mark.parametrize("name", ["", "Order", "order-intake", "1st", "a__b", "x" * 31, "../x"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "Order", "order-intake", "1st", "a__b", "x" * 31, "../x", "class", "email"],
+)
 def test_a_name_that_cannot_be_one_is_refused(repository: Path, name: str) -> None:
     with pytest.raises(OperationError, match="is not a valid name of a flow"):
         make(name, repository)
