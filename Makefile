@@ -119,7 +119,8 @@ release-commit: setup-ops ## Print the commit of the running release: make -s re
 
 takes.promote := FROM TO CONFIRM COMMIT CANARY_MINUTES
 promote: setup-ops ## Bring a release to the next environment: make promote FROM=dev TO=qa [CONFIRM=yes] [COMMIT=commit]
-	@$(OPS) promote --from $(call quoted,$(FROM)) --to $(call quoted,$(TO)) $(agreed) $(call option,--commit,COMMIT)
+	@$(OPS) promote --from $(call quoted,$(or $(FROM),$(error FROM is missing. Name both environments, such as FROM=dev TO=qa))) \
+	  --to $(call quoted,$(or $(TO),$(error TO is missing. Name both environments, such as FROM=dev TO=qa))) $(agreed) $(call option,--commit,COMMIT)
 
 takes.rollback := ENV RELEASE CONFIRM
 rollback: setup-ops ## Return to the previous release: make rollback ENV=prd [RELEASE=digest] [CONFIRM=yes]

@@ -33,9 +33,14 @@ COLORS = {"RUNNING": "cyan", "SUCCEEDED": "green"}
 
 
 def executions_table(
-    rows: Sequence[tuple[str, Execution, Sequence[StateRun]]], with_flow: bool
+    rows: Sequence[tuple[str, Execution, Sequence[StateRun]]],
+    with_flow: bool,
+    is_cut: bool = False,
 ) -> Table:
-    """Return a table of executions: flow, execution, and the state that it is in or ended in."""
+    """Return a table of executions: flow, execution, and the state that it is in or ended in.
+
+    `is_cut`: there are older executions that the table does not have.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     columns = ("execution", "status", "started (UTC)", "seconds", "state", "error")
     for column in ("flow", *columns) if with_flow else columns:
@@ -53,6 +58,8 @@ def executions_table(
         )
     if not rows:
         table.add_row("[dim]no executions yet[/dim]")
+    if is_cut:
+        table.caption, table.caption_justify = "older executions: make report", "left"
     return table
 
 

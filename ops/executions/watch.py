@@ -32,10 +32,10 @@ class ExecutionsView:
 
     def render(self) -> RenderableType:
         """Return the table as it is now."""
-        found = [(e, name) for name, flow in self._flows.items() for e in flow.newest(SHOWN)]
+        found = [(e, name) for name, flow in self._flows.items() for e in flow.newest(SHOWN + 1)]
         newest = sorted(found, key=lambda pair: pair[0].started, reverse=True)[:SHOWN]
         rows = [(name, e, self._runs(self._flows[name], e)) for e, name in newest]
-        return screens.executions_table(rows, with_flow=len(self._flows) > 1)
+        return screens.executions_table(rows, len(self._flows) > 1, is_cut=len(found) > SHOWN)
 
     def _runs(self, flow: Executions, execution: Execution) -> list[StateRun]:
         if execution.arn in self._ended:

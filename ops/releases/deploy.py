@@ -58,7 +58,7 @@ def apply(deployment: Deployment, digest: str | None = None) -> None:
     Without a digest it is what was built here, where an environment follows that, else the release
     that runs there already.
     """
-    digest = digest or _kept(deployment)
+    digest = deployment.full_digest(digest) if digest else _kept(deployment)
     if digest is None:
         release(deployment)
     else:
@@ -68,7 +68,8 @@ def apply(deployment: Deployment, digest: str | None = None) -> None:
 
 def plan(deployment: Deployment, digest: str | None = None) -> bool:
     """Show the changes of `apply`; return whether there are any."""
-    return deployment.terraform.plan(digest or _kept(deployment))
+    wanted = deployment.full_digest(digest) if digest else _kept(deployment)
+    return deployment.terraform.plan(wanted)
 
 
 def destroy(deployment: Deployment) -> None:
@@ -235,7 +236,8 @@ def rollback(deployment: Deployment, confirm: Confirm, digest: str | None = None
     OperationError
         When there is none, or it does not do its work either.
     """
-    back_to = deployment.artifacts.release(digest or deployment.previous())
+    wanted = deployment.full_digest(digest) if digest else deployment.previous()
+    back_to = deployment.artifacts.release(wanted)
     running = deployment.release() or ""
     console.print(f"'{deployment.name}' goes back from {running[:12]} to {back_to.short}")
     _tell_origin(back_to, deployment.artifacts.origin(back_to.digest))

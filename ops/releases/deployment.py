@@ -18,6 +18,7 @@ STAGES = ("dev", "qa", "prd")
 #: Environments that run the last local build; the others run promoted releases.
 FOLLOW_THE_BUILD = (LOCAL, STAGES[0])
 ALIAS = "live"
+DIGEST_LENGTH = 64
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,25 @@ class Deployment:
         except client.exceptions.ParameterNotFound:
             return []
         return values
+
+    def full_digest(self, digest: str) -> str:
+        """Return the digest of a release that ran, given its beginning as commands print it.
+
+        Raises
+        ------
+        OperationError
+            When none or several begin with it.
+        """
+        if len(digest) == DIGEST_LENGTH:
+            return digest
+        found = {known for known in self.history() if known.startswith(digest)}
+        if len(found) != 1:
+            raise OperationError(
+                f"{len(found) or 'No'} releases that ran in '{self.name}' have a digest that "
+                f"begins with '{digest}'.",
+                f"Check the environment, or give all {DIGEST_LENGTH} characters.",
+            )
+        return found.pop()
 
     @property
     def first_release(self) -> str:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from ops.cli.main import app
 from ops.context import Context
 from ops.errors import OperationError
+from ops.executions.watch import SHOWN
 from ops.flow import Workflow
 from tests.support.outputs import flow as output
 from tests.support.outputs import workflow
@@ -221,6 +222,18 @@ def test_executions_of_every_flow_are_shown_or_those_of_one(environment: Environ
     rows = [line.split()[:2] for line in every.splitlines()]
     assert [row for row in rows if row[0] in (ONE, OTHER)] == [[OTHER, "papaya"], [ONE, "mango"]]
     assert ("mango" in one, "papaya" in one, OTHER in one) == (True, False, False)
+
+
+def test_more_executions_than_are_shown_are_announced(environment: Environment) -> None:
+    for number in range(SHOWN):
+        environment.started(ONE, f"number-{number}")
+    all_of_them = environment.run("watch").output
+    environment.started(OTHER, "one-more")
+
+    cut = environment.run("watch").output
+
+    assert ("number-0" in all_of_them, "older executions" in all_of_them) == (True, False)
+    assert ("number-0" in cut, "older executions: make report" in cut) == (False, True)
 
 
 def test_an_execution_is_found_in_whatever_flow_it_is(environment: Environment) -> None:

@@ -127,3 +127,19 @@ def test_a_value_is_one_word_of_the_shell_whatever_it_holds() -> None:
 def test_the_environments_own_variables_are_taken_everywhere() -> None:
     for variable in ("FLOWBRIDGE_EMULATOR_PORT=5000", "EMULATED=yes", "AWS_PROFILE=other"):
         assert make("up", variable).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [
+        (["promote", "TO=qa"], "FROM is missing. Name both environments"),
+        (["promote", "FROM=dev"], "TO is missing. Name both environments"),
+        (["send"], "FILE is missing. Name a file of events"),
+        (["discard"], "MESSAGE is missing. Type 'make dead-letters'"),
+    ],
+)
+def test_a_missing_variable_is_named(arguments: list[str], missing: str) -> None:
+    run = make(*arguments)
+
+    assert run.returncode != 0
+    assert missing in run.stderr

@@ -489,6 +489,19 @@ def test_rollback_returns_to_the_release_before_or_to_a_named_one(
     assert dev.terraform.applied == [OLD.digest, NEW.digest]
 
 
+def test_a_release_is_named_by_the_beginning_that_commands_print(
+    dev: Account, qa: Account, smoke: Smoke
+) -> None:
+    rollback(dev.deployment, agree, OLD.short)
+
+    assert dev.terraform.applied == [OLD.digest]
+    with pytest.raises(OperationError, match="No releases that ran in 'qa'"):
+        rollback(qa.deployment, agree, OLD.short)
+    # Neither one that ran elsewhere, nor one that could be two.
+    with pytest.raises(OperationError, match="2 releases that ran in 'dev'"):
+        dev.deployment.full_digest("")
+
+
 def test_a_rollback_does_not_bring_back_what_was_taken_back(
     dev: Account, qa: Account, smoke: Smoke
 ) -> None:
