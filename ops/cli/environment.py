@@ -13,8 +13,8 @@ from ops.aws.clients import KEY_VARIABLES
 from ops.cli.options import EnvironmentOption
 from ops.cli.terminal import console, step
 from ops.context import Context
-from ops.flows import DeployedFlow, hooks_of
-from ops.local.demo import flow_with_demo
+from ops.flows import DeployedFlow
+from ops.local.demo import demo_of, flow_with_demo
 from ops.releases import deploy as deploying
 from ops.settings import LOCAL
 from ops.terraform.environments import Environment
@@ -35,7 +35,7 @@ def demo(
     deploying.bootstrap(context.deployment)
     deploying.apply(context.deployment)
     outputs = context.terraform.outputs()
-    if run := hooks_of(name).demo:
+    if run := demo_of(name):
         run(DeployedFlow(name, LOCAL, context.aws.client, outputs))
 
 

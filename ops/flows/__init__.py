@@ -68,7 +68,8 @@ class FlowHooks:
     Parameters
     ----------
     demo
-        Runs the flow on its examples in the local environment, and prints the results.
+        Runs the flow on its examples in the local environment, and prints the results. Without it,
+        ``make demo`` sends ``examples/<flow>/event.json``.
     smoke
         Tests the running release with synthetic data, and removes them. Returns a summary in a few
         words; raises an OperationError when the flow does not work.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,22 @@ EXAMPLES = REPOSITORY / "examples"
 QUEUE_SECONDS = 15
 
 
-def flow_with_demo(name: str, active: Mapping[str, Any] | list[str]) -> str:
+def demo_of(name: str) -> Callable[[DeployedFlow], None] | None:
+    """Return the demo of a flow: its hook, or one that sends its example, if there is any."""
+    has_example = (EXAMPLES / name / "event.json").exists()
+    return hooks_of(name).demo or (show_example if has_example else None)
+
+
+def show_example(deployed: DeployedFlow) -> None:
+    """Send the example of a flow that has no demo of its own, and show its execution."""
+    example = EXAMPLES / deployed.name / "event.json"
+    heading(f"{deployed.name} takes its example")
+    show_success(deployed, example)
+    definition = deployed.workflow.executions(deployed.client).definition()
+    show_next_steps(example, definition["StartAt"])
+
+
+def flow_with_demo(name: str, active: Iterable[str]) -> str:
     """Return the flow to show: the named one, or the environment's first one that has a demo.
 
     Raises
@@ -38,11 +53,11 @@ def flow_with_demo(name: str, active: Mapping[str, Any] | list[str]) -> str:
             f"The local environment has no flow '{name}'.",
             f"Choose one of {', '.join(active)}, or add it to terraform/envs/local.tfvars.",
         )
-    found = [flow for flow in ([name] if name else active) if hooks_of(flow).demo]
+    found = [flow for flow in ([name] if name else active) if demo_of(flow)]
     if not found:
         raise OperationError(
             f"{name or 'The local environment'} has no demo.",
-            f"Write one in ops/flows/{name or '<flow>'}.py, or send events with 'make send'.",
+            f"Put an event into examples/{name or '<flow>'}/event.json.",
         )
     return found[0]
 
@@ -89,7 +104,10 @@ def show_next_steps(file: Path, state: str) -> None:
     heading("The local environment is up. Go on with")
     commands = Table(box=None, show_header=False, pad_edge=False)
     for command, purpose in (
-        (f"make send FILE={file.relative_to(REPOSITORY)}", f"send more {file.stem}"),
+        (
+            f"make send FILE={file.relative_to(REPOSITORY)}",
+            f"send more {file.stem.removesuffix('s')}s",
+        ),
         ("make watch", "see the executions, live"),
         (f"make watch EXECUTION=<name> STATE={state}", "see one state's input and output"),
         ("make dead-letters", "see what failed, and why"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -14,7 +15,8 @@ from ops.cli import environment as commands
 from ops.cli.main import app
 from ops.errors import OperationError
 from ops.flows import DeployedFlow, FlowHooks, all_hooks, hooks_of, inspector
-from ops.local.demo import flow_with_demo
+from ops.local import demo as demos
+from ops.local.demo import demo_of, flow_with_demo
 from ops.releases import smoke as smoking
 from ops.releases.smoke import smoke_test
 from ops.settings import REPOSITORY
@@ -32,9 +34,8 @@ def outputs(*names: str) -> dict[str, Any]:
 def hooks(monkeypatch: pytest.MonkeyPatch) -> dict[str, FlowHooks]:
     """The hooks by flow, in place of those of the project."""
     found: dict[str, FlowHooks] = {}
-    for module in (smoking, commands, flows):
+    for module in (smoking, demos, flows):
         monkeypatch.setattr(module, "hooks_of", lambda name: found.get(name, FlowHooks()))
-    monkeypatch.setattr("ops.local.demo.hooks_of", lambda name: found.get(name, FlowHooks()))
     return found
 
 
@@ -120,6 +121,19 @@ def test_the_demo_is_of_the_first_flow_that_has_one_or_of_the_named_one(
         flow_with_demo("silent", active)
     with pytest.raises(OperationError, match="no demo"):
         flow_with_demo("", ["silent"])
+
+
+def test_an_example_is_a_demo(
+    hooks: dict[str, FlowHooks], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(demos, "EXAMPLES", tmp_path)
+    (tmp_path / "orders").mkdir()
+    (tmp_path / "orders" / "event.json").write_text("{}")
+
+    assert demo_of("orders") is demos.show_example
+    assert flow_with_demo("", ["silent", "orders"]) == "orders"
+    hooks["orders"] = FlowHooks(demo=lambda _: None)
+    assert demo_of("orders") is hooks["orders"].demo
 
 
 def test_nothing_is_started_for_a_demo_that_does_not_exist(
