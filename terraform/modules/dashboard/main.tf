@@ -1,8 +1,30 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
 locals {
   columns = 24
 
+  alarm_arn_prefix = "arn:${data.aws_partition.current.partition}:cloudwatch:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:alarm:"
+
+  # A widget shows 100 alarms at most.
+  alarm_rows = [
+    for names in chunklist(var.alarms.names, 100) : {
+      height  = 2 + ceil(length(names) / 6)
+      columns = 1
+      widgets = [{
+        type = "alarm"
+        properties = {
+          title  = var.alarms.title
+          sortBy = "stateUpdatedTimestamp"
+          alarms = [for name in names : "${local.alarm_arn_prefix}${name}"]
+        }
+      }]
+    }
+  ]
+
   rows = [
-    for row in var.rows :
+    for row in concat(local.alarm_rows, var.rows) :
     # CloudWatch refuses a graph without a line.
     merge(row, { widgets = [for widget in row.widgets : widget if try(length(widget.properties.metrics) > 0, true)] })
   ]

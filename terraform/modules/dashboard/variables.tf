@@ -12,3 +12,9 @@ variable "rows" {
   description = "Rows from top to bottom: height, number of columns that share the width evenly, and the widgets as CloudWatch takes them, without their places."
   type        = any
 }
+
+variable "alarms" {
+  description = "Alarms above the rows: the title of their widgets, and their names."
+  type        = object({ title = string, names = list(string) })
+  default     = { title = "Alarms", names = [] }
+}

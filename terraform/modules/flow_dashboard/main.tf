@@ -1,5 +1,3 @@
-data "aws_caller_identity" "current" {}
-data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 # An operator reads it from the top: alarms, state machines, APIs, functions, rules and queues.
@@ -22,8 +20,6 @@ locals {
   purple      = "#9467bd"
   brown       = "#8c564b"
 
-  alarm_arn_prefix = "arn:${data.aws_partition.current.partition}:cloudwatch:${local.region}:${data.aws_caller_identity.current.account_id}:alarm:"
-
   triggers = flatten([values(var.flow.triggers), [for workflow in var.flow.workflows : values(workflow.triggers)]])
   rules    = [for trigger in local.triggers : trigger if trigger.kind == "event_rule"]
   # The last part of a queue's URL is its name.
@@ -42,25 +38,7 @@ locals {
     ] : [for part in parts : part.alarm_names]
   ]))
 
-  # A widget shows 100 alarms at most.
-  alarm_rows = [
-    for names in chunklist(local.alarm_names, 100) : {
-      height  = 2 + ceil(length(names) / 6)
-      columns = 1
-      widgets = [{
-        type = "alarm"
-        properties = {
-          title  = "Alarms of ${var.name}, latest change first"
-          sortBy = "stateUpdatedTimestamp"
-          alarms = [for name in names : "${local.alarm_arn_prefix}${name}"]
-        }
-      }]
-    }
-  ]
-
   rows = flatten([
-    local.alarm_rows,
-
     [
       for machine in var.flow.workflows : {
         height  = local.graph_height
@@ -276,4 +254,6 @@ module "dashboard" {
 
   name = "${var.name_prefix}-${replace(var.name, "_", "-")}"
   rows = local.rows
+
+  alarms = { title = "Alarms of ${var.name}, latest change first", names = local.alarm_names }
 }

@@ -15,22 +15,6 @@ locals {
     [aws_cloudwatch_metric_alarm.unheard.alarm_name],
   )
 
-  # A widget shows 100 alarms at most.
-  alarm_rows = [
-    for names in chunklist(local.alarm_names, 100) : {
-      height  = 2 + ceil(length(names) / 6)
-      columns = 1
-      widgets = [{
-        type = "alarm"
-        properties = {
-          title  = "Alarms of ${var.name}, latest change first"
-          sortBy = "stateUpdatedTimestamp"
-          alarms = [for name in names : "${local.alarm_arn_prefix}${name}"]
-        }
-      }]
-    }
-  ]
-
   flow_rows = flatten([
     for name, flow in var.flows : [
       {
@@ -100,7 +84,9 @@ module "overview" {
   source = "../dashboard"
 
   name = var.name
-  rows = concat(local.alarm_rows, local.flow_rows, local.database_rows)
+  rows = concat(local.flow_rows, local.database_rows)
+
+  alarms = { title = "Alarms of ${var.name}, latest change first", names = local.alarm_names }
 }
 
 moved {
