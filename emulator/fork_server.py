@@ -166,11 +166,13 @@ class ForkServer:
         self._running: dict[int, int] = {}
 
     def run(self) -> None:
-        """Serve until the control socket is closed."""
+        """Serve until the control socket is closed or the emulator has died."""
         ended, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        # These two only wake the loop: an exception could end the killing of functions half-way.
+        for number in (signal.SIGCHLD, PARENT_DIED):
+            signal.signal(number, lambda *_: None)
         with selectors.DefaultSelector() as selector:
             selector.register(self._control, selectors.EVENT_READ)
             selector.register(ended, selectors.EVENT_READ)
@@ -178,7 +180,8 @@ class ForkServer:
                 while True:
                     ready = {key.fd for key, _ in selector.select()}
                     if ended in ready:
-                        os.read(ended, 65536)
+                        if PARENT_DIED in os.read(ended, 65536):
+                            return
                         self._collect()
                     if self._control.fileno() in ready and not self._fork():
                         return

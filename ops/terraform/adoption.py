@@ -44,6 +44,8 @@ STATEFUL = {
     "aws_s3_bucket",
     "aws_sqs_queue",
 }
+#: Tagged by a second call, so an interruption may leave them without any tag.
+TAGGED_LATER = {"aws_s3_bucket"}
 PARALLEL = 8
 IMPORTS_FILE = "adopted.tf"
 
@@ -176,6 +178,15 @@ def response_headers_policy(client: Client, values: Values) -> str | None:
     return None
 
 
+def bucket(client: Client, values: Values) -> str | None:
+    """Find a bucket of the account. Names are global, so another account may own one."""
+    if not (name := values.get("bucket")):
+        return None
+    account = client("sts").get_caller_identity()["Account"]
+    client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=account)
+    return str(name)
+
+
 def managed_policy(client: Client, values: Values) -> str | None:
     """Find a managed policy of the account."""
     if not (name := values.get("name")):
@@ -236,7 +247,7 @@ FINDERS: Mapping[str, Find] = {
         "lambda", "get_function_configuration", FunctionName="function_name"
     ),
     "aws_lambda_permission": function_permission,
-    "aws_s3_bucket": get("s3", "head_bucket", Bucket="bucket"),
+    "aws_s3_bucket": bucket,
     "aws_secretsmanager_secret": secret,
     "aws_ses_template": get("ses", "get_template", TemplateName="name"),
     "aws_sesv2_configuration_set": get(
@@ -304,6 +315,7 @@ def foreign(plan: Mapping[str, Any], tags: Mapping[str, str]) -> list[str]:
         for change in imports(plan)
         if (found := (change["change"].get("before") or {}).get("tags_all")) is not None
         and not tags.items() <= found.items()
+        and (found or change["type"] not in TAGGED_LATER)
     ]
 
 

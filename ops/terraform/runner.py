@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import getpass
 import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -187,9 +189,7 @@ class Terraform:
         self._data_folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._data_folder) as folder:
             file = Path(folder) / "plan"
-            arguments = self.arguments(release)
-            self._run_json(ROOT, progress, "plan", f"-out={file}", *arguments)
-            plan = json.loads(self._run(ROOT, "show", "-json", str(file)))
+            plan = self._plan_as_json(ROOT, progress, self.arguments(release), file)
         return differences(plan)
 
     def outputs(self) -> dict[str, Any]:
@@ -453,13 +453,13 @@ class Terraform:
     def _remove_stale_lock(self, key: str) -> None:
         """Remove the lock of a killed Terraform from a state on the emulator.
 
-        The emulator belongs to this folder, so the lock is stale when no command of the folder
-        runs Terraform.
+        The emulator belongs to this folder, so this user's lock is stale when no command of the
+        folder runs Terraform. Another operator's lock stays.
         """
         lock = f"{key}.tflock"
         # Without the emulator, Terraform says what is wrong.
         with suppress(BotoCoreError):
-            if self._aws.emulated and self._state_object(lock) is not None and self._is_alone():
+            if self._aws.emulated and _is_own(self._state_object(lock)) and self._is_alone():
                 self._aws.client("s3").delete_object(Bucket=self.environment.state_bucket, Key=lock)
 
     @contextmanager
@@ -693,6 +693,15 @@ def _lineage(state: bytes | None) -> Any:
 
 def _lineage_of(file: Path) -> Any:
     return _lineage(file.read_bytes() if file.exists() else None)
+
+
+def _is_own(lock: bytes | None) -> bool:
+    """Return whether a lock is of this user on this computer, as Terraform names the two."""
+    try:
+        who = json.loads(lock or b"{}").get("Who")
+    except (ValueError, AttributeError):
+        return False
+    return bool(who == f"{getpass.getuser()}@{socket.gethostname()}")
 
 
 def _digest(files: Iterable[Path], words: Iterable[str]) -> str:

@@ -574,6 +574,41 @@ def test_nothing_outlives_the_emulator(tmp_path: Path, number: signal.Signals) -
     wait_for(lambda: not any(map(is_running, running)), "the end of every process", 10)
 
 
+#: The fork server, which hears of the emulator's death each time it is about to kill a function.
+INTERRUPTED = """
+import os, sys
+sys.path.insert(0, {repository!r})
+from emulator import fork_server
+sys.path.pop(0)
+kill_group = fork_server.kill_group
+def interrupted(pid):
+    os.kill(os.getpid(), fork_server.PARENT_DIED)
+    kill_group(pid)
+fork_server.kill_group = interrupted
+fork_server.main()
+"""
+
+
+def test_news_of_the_emulators_death_does_not_stop_the_end_of_its_functions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "interrupted.py"
+    program.write_text(INTERRUPTED.format(repository=str(REPOSITORY)))
+    monkeypatch.setattr("emulator.function_host.PROGRAM", program)
+    functions = Functions(tmp_path / "host")
+    child = "child = subprocess.Popen(['sleep', '300'])"
+    bodies = [
+        functions.call(functions.new(handler("import subprocess", child, "return child.pid")))
+        for _ in range(2)
+    ]
+    children = [int(answer["body"]) for answer in bodies]
+    assert all(map(is_running, children))
+
+    functions.host.server.close()
+
+    wait_for(lambda: not any(map(is_running, children)), "the end of the children", 10)
+
+
 def test_a_fork_server_that_died_is_an_error_of_the_runtime(tmp_path: Path) -> None:
     functions = Functions(tmp_path / "host")
     function = functions.new(PID)

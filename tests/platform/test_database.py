@@ -8,6 +8,7 @@ import boto3
 import pytest
 import tftest
 
+from ops.terraform.environments import Environment
 from tests.support.plans import plan_with
 from tests.support.resources import Resource, of_type, statements
 
@@ -77,12 +78,13 @@ def on_premises(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
     )
+    flows = Environment("dev").variables["flows"]
     # Its owners make it.
     secrets.create_secret(Name=ON_PREMISES["admin_secret_name"], SecretString="{}")
     return plan_with(
         terraform_of_dev,
         tmp_path_factory.mktemp("on_premises"),
-        flows=["crm_registration"],
+        flows={"crm_registration": flows["crm_registration"]},
         network={"existing": {"vpc_id": "vpc-1", "subnet_ids": SUBNETS}},
         database={"mode": "on_premises", "on_premises": ON_PREMISES},
     )

@@ -157,6 +157,34 @@ def test_no_data_are_replaced() -> None:
     assert adoption.replaced(plan) == ["aws_dynamodb_table.this"]
 
 
+def test_a_bucket_without_tags_was_cut_off_before_its_second_call() -> None:
+    ours = {"project": "flowbridge", "environment": "dev"}
+    plan = {
+        "resource_changes": [
+            importing("aws_s3_bucket", ["update"], {}),
+            importing("aws_sqs_queue", ["update"], {}),
+        ]
+    }
+    other = {"resource_changes": [importing("aws_s3_bucket", ["update"], {"owner": "another"})]}
+
+    assert adoption.foreign(plan, ours) == ["aws_sqs_queue.this"]
+    assert adoption.foreign(other, ours) == ["aws_s3_bucket.this"]
+
+
+def test_a_bucket_of_another_account_is_not_found() -> None:
+    class Account:
+        """An account in which every bucket of this name is another's."""
+
+        def get_caller_identity(self) -> dict[str, str]:
+            return {"Account": "111111111111"}
+
+        def head_bucket(self, **call: str) -> None:
+            assert call == {"Bucket": "taken", "ExpectedBucketOwner": "111111111111"}
+            raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadBucket")
+
+    assert adoption.find(lambda _: Account(), "aws_s3_bucket", {"bucket": "taken"}) is None
+
+
 def test_the_module_is_linked_and_not_changed(tmp_path: Path) -> None:
     root = tmp_path / "repository" / "terraform"
     (root / "modules").mkdir(parents=True)
