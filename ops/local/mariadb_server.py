@@ -116,31 +116,36 @@ class MariaDBServer:
 
         They get their name when they are complete, so an interrupted start leaves no half of them.
         """
-        part = self.folder / f"{self._data.name}.part"
-        for folder in (part, self._data):
-            shutil.rmtree(folder, ignore_errors=True)
+        program = find_program("mariadb-install-db")
+        for left in (self._data, *self.folder.glob(f"{self._data.name}.part.*")):
+            shutil.rmtree(left, ignore_errors=True)
+        # A folder of its own: the server of an interrupted start may still write into the last one.
+        part = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{self._data.name}.part."))
+        (part / "temporary").mkdir()
         command = [
-            find_program("mariadb-install-db"),
+            program,
             "--no-defaults",
             # Relative, the first to this folder and the second to the first: the script cannot
             # handle a path with spaces.
-            f"--datadir=./{part.name}",
-            f"--tmpdir=../{self._temporary.name}",
+            f"--datadir=./{part.name}/data",
+            "--tmpdir=../temporary",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             *_as_root(),
         ]
-        result = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=self.folder
-        )
-        if result.returncode != 0:
-            shutil.rmtree(part, ignore_errors=True)
-            raise MariaDBError(
-                f"MariaDB could not create its data folder {self._data}: "
-                f"{(result.stderr or result.stdout).strip()[-500:]}",
-                "Check that the disk has room and that the folder is writable.",
+        try:
+            result = subprocess.run(
+                command, capture_output=True, text=True, check=False, cwd=self.folder
             )
-        part.rename(self._data)
+            if result.returncode != 0:
+                raise MariaDBError(
+                    f"MariaDB could not create its data folder {self._data}: "
+                    f"{(result.stderr or result.stdout).strip()[-500:]}",
+                    "Check that the disk has room and that the folder is writable.",
+                )
+            (part / "data").rename(self._data)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def find_program(name: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ops.local.mariadb_server import MariaDBServer
+from tests.support.platform import wait_for
 
 
 def test_a_server_that_is_made_leaves_the_temporary_tables_of_another_alone(
@@ -28,13 +31,29 @@ def test_a_folder_may_have_spaces(tmp_path: Path) -> None:
     server.prepare([])
 
     assert (server.folder / "data" / "mysql").is_dir()
-    assert not (server.folder / "data.part").exists()
+    assert not list(server.folder.glob("data.part*"))
 
 
-def test_an_interrupted_installation_is_repeated(tmp_path: Path) -> None:
+PREPARE = """
+import sys
+from pathlib import Path
+from ops.local.mariadb_server import MariaDBServer
+MariaDBServer(Path(sys.argv[1]), port=0).prepare([])
+"""
+
+
+def test_an_installation_is_repeated_while_the_interrupted_one_still_writes(
+    tmp_path: Path,
+) -> None:
     server = MariaDBServer(tmp_path / "server", port=0)
-    (server.folder / "data.part" / "mysql").mkdir(parents=True)
+    for _ in range(3):
+        interrupted = subprocess.Popen([sys.executable, "-c", PREPARE, str(server.folder)])
+        wait_for(lambda: list(server.folder.glob("data.part.*/data/mysql/*")), "a first table", 20)
+        # It alone: the programs that it started go on writing.
+        interrupted.kill()
+        interrupted.wait()
 
     server.prepare([])
 
-    assert any((server.folder / "data" / "mysql").iterdir())
+    tables = {file.name for file in (server.folder / "data" / "mysql").iterdir()}
+    assert {"proxies_priv.MAI", "proc.frm", "global_priv.MAD"} <= tables
