@@ -19,8 +19,8 @@ from pytest_httpserver import HTTPServer
 import ops.terraform.runner
 from ops.aws.clients import Aws
 from ops.errors import OperationError
-from ops.executions.executions import Executions
-from ops.flows.crm_registration import smoke
+from ops.flow import Workflow
+from ops.flows import hooks_of
 from ops.releases import deploy as deploying
 from ops.releases.deployment import Deployment, promotable
 from ops.releases.github import CREDENTIALS_VARIABLE, sign_in
@@ -30,6 +30,7 @@ from ops.terraform.environments import Environment
 from ops.terraform.runner import BOOTSTRAP, BOOTSTRAP_DIGEST_KEY, BOOTSTRAP_STATE_KEY, Terraform
 from tests.support.bootstrap import PLATFORM, boundary_arn, role_names, wide_with_reason
 from tests.support.emulator import running_emulator
+from tests.support.flows import flow_with
 from tests.support.github import job_variables
 from tests.support.platform import Platform
 from tests.support.resources import Resource, Statement, as_list, of_type, statements
@@ -434,7 +435,10 @@ def test_the_pipeline_may_call_what_a_promotion_calls(
     account: Account, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that is called but by Terraform, with a lead that fails: that takes the most rights."""
-    monkeypatch.setattr(smoke, "synthetic_lead", lambda: {"rut": "000123456-0"})
+    flow = flow_with("smoke")
+    smoke = hooks_of(flow).smoke
+    assert smoke
+    monkeypatch.setattr(f"{smoke.__module__}.synthetic_lead", lambda: {"rut": "000123456-0"})
     aws, called = Aws(LOCAL, platform.settings), set[str]()
 
     def remember(model: Any, **_: Any) -> None:
@@ -447,7 +451,7 @@ def test_the_pipeline_may_call_what_a_promotion_calls(
     with pytest.raises(SmokeTestFailed, match="InvalidLead"):
         deploying.smoke(local)
     # This right stops an unfinished execution; this one has finished.
-    executions = Executions(aws.client("stepfunctions"), platform.flow.state_machine_arn)
+    executions = Workflow.from_outputs(platform.outputs, flow).executions(aws.client)
     with pytest.raises(ClientError, match="not running"):
         executions.stop(executions.newest(1)[0].arn, "tried")
     local.artifacts.put(release, local.artifacts.read)

@@ -27,12 +27,15 @@ from ops.settings import REPOSITORY
 from ops.terraform.environments import Environment
 from ops.terraform.runner import ROOT, Terraform
 from tests.support.account import left
+from tests.support.flows import flow_with
 from tests.support.platform import Platform, Run, wait_for
 from tests.support.resources import Resource, of_type, resources, state_of, statements
 from tests.support.rules import RULES, UNKNOWN
 
 pytestmark = pytest.mark.xdist_group("promotion")
 
+#: The flow that each environment has, and that a promotion tries.
+FLOW = flow_with("smoke", STAGES[-1])
 #: What every account but its bootstrap is made of before its first release; RDS takes a minute.
 BEFORE_A_RELEASE = ("-target=module.network", "-target=module.database")
 
@@ -64,7 +67,7 @@ class Accounts:
         sources = self.folder / title
         shutil.copytree(SOURCES, sources, ignore=shutil.ignore_patterns("__pycache__"))
         for name, change in files.items():
-            file = sources / "crm_registration" / f"{name}.py"
+            file = sources / FLOW / f"{name}.py"
             text = file.read_text()
             assert change(text) != text
             file.write_text(change(text))
@@ -238,11 +241,11 @@ def test_no_environment_differs_from_its_code(accounts: Accounts) -> None:
 
 
 def test_a_lead_in_prd_is_accounted_for_down_to_its_rows(accounts: Accounts) -> None:
-    sent = accounts.make("send", "ENV=prd", "FILE=examples/crm_registration/event.json")
+    sent = accounts.make("send", "ENV=prd", f"FILE=examples/{FLOW}/event.json")
     assert sent.code == 0, sent.text
 
     def arrived() -> dict[str, Any] | None:
-        run = accounts.make("-s", "reconcile", "ENV=prd", "FLOW=crm_registration", "JSON=yes")
+        run = accounts.make("-s", "reconcile", "ENV=prd", f"FLOW={FLOW}", "JSON=yes")
         report: dict[str, Any] = json.loads(run.text[run.text.index("{") :])
         return report if report["arrived"] else None
 
@@ -273,7 +276,7 @@ def test_a_release_that_fails_in_dev_goes_nowhere(accounts: Accounts) -> None:
 
 
 def test_the_lead_of_a_smoke_test_that_failed_is_not_to_be_sent_again(accounts: Accounts) -> None:
-    run = accounts.make("dead-letters", "ENV=dev", "FLOW=crm_registration")
+    run = accounts.make("dead-letters", "ENV=dev", f"FLOW={FLOW}")
 
     assert "nothing waits" in run.text
 
@@ -281,7 +284,7 @@ def test_the_lead_of_a_smoke_test_that_failed_is_not_to_be_sent_again(accounts: 
 def test_code_that_somebody_changed_by_hand_is_found(accounts: Accounts) -> None:
     dev = accounts.deployment("dev")
     client = dev.aws.client("lambda")
-    functions = dev.terraform.outputs()["flows"]["crm_registration"]["functions"]
+    functions = dev.terraform.outputs()["flows"][FLOW]["functions"]
     name = functions["CreateBenefit"]["name"]
     before = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
     zip_of_another = dev.artifacts.read(accounts.releases["first"].packages["api_keys"])
