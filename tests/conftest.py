@@ -1,4 +1,4 @@
-"""What the tests of several folders share."""
+"""Fixtures that the tests of several folders share."""
 
 from __future__ import annotations
 

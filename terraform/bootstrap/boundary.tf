@@ -1,5 +1,5 @@
-# The most that the roles of a flow, or of the platform, may do, whatever their own policies allow. The
-# pipeline makes roles only with their owner's boundary, so a deployment gains no rights through a role.
+# A boundary limits the roles of a flow, or of the platform, whatever their own policies allow. The
+# pipeline creates roles only with their owner's boundary, so a role cannot have more rights.
 resource "aws_iam_policy" "role_boundary" {
   for_each = local.boundary_names
 
@@ -9,7 +9,7 @@ resource "aws_iam_policy" "role_boundary" {
   policy      = local.packed["boundary of ${each.key}"][0]
 }
 
-# Roles had one boundary once. It stays in the account until 'make apply' has given each role its owner's.
+# Earlier releases had one boundary. Roles use it until 'make apply' gives each its owner's boundary.
 removed {
   from = aws_iam_policy.boundary
 
@@ -51,7 +51,7 @@ locals {
     }
   }
 
-  # The boundary that every role had before each owner had its own.
+  # The one boundary of earlier releases.
   former_boundary = "arn:${local.partition}:iam::${var.account_id}:policy${local.path}${local.name_prefix}-boundary"
 
   boundary_statements = {
@@ -61,8 +61,8 @@ locals {
     )
   }
 
-  # Secrets that the platform reads and did not make: RDS names the one of its administrator, the
-  # owners of an on-premises database theirs.
+  # Secrets that the platform reads and does not create: RDS creates the one of its administrator, the
+  # owners of an on-premises database create theirs.
   foreign_secrets = [
     for name in compact(["rds!db-", try(var.database.on_premises.admin_secret_name, null)]) :
     "arn:${local.partition}:secretsmanager:${local.place}:secret:${name}*"
@@ -70,8 +70,8 @@ locals {
 }
 
 data "aws_iam_policy_document" "boundary" {
-  # checkov:skip=CKV_AWS_111:A boundary gives no right, it bounds what policies of single roles give
-  # checkov:skip=CKV_AWS_356:See CKV_AWS_111; the reason for each "*" is beside it
+  # checkov:skip=CKV_AWS_111:A boundary grants no right; it limits the policies of roles
+  # checkov:skip=CKV_AWS_356:See CKV_AWS_111; a comment gives the reason for each "*"
   # checkov:skip=CKV_AWS_108:See CKV_AWS_111; no role may read more secrets than its policy names
   for_each = local.owned
 
@@ -127,7 +127,7 @@ data "aws_iam_policy_document" "boundary" {
       "logs:PutResourcePolicy",
       "logs:UpdateLogDelivery",
     ]
-    # CloudWatch Logs knows no narrower resource for most of these.
+    # Most of these actions of CloudWatch Logs support no narrower resource.
     resources = ["*"]
   }
 
@@ -140,13 +140,13 @@ data "aws_iam_policy_document" "boundary" {
       "xray:PutTelemetryRecords",
       "xray:PutTraceSegments",
     ]
-    # Neither X-Ray nor metrics have resources to name.
+    # X-Ray and metrics have no resources to name.
     resources = ["*"]
   }
 
   statement {
-    # What is not named above is out of reach already, unless another policy, such as a bucket's,
-    # lets the role in by itself: this holds against that, too.
+    # The statements above do not limit the rights that a resource's own policy, such as a bucket's,
+    # grants to a role's session. These denials do.
     sid       = "NeverOthers"
     effect    = "Deny"
     actions   = ["account:*", "iam:*", "organizations:*"]

@@ -1,4 +1,4 @@
-# The rights that the environment's flows add to the platform's. Each flow declares its own in
+# The rights that the environment's flows add to the platform's. Each flow declares its rights in
 # terraform/flows/<flow>/deploy_rights.json; README.md describes the file.
 
 locals {
@@ -26,7 +26,7 @@ locals {
 
   no_rights = { names = [], read = [], change = [], boundary = [], pass_roles_to = [], service_linked_roles = [] }
 
-  # The deploy role reads and changes the same things, so one statement does for both.
+  # The deploy role reads and changes the same things, so one statement covers both.
   flow_changes = {
     for flow, rights in local.flow_rights : flow => [
       for group in values({
@@ -36,18 +36,18 @@ locals {
     ]
   }
 
-  # Each role belongs to one of these, by the beginning of its name, and has that one's boundary.
+  # The beginning of a role's name decides its owner, and so its boundary.
   owners = merge(
     { platform = ["network", "platform"] },
     { for flow, rights in local.flow_rights : flow => distinct(concat([local.flow_names[flow]], rights.names)) },
   )
   boundary_names = { for owner in keys(local.owners) : owner => "${local.name_prefix}-${replace(owner, "_", "-")}-boundary" }
-  # Composed, so that the policies that name boundaries are known before boundaries exist.
+  # Composed of names, because a plan needs the text of policies before the boundaries exist.
   boundary_arns = { for owner, name in local.boundary_names : owner => "arn:${local.partition}:iam::${var.account_id}:policy${local.path}${name}" }
   owner_roles   = { for owner, names in local.owners : owner => [for name in names : "arn:${local.partition}:iam::${var.account_id}:role/${local.name_prefix}-${name}*"] }
 }
 
-# --- faults of the files, each as a sentence ---------------------------------------------------
+# --- errors in the files, each as a sentence ---------------------------------------------------
 
 locals {
   flow_statements = flatten([
@@ -65,7 +65,7 @@ locals {
     ]
   ])
 
-  # What only the bootstrap decides.
+  # Only the bootstrap grants rights on these.
   reserved_services = ["account", "iam", "organizations"]
 
   name_owners = flatten([for owner, names in local.owners : [for name in names : { owner = owner, name = name }]])
@@ -80,9 +80,9 @@ locals {
     flatten([
       for s in local.flow_statements : [
         for fault, is_there in {
-          "has a key besides Sid, Action, Resource, Condition and Reason" = length(setsubtract(s.keys, ["Sid", "Action", "Resource", "Condition", "Reason"])) > 0
-          "needs a Sid of letters only"                                   = !can(regex("^[A-Z][A-Za-z]+$", s.sid))
-          "needs an Action, such as glue:GetTable, without a wildcard"    = length(s.actions) == 0 || !alltrue([for action in s.actions : can(regex("^[a-z0-9-]+:[A-Za-z0-9]+$", action))])
+          "has a key other than Sid, Action, Resource, Condition and Reason" = length(setsubtract(s.keys, ["Sid", "Action", "Resource", "Condition", "Reason"])) > 0
+          "needs a Sid of letters only"                                      = !can(regex("^[A-Z][A-Za-z]+$", s.sid))
+          "needs an Action, such as glue:GetTable, without a wildcard"       = length(s.actions) == 0 || !alltrue([for action in s.actions : can(regex("^[a-z0-9-]+:[A-Za-z0-9]+$", action))])
           "may not have actions of ${join(", ", local.reserved_services)}" = anytrue([
             for action in s.actions : contains(local.reserved_services, split(":", action)[0])
           ])

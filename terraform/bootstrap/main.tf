@@ -17,8 +17,8 @@ locals {
   name_prefix = "${var.project}-${var.environment}"
   partition   = data.aws_partition.current.partition
 
-  # Roles and policies of the bootstrap have a path of their own, so that what the pipeline may do
-  # to the platform's roles, which it names as role/<prefix>-*, never reaches them.
+  # Roles and policies of the bootstrap have a path of their own. The pipeline's rights are on
+  # role/<prefix>-*, so they do not cover the bootstrap's.
   path = "/bootstrap/"
 
   buckets = {
@@ -31,16 +31,16 @@ locals {
 
 resource "aws_s3_bucket" "this" {
   # checkov:skip=CKV_AWS_18:Reads and writes of the account's buckets are recorded by the account's CloudTrail
-  # checkov:skip=CKV_AWS_145:S3 manages the keys; every reader of the bucket would get the right on the key as well
+  # checkov:skip=CKV_AWS_145:S3 manages the keys; a key of ours would need a right for every reader of the bucket
   # checkov:skip=CKV_AWS_144:Versions protect against mistakes; the packages can be built again from the commit
-  # checkov:skip=CKV2_AWS_61:Old states and packages are what a rollback needs; they are small
+  # checkov:skip=CKV2_AWS_61:A rollback needs old states and packages; they are small
   # checkov:skip=CKV2_AWS_62:Nothing waits for these objects
   for_each = local.buckets
 
   bucket = each.value
 
   lifecycle {
-    # Without its state an environment cannot be changed, without its packages not be rolled back.
+    # Changing an environment needs its state, and rolling it back needs its packages.
     prevent_destroy = true
   }
 }
@@ -83,15 +83,15 @@ resource "aws_s3_bucket_policy" "this" {
   bucket = each.value.id
   policy = data.aws_iam_policy_document.bucket[each.key].json
 
-  # While public access is being blocked, S3 refuses to take a policy at the same time.
+  # S3 refuses a policy while it applies the block of public access.
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
 locals {
   bucket_arns = { for name, bucket in local.buckets : name => "arn:${local.partition}:s3:::${bucket}" }
 
-  # What is named by its digest keeps its content for ever. The results of smoke tests and the
-  # origins of releases, beside it, are written again.
+  # Objects that are named by their digest never change. Results of smoke tests and origins of
+  # releases, in other folders, are overwritten.
   immutable = {
     artifacts = [for folder in ["packages", "releases"] : "${local.bucket_arns.artifacts}/${folder}/*"]
   }
@@ -141,7 +141,7 @@ data "aws_iam_policy_document" "bucket" {
       }
 
       condition {
-        # The parts of a large upload know no such header; the call that joins them does.
+        # The parts of a large upload cannot have the header; the call that completes it can.
         test     = "Bool"
         variable = "s3:ObjectCreationOperation"
         values   = ["true"]
@@ -170,7 +170,7 @@ locals {
   api_gateway_role = "${local.name_prefix}-api-gateway-logs"
 }
 
-# API Gateway writes the access logs of every API of the account and region by one role.
+# API Gateway uses one role for the access logs of all APIs in an account and region.
 resource "aws_api_gateway_account" "this" {
   cloudwatch_role_arn = aws_iam_role.api_gateway_logs.arn
   depends_on          = [aws_iam_role_policy_attachment.api_gateway_logs]
@@ -196,6 +196,6 @@ data "aws_iam_policy_document" "api_gateway" {
 
 resource "aws_iam_role_policy_attachment" "api_gateway_logs" {
   role = aws_iam_role.api_gateway_logs.name
-  # API Gateway refuses a role without this policy's rights, on every log group.
+  # API Gateway accepts only a role with this policy's rights, which are on every log group.
   policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 }

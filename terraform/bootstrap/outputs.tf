@@ -9,7 +9,7 @@ output "artifact_bucket" {
 }
 
 output "permissions_boundaries" {
-  description = "ARNs of the policies that bound roles, by the flow that the roles belong to, or 'platform'."
+  description = "ARNs of the permissions boundaries, by the flow whose roles they limit, or 'platform'."
   value       = { for owner, policy in aws_iam_policy.role_boundary : owner => policy.arn }
 }
 
@@ -29,6 +29,6 @@ output "rights_room" {
 }
 
 output "pipeline_roles" {
-  description = "ARNs of the roles that GitHub's workflows take on, by what they do; empty without a repository."
+  description = "ARNs of the deploy role and the plan role, by name; empty without a repository."
   value       = { for name, role in aws_iam_role.pipeline : name => role.arn }
 }

@@ -1,5 +1,5 @@
-# Statements of many documents become as few managed policies as possible. IAM takes 6,144 characters
-# for each, whitespace not counted, and attaches 10 of them to a role.
+# Packs the statements of many documents into as few managed policies as possible. IAM accepts 6,144
+# characters in each, whitespace not counted, and 10 policies on a role.
 
 locals {
   policy_characters = 6144
@@ -14,8 +14,8 @@ locals {
     { for owner, list in local.boundary_statements : "boundary of ${owner}" => list },
   )
 
-  # One form for every statement. Those of one kind, with equal actions and conditions, become one
-  # statement with all their resources.
+  # One form for every statement. Statements of one kind, with equal actions and conditions, become one
+  # with all their resources.
   comparable = {
     for owner, list in local.statements : owner => [
       for statement in list : {
@@ -35,7 +35,7 @@ locals {
   }
   merged = {
     for owner, list in local.comparable : owner => [
-      # In the order in which kinds occur first.
+      # In the order of each kind's first statement.
       for kind in distinct([for s in list : jsonencode([s.effect, s.actions, s.resource_key, s.condition])]) : merge(
         local.of_kind[owner][kind][0],
         { resources = sort(distinct(flatten(local.of_kind[owner][kind][*].resources))) },
@@ -61,16 +61,16 @@ locals {
   sorted = {
     for owner, list in local.texts : owner => [for text in sort([for text in list : "${format("%05d", 99999 - length(text))}${text}"]) : substr(text, 5, -1)]
   }
-  # Where each statement ends when all stand in one row, each with a comma after it.
+  # The end of each statement in a text of all of them, with a comma after each.
   ends = {
     for owner, list in local.sorted : owner => [
       for count in range(length(list) + 1) : length(join(",", concat(slice(list, 0, count), [""])))
     ]
   }
 
-  # Each policy takes as many of the longest statements that are left as it can, then fills its rest with
-  # the shortest. What is left lies between from_<n> and to_<n> when n policies are full; Terraform has no
-  # loop that carries a value on, hence the lines for each policy.
+  # Each policy gets as many of the longest remaining statements as fit, then the shortest that fit in the
+  # rest. When n policies are full, the statements from_<n> to to_<n> remain. Each policy has lines of its
+  # own, because a loop in Terraform cannot carry a value to its next step.
   to_0 = { for owner, ends in local.ends : owner => length(ends) - 1 }
 
   from_1 = { for owner, ends in local.ends : owner => max(0, [for i in range(0, local.to_0[owner] + 1) : i if ends[i] - ends[0] <= local.policy_room + 1]...) }
@@ -117,7 +117,7 @@ locals {
     ]
   }
 
-  # Why statements do not fit, if they do not.
+  # The reasons why statements do not fit, each as a sentence.
   overflows = concat(
     flatten([
       for owner, list in local.texts : [

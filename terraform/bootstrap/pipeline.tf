@@ -1,19 +1,19 @@
-# The roles that GitHub's workflows take on, without a password: GitHub signs a token that says which
-# repository and environment a job belongs to, and IAM gives the role to that job only.
+# The roles that GitHub's workflows assume without a password. GitHub signs a token with the repository
+# and the environment of a job, and IAM lets only that job assume the role.
 
 locals {
   github        = "token.actions.githubusercontent.com"
   repository    = var.github_repository == null ? {} : { this = var.github_repository }
   make_provider = var.github_oidc_provider_arn == null ? local.repository : {}
-  # Composed, so that trust does not wait for the provider to be made.
+  # Composed of its name, so that the roles' trust is known before the provider exists.
   github_provider_arn = coalesce(var.github_oidc_provider_arn, "arn:${local.partition}:iam::${var.account_id}:oidc-provider/${local.github}")
 
-  # How a subject names the repository: owner/name, or owner@<id>/name@<id> where GitHub gives ids.
+  # The repository in a token's subject: owner/name, or owner@<id>/name@<id> if GitHub adds ids.
   ids                = var.github_repository_ids
   subject_repository = local.ids == null ? var.github_repository : "${replace(var.github_repository, "/", "@${local.ids.owner}/")}@${local.ids.repository}"
 
   pipeline = {
-    # Whatever approvals the environment asks for on GitHub come before the role.
+    # GitHub issues a token for the environment only after its approvals.
     deploy = {
       description = "Deploys ${local.name_prefix}, for jobs of the environment ${var.environment} on GitHub"
       subjects    = ["environment:${var.environment}"]
@@ -37,7 +37,7 @@ resource "aws_iam_openid_connect_provider" "github" {
 
   url            = "https://${local.github}"
   client_id_list = ["sts.amazonaws.com"]
-  # No thumbprints: AWS checks GitHub's certificate against the authorities that it trusts.
+  # Without thumbprints, because AWS checks GitHub's certificate against the authorities that it trusts.
 }
 
 resource "aws_iam_role" "pipeline" {
@@ -51,7 +51,7 @@ resource "aws_iam_role" "pipeline" {
 }
 
 data "aws_iam_policy_document" "github" {
-  # checkov:skip=CKV_AWS_358:The subject begins with the repository, which its variable takes without a wildcard; the scanner does not see values
+  # checkov:skip=CKV_AWS_358:The subject begins with the repository, whose variable allows no wildcard; the scanner does not see values
   for_each = local.pipeline_roles
 
   statement {
@@ -77,7 +77,7 @@ data "aws_iam_policy_document" "github" {
   }
 }
 
-# Policies of their own rather than inside the role: together they are longer than a role holds.
+# Managed policies, because inline policies of this length exceed a role's limit.
 resource "aws_iam_policy" "pipeline" {
   for_each = local.pipeline_policies
 

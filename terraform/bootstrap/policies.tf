@@ -1,16 +1,16 @@
-# What the roles of pipeline.tf may do: the actions that Terraform's provider calls for the resources
-# of the platform, and those of the operators' commands. Where a service lets its things be named,
-# they are the environment's own; the reason stands beside each resource that is not.
+# Rights of the roles of pipeline.tf: the actions that Terraform's provider calls for the resources of
+# the platform, and those of the operators' commands. Resources are the environment's own where the
+# service supports names; a comment gives the reason for every other resource.
 
 locals {
-  # Not the bootstrap's, which have a path.
+  # Excludes the bootstrap's roles, which have a path.
   platform_roles = "arn:${local.partition}:iam::${var.account_id}:role/${local.name_prefix}-*"
 
   state_object = "${local.bucket_arns.state}/flowbridge.tfstate"
 
   databases = concat(
     [for kind in ["db", "pg", "snapshot", "subgrp"] : "arn:${local.partition}:rds:${local.place}:${kind}:${local.name_prefix}-*"],
-    # A database has an option group, which is the engine's own as long as nobody makes another.
+    # Every database has an option group. Ours use the engine's default.
     ["arn:${local.partition}:rds:${local.place}:og:default:*"],
   )
 
@@ -38,7 +38,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "read" {
-  # checkov:skip=CKV_AWS_356:The reason for each "*" is beside it
+  # checkov:skip=CKV_AWS_356:A comment gives the reason for each "*"
   # checkov:skip=CKV_AWS_108:See CKV_AWS_356; no statement here reads a secret's value or data
 
   statement {
@@ -105,7 +105,7 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid     = "ReadSubscriptions"
     actions = ["sns:GetSubscriptionAttributes"]
-    # SNS lets a topic be named, and no subscription.
+    # SNS supports resources for topics, not for subscriptions.
     resources = ["*"]
   }
 
@@ -182,7 +182,7 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid     = "ReadDatabaseInstances"
     actions = ["rds:DescribeDBInstances"]
-    # Terraform's provider filters by the resource's id and gives no name; RDS asks for the right on every one.
+    # Terraform's provider filters by the resource's id, so RDS checks the right on every database.
     resources = ["arn:${local.partition}:rds:${local.place}:db:*"]
   }
 
@@ -197,8 +197,8 @@ data "aws_iam_policy_document" "read" {
     resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
 
     condition {
-      # A key's ARN says nothing of its owner; its tags do. Those of a new key count after some
-      # minutes only, and Terraform reads it at once.
+      # A key's tags name its environment; its ARN does not. The tags of a new key take effect after
+      # some minutes, and Terraform reads the key at once.
       test     = "StringEqualsIfExists"
       variable = "aws:ResourceTag/environment"
       values   = [var.environment]
@@ -208,7 +208,7 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid     = "MakePasswords"
     actions = ["secretsmanager:GetRandomPassword"]
-    # Terraform makes one with every plan and keeps it nowhere; it belongs to nothing yet.
+    # Each plan generates a password and stores it nowhere, so there is no resource to name.
     resources = ["*"]
   }
 
@@ -238,7 +238,7 @@ data "aws_iam_policy_document" "read" {
       "ssm:DescribeParameters",
       "states:ValidateStateMachineDefinition",
     ]
-    # Lists of the whole account, which these services do not narrow.
+    # These services list the whole account and support no narrower resource.
     resources = ["*"]
   }
 }
@@ -266,7 +266,7 @@ data "aws_iam_policy_document" "read_state" {
   statement {
     sid     = "RefreshDatabaseCredentials"
     actions = ["secretsmanager:GetSecretValue"]
-    # Terraform's provider reads the value when it refreshes a secret's version, and keeps it nowhere.
+    # Terraform's provider reads the value when it refreshes a secret's version, and stores it nowhere.
     resources = ["arn:${local.partition}:secretsmanager:${local.place}:secret:${local.name_prefix}-database-*"]
   }
 
@@ -276,7 +276,7 @@ data "aws_iam_policy_document" "read_state" {
     resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
 
     condition {
-      # A key's ARN says nothing of its owner; its tags do.
+      # A key's tags name its environment; its ARN does not.
       test     = "StringEquals"
       variable = "aws:ResourceTag/environment"
       values   = [var.environment]
@@ -314,7 +314,7 @@ data "aws_iam_policy_document" "deploy_never" {
     sid     = "KeepBoundaries"
     effect  = "Deny"
     actions = ["iam:DeleteRolePermissionsBoundary"]
-    # No role may lose its boundary, whichever it is.
+    # All roles of the account keep their boundaries.
     resources = ["*"]
   }
 }
@@ -346,7 +346,7 @@ data "aws_iam_policy_document" "deploy_state" {
       "s3:GetObjectVersion",
       "s3:PutObject",
     ]
-    # The bucket's policy lets each package and manifest be written once.
+    # The bucket's policy allows only one write of each package and manifest.
     resources = ["${local.bucket_arns.artifacts}/*"]
   }
 
@@ -390,7 +390,7 @@ data "aws_iam_policy_document" "deploy_state" {
       "secretsmanager:RotateSecret",
       "secretsmanager:TagResource",
     ]
-    # RDS makes its administrator's secret in the name of who makes the database.
+    # RDS creates its administrator's secret with the rights of the role that creates the database.
     resources = ["arn:${local.partition}:secretsmanager:${local.place}:secret:rds!db-*"]
   }
 }
@@ -471,7 +471,7 @@ data "aws_iam_policy_document" "deploy_building_blocks" {
     sid = "SmokeTest"
     actions = [
       "events:PutEvents",
-      # A lead that failed is taken out of its queue again.
+      # A smoke test removes its event from the failed queue.
       "sqs:ChangeMessageVisibility",
       "sqs:DeleteMessage",
       "sqs:ReceiveMessage",
@@ -543,8 +543,8 @@ data "aws_iam_policy_document" "deploy_building_blocks" {
       "logs:PutResourcePolicy",
       "logs:UpdateLogDelivery",
     ]
-    # API Gateway and Step Functions open the delivery in the name of who sets them up; it has no name.
-    # A policy of CloudWatch Logs, such as the one for the bus's audit log, has a name and no ARN.
+    # API Gateway and Step Functions create a delivery with the caller's rights, and it has no name.
+    # A resource policy of CloudWatch Logs, such as the audit log's, has a name and no ARN.
     resources = ["*"]
   }
 
@@ -569,8 +569,7 @@ data "aws_iam_policy_document" "deploy_roles" {
   # checkov:skip=CKV_AWS_109:Only roles of the environment, and only with a boundary
   # checkov:skip=CKV_AWS_110:See CKV_AWS_109
 
-  # The beginning of a role's name decides which boundary it has: nothing that a flow deploys can give
-  # a role of another flow's, or take another flow's boundary.
+  # The beginning of a role's name decides its boundary, so a flow's role cannot have another flow's.
   dynamic "statement" {
     for_each = local.owner_roles
 
@@ -635,7 +634,7 @@ data "aws_iam_policy_document" "deploy_roles" {
   statement {
     sid     = "MakeRolesOfServices"
     actions = ["iam:CreateServiceLinkedRole"]
-    # AWS names these roles, and bounds them.
+    # AWS chooses the names of these roles and limits their rights.
     resources = ["arn:${local.partition}:iam::${var.account_id}:role/aws-service-role/*"]
 
     condition {
@@ -662,7 +661,7 @@ data "aws_iam_policy_document" "deploy_network" {
       "ec2:CreateVpc",
       "ec2:CreateVpcEndpoint",
     ]
-    # Identifiers are AWS's; what is new must carry the environment's tag.
+    # AWS chooses the identifiers; a new resource must have the environment's tag.
     resources = [
       "arn:${local.partition}:ec2:${local.place}:vpc/*",
       "arn:${local.partition}:ec2:${local.place}:subnet/*",
@@ -711,7 +710,7 @@ data "aws_iam_policy_document" "deploy_network" {
       "ec2:RevokeSecurityGroupEgress",
       "ec2:RevokeSecurityGroupIngress",
     ]
-    # Identifiers are AWS's; what is there must carry the environment's tag.
+    # AWS chooses the identifiers; an existing resource must have the environment's tag.
     resources = [
       "arn:${local.partition}:ec2:${local.place}:vpc/*",
       "arn:${local.partition}:ec2:${local.place}:subnet/*",
@@ -732,14 +731,14 @@ data "aws_iam_policy_document" "deploy_network" {
   statement {
     sid     = "NameEndpoints"
     actions = ["route53:AssociateVPCWithHostedZone"]
-    # The names of AWS's services within the VPC are in zones that AWS makes and names.
+    # The private names of an endpoint are in a hosted zone that AWS creates and names.
     resources = ["arn:${local.partition}:route53:::hostedzone/*"]
   }
 
   statement {
     sid     = "TakeDefaultSecurityGroup"
     actions = ["ec2:CreateTags"]
-    # AWS makes it with the VPC, without a tag; with the tag it is the environment's to empty.
+    # AWS creates this group with the VPC, without a tag. The tag allows the deploy role to empty it.
     resources = ["arn:${local.partition}:ec2:${local.place}:security-group/*"]
 
     condition {
@@ -752,7 +751,7 @@ data "aws_iam_policy_document" "deploy_network" {
   statement {
     sid     = "TagNewNetwork"
     actions = ["ec2:CreateTags"]
-    # Identifiers are AWS's; this works only while the thing is being made.
+    # AWS chooses the identifiers. CreateAction is set only in the call that creates the resource.
     resources = ["arn:${local.partition}:ec2:${local.place}:*/*"]
 
     condition {
@@ -802,7 +801,7 @@ data "aws_iam_policy_document" "deploy_database" {
       "kms:CreateKey",
       "kms:TagResource",
     ]
-    # A key that is not made yet has no name; it must carry the environment's tag.
+    # A key has no ARN before it exists; the new key must have the environment's tag.
     resources = ["*"]
 
     condition {
@@ -818,7 +817,7 @@ data "aws_iam_policy_document" "deploy_database" {
     resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
 
     condition {
-      # Terraform calls it as soon as the key is made, see ReadKeys.
+      # Terraform calls this right after it creates the key; see ReadKeys.
       test     = "StringEqualsIfExists"
       variable = "aws:ResourceTag/environment"
       values   = [var.environment]

@@ -5,7 +5,7 @@ variable "project" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,14}$", var.project))
-    error_message = "project has 2 to 15 lower-case letters, digits and hyphens (names of AWS are short)."
+    error_message = "project has 2 to 15 lower-case letters, digits and hyphens (AWS limits the length of names)."
   }
 }
 
@@ -30,7 +30,7 @@ variable "region" {
 }
 
 variable "account_id" {
-  description = "The one AWS account that this may be applied to."
+  description = "The only AWS account to which this can be applied."
   type        = string
 
   validation {
@@ -51,7 +51,7 @@ variable "emulator_endpoint" {
 }
 
 variable "database" {
-  description = "The environment's database, of which only the name of an administrator's secret that others made matters here."
+  description = "The environment's database. The bootstrap uses only the name of the secret of an on-premises administrator."
   type = object({
     on_premises = optional(object({ admin_secret_name = string }))
   })
@@ -80,7 +80,7 @@ variable "github_repository" {
 }
 
 variable "github_repository_ids" {
-  description = "Numbers of the repository and of its owner, where GitHub's tokens name both; null where they do not."
+  description = "Ids of the repository and of its owner, if GitHub's tokens contain them; otherwise null."
   type        = object({ owner = string, repository = string })
   default     = null
 
@@ -96,7 +96,7 @@ variable "github_repository_ids" {
 }
 
 variable "github_readers" {
-  description = "Which workflows of the repository may read this account and change nothing, by the end of their token's subject."
+  description = "Workflows of the repository that may use the plan role, by the end of their token's subject."
   type        = list(string)
   default     = []
 
@@ -107,7 +107,7 @@ variable "github_readers" {
 }
 
 variable "github_oidc_provider_arn" {
-  description = "ARN of the account's identity provider of GitHub, of which it can have only one; null to make it."
+  description = "ARN of the account's identity provider for GitHub, if there is one already; null to create it."
   type        = string
   default     = null
 

@@ -8,7 +8,6 @@ terraform {
     }
   }
 
-  # The first run keeps its state beside itself, then moves it into the bucket that it made
-  # ('make bootstrap' does both).
+  # 'make bootstrap' keeps the first run's state in a local file, then moves it into the new bucket.
   backend "s3" {}
 }

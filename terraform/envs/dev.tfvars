@@ -3,7 +3,7 @@ region      = "us-east-1"
 # Your development account.
 account_id = "111111111111"
 
-# By their folders in flows/.
+# The settings of each flow, by the name of its folder in flows/.
 flows = {
   crm_registration = {
     # Three calls for each lead: 10,000 leads a month.
@@ -18,7 +18,7 @@ flows = {
     deletion_protection = false
   }
 
-  # The site whose articles are published, and where.
+  # The site with the articles, and the targets that they are published to.
   article_publishing = {
     site_url   = "https://blog.example.com"
     medium     = { feed_url = "https://medium.com/feed/@example" }

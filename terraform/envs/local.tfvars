@@ -1,10 +1,10 @@
-# The same platform on this computer: an AWS emulator, and a MariaDB server that plays the
-# on-premises database. The variable 'emulator' has their ports; 'make env' sets it.
+# The same platform on this computer, with an AWS emulator and a MariaDB server as its on-premises
+# database. 'make env' sets the variable 'emulator', which has their ports.
 environment = "local"
 region      = "us-east-1"
 account_id  = "000000000000"
 
-# By their folders in flows/.
+# The settings of each flow, by the name of its folder in flows/.
 flows = {
   crm_registration = {
     api        = { rate = 200, burst = 400, quota_per_month = 1000000 }
@@ -27,7 +27,7 @@ database = {
   }
 }
 
-# Short waits, so that a lead whose CRM is gone shows its end in seconds.
+# Short waits: when a flow's target is down, its executions fail within seconds.
 retry = {
   interval_seconds  = 1
   max_attempts      = 3

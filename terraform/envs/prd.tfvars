@@ -3,13 +3,13 @@ region      = "us-east-1"
 # Your production account.
 account_id = "333333333333"
 
-# By their folders in flows/.
+# The settings of each flow, by the name of its folder in flows/.
 flows = {
   crm_registration = {
     # Three calls for each lead: a million leads a month.
     api                 = { rate = 100, burst = 200, quota_per_month = 3000000 }
     backend_concurrency = 20
-    # The form's own name, and its certificate in us-east-1, go in here as `domain`.
+    # To give the form its own name, set `domain` with its certificate in us-east-1.
     front_door = { rate = 30, burst = 60 }
   }
 }
@@ -32,7 +32,7 @@ database = {
 event_archive_days   = 365
 secret_recovery_days = 30
 
-# Personal data stay out of the logs.
+# Keeps personal data out of the logs.
 logs = {
   retention_days = 365
   level          = "INFO"
@@ -44,5 +44,5 @@ canary = {
   minutes = 5
 }
 
-# Mail addresses or https URLs; each confirms its subscription once.
+# Mail addresses or https URLs. Each receiver must confirm its subscription once.
 alarm_receivers = []

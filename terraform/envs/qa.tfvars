@@ -3,7 +3,7 @@ region      = "us-east-1"
 # Your quality assurance account.
 account_id = "222222222222"
 
-# By their folders in flows/.
+# The settings of each flow, by the name of its folder in flows/.
 flows = {
   crm_registration = {
     # Three calls for each lead: 100,000 leads a month.

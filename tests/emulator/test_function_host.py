@@ -518,7 +518,7 @@ def test_an_ended_function_leaves_no_descriptor_and_no_process(functions: Functi
     def counts() -> tuple[int, int, int]:
         return this.num_fds(), server.num_fds(), len(server.children())
 
-    # What other tests opened may close meanwhile, so there may be fewer in the end.
+    # Descriptors that other tests opened may close meanwhile, so there may be fewer in the end.
     before = counts()
     for _ in range(20):
         once()
@@ -579,7 +579,7 @@ def test_nothing_outlives_the_emulator(tmp_path: Path, number: signal.Signals) -
     wait_for(lambda: not any(map(is_running, running)), "the end of every process", 10)
 
 
-#: The fork server, which hears of the emulator's death each time it is about to kill a function.
+#: The fork server, which gets the signal of the emulator's death before it kills each function.
 INTERRUPTED = """
 import os, sys
 sys.path.insert(0, {repository!r})

@@ -407,7 +407,7 @@ def test_the_pipeline_makes_roles_with_the_boundary_only(account: Account, deplo
     queues = account.root.client("sqs")
     queue = queues.create_queue(QueueName=f"{name}-own")["QueueUrl"]
     bound["sqs"].send_message(QueueUrl=queue, MessageBody="x")
-    # What belongs to others, and to another flow.
+    # Queues of others, and of another flow.
     for foreign in ("payroll", f"flowbridge-dev-{neighbour.replace('_', '-')}-own"):
         queue = queues.create_queue(QueueName=foreign)["QueueUrl"]
         assert is_refused(bound["sqs"].send_message, QueueUrl=queue, MessageBody="x"), foreign

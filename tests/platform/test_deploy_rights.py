@@ -25,7 +25,7 @@ from tests.support.emulator import running_emulator
 from tests.support.resources import JsonObject, as_list
 
 DEV = Environment("dev")
-#: What IAM takes: characters in a managed policy, and managed policies on a role.
+#: IAM's limits: characters in a managed policy, and managed policies on a role.
 POLICY_CHARACTERS, POLICIES_OF_ROLE = 6144, 10
 #: As many flows as the platform is built for.
 MANY = 21
@@ -225,7 +225,7 @@ def test_faults_of_files_and_rights_that_do_not_fit_are_named(root: Path, plan: 
         "terraform/flows/order_outtake/deploy_rights.json is missing.",
         "order_intake/deploy_rights.json has the unknown key 'colour'.",
         "order_intake/deploy_rights.json, read, Sid1: needs a Sid of letters only.",
-        "read, ReadTable: has a key besides Sid, Action, Resource, Condition and Reason.",
+        "read, ReadTable: has a key other than Sid, Action, Resource, Condition and Reason.",
         "read, Wild: needs an Action, such as glue:GetTable, without a wildcard.",
         "read, Empty: needs a Resource.",
         "read, Nothing: needs an Action, such as glue:GetTable, without a wildcard.",

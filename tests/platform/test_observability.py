@@ -48,8 +48,8 @@ WATCHED = {
 NOT_DRAWN = {"ThrottledRules"}
 RDS_METRICS = {"DatabaseConnections", "CPUUtilization", "FreeStorageSpace"}
 
-#: What the API's access log may tell. The address, the agent, the path with its values and the
-#: bodies are, or may hold, personal data.
+#: The fields that the API's access log may have. The address, the agent, the path with its values
+#: and the bodies are, or may hold, personal data.
 ACCESS_LOG = {
     "$context.requestId",
     "$context.xrayTraceId",

@@ -1,7 +1,7 @@
 """Three accounts, one way: what is built goes to dev, from there unchanged to qa and prd, and back.
 
-The tests tell one story, in their order, on one emulator that keeps the accounts apart, with the
-files and commands that an operator uses.
+The tests build on each other, in their order, on one emulator that keeps the accounts apart, with
+the files and commands that an operator uses.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.xdist_group("promotion")
 
 #: The flow that each environment has, and that a promotion tries.
 FLOW = flow_with("smoke", STAGES[-1])
-#: What every account but its bootstrap is made of before its first release; RDS takes a minute.
+#: Parts of every account that are created before its first release, because RDS takes a minute.
 BEFORE_A_RELEASE = ("-target=module.network", "-target=module.database")
 
 

@@ -23,7 +23,7 @@ STATE = Path(__file__).with_name("last_release.json")
 def changes(
     terraform_of_dev: tftest.TerraformTest, tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, Any]]:
-    """What Terraform would do to the resources of an environment of the last release."""
+    """The changes that Terraform plans for the resources of an environment of the last release."""
     folder = tmp_path_factory.mktemp("upgrade")
     root = Path(terraform_of_dev.tfdir)
     shutil.copytree(root.parent, folder / "repository", symlinks=True)

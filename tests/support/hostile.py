@@ -21,8 +21,8 @@ from tests.support.functions import LEAD
 #: The long form, `make test-hostile`, tries this many times as much as `make test`.
 FACTOR = int(os.environ.get("HOSTILE_FACTOR", "1"))
 
-#: What EventBridge takes at most of one event (the emulator takes more), less its own envelope and
-#: what CatchErrors adds.
+#: The largest event that EventBridge accepts (the emulator accepts more), less its own envelope and
+#: the fields that CatchErrors adds.
 LARGEST_EVENT = 256 * 1024 - 2048
 
 SOURCES = {".py", ".json"}

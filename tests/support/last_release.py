@@ -1,6 +1,6 @@
 """The state of the last release's ``dev``, as far as a test of an upgrade needs it.
 
-Make it anew after a release, from the state of an environment that runs it::
+Regenerate it after a release, from the state of an environment that runs it::
 
     python -m tests.support.last_release < dev.tfstate > tests/platform/last_release.json
 """
@@ -40,7 +40,7 @@ LEFT_OUT = frozenset({"body", "definition", "environment", "policy", "timeouts"}
 
 
 def compact(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a state with all addresses, and with what tells a replacement of what is kept."""
+    """Return a state with all addresses and the attributes that a replacement depends on."""
     return {
         **{name: state[name] for name in ("version", "terraform_version", "serial", "lineage")},
         "outputs": {},
@@ -74,7 +74,7 @@ def _instance(resource: dict[str, Any], instance: dict[str, Any]) -> dict[str, A
 
 
 def is_short(value: Any) -> bool:
-    """Tell whether an attribute is one that identifies a resource or refers to another."""
+    """Return whether an attribute can identify a resource or refer to another."""
     return isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) < 200)
 
 

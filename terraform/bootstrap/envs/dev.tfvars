@@ -1,5 +1,5 @@
-# Who deploys dev from GitHub. Name your repository, and run 'make bootstrap ENV=dev' again.
+# The repository whose workflows deploy dev, as owner/name. Type 'make bootstrap ENV=dev' after a change.
 github_repository = null
 
-# Plans of pull requests; drift, looked for on a schedule; the promotion to qa, which reads the release.
+# Plans of pull requests; scheduled checks for drift; the promotion to qa, which reads the release.
 github_readers = ["pull_request", "ref:refs/heads/main", "environment:qa"]

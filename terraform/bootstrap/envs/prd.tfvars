@@ -1,5 +1,5 @@
-# Who deploys prd from GitHub. Name your repository, and run 'make bootstrap ENV=prd' again.
+# The repository whose workflows deploy prd, as owner/name. Type 'make bootstrap ENV=prd' after a change.
 github_repository = null
 
-# Drift, looked for on a schedule.
+# Scheduled checks for drift.
 github_readers = ["ref:refs/heads/main"]

@@ -1,5 +1,5 @@
-# Who deploys qa from GitHub. Name your repository, and run 'make bootstrap ENV=qa' again.
+# The repository whose workflows deploy qa, as owner/name. Type 'make bootstrap ENV=qa' after a change.
 github_repository = null
 
-# Drift, looked for on a schedule; the promotion to prd, which reads the release.
+# Scheduled checks for drift; the promotion to prd, which reads the release.
 github_readers = ["ref:refs/heads/main", "environment:prd"]

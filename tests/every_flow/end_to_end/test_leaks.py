@@ -22,9 +22,9 @@ from tests.flows.user_onboarding.support.onboarding import TABLE, Onboarding, ev
 from tests.support.leaks import everywhere, forms, messages, where
 from tests.support.platform import FLOW, Platform
 
-#: What the local database's server is started with, which nobody but its owner can read, and the
-#: provider's own log, which the tests ask for and nothing else does: with TF_LOG it writes each
-#: request in full, that of a new secret's value too.
+#: The files that start the local database's server, which only their owner can read, and the
+#: provider's own log, which only the tests ask for: with TF_LOG it holds each request in full, also
+#: the one that sets a secret's value.
 NAMED = re.compile(r"folder \S+/(database/(administrator\.json|start\.sql)|logs/terraform\.log)$")
 #: Where people may be: in the rows' files, in executions and in their log, in environments other
 #: than prd. `test_observability` proves that prd's log has no data of executions.

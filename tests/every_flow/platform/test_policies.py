@@ -111,7 +111,7 @@ def test_every_policy_of_a_role_is_within_the_roles_boundary(
 
 
 def is_within(boundary: list[Statement], action: str, resource: str) -> bool:
-    """Tell whether a boundary allows an action on everything that a resource stands for."""
+    """Return whether a boundary allows an action on everything that a resource stands for."""
 
     def is_about(statement: Statement) -> bool:
         if not any(fnmatchcase(action, pattern) for pattern in statement.actions):

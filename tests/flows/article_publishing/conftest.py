@@ -1,4 +1,4 @@
-"""What the flow's tests share."""
+"""Fixtures that the flow's tests share."""
 
 from __future__ import annotations
 

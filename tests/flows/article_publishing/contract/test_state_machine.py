@@ -1,4 +1,4 @@
-"""However its targets fail, an article's publication ends as it should and tells where it is."""
+"""However its targets fail, a publication ends as it should and says where the article is."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_medium_is_not_asked_again_after_it_may_have_taken_the_post(
     assert ended.calls["CatchErrors"][0]["event"]["detail"]["targets"] == ["medium"]
     branches = json.loads(text)["States"]["Publish"]["Branches"]
     [medium, *others] = [branch["States"][branch["StartAt"]]["Retry"][0] for branch in branches]
-    # Whoever is looked up or overwritten may be asked again by whatever ended the function.
+    # The other steps look the article up or overwrite it, so they retry when a function breaks off.
     unsure = set(others[0]["ErrorEquals"]) - set(medium["ErrorEquals"])
     assert {"Sandbox.Timedout", "States.Timeout", "Runtime.ExitError", "Lambda.Unknown"} <= unsure
     assert {"TargetUnavailable", "SecretUnavailable"} <= set(medium["ErrorEquals"])

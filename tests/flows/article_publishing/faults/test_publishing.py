@@ -15,7 +15,7 @@ from tests.flows.article_publishing.support.targets import NAMES
 from tests.support.fault_proxy import Fault
 from tests.support.stream import Stream
 
-#: What posts or changes an article, as the request begins or holds it.
+#: The beginning, or a part, of the request that writes an article to each target.
 WRITES = {
     "medium": b"POST /medium/",
     "devto": b"POST /devto/articles",
@@ -59,7 +59,7 @@ class Articles(Stream[dict[str, Any]]):
         return execution
 
     def is_there_once(self, item: dict[str, Any]) -> bool:
-        """Tell whether every target has the article, and was asked once to make it."""
+        """Return whether every target has the article, and was asked once to create it."""
         keys = dict.fromkeys(NAMES, f"https://blog.example.com/{item['slug']}")
         keys |= {"hashnode": item["slug"], "opensearch": item["_id"]}
         targets = self.publishing.targets
@@ -97,7 +97,7 @@ def test_every_target_fails_at_once(publishing: Publishing, articles: Articles) 
     reasons = articles.settle()
 
     assert proxy.hits - hits == len(faults)
-    # Whether Medium made a post whose answer was lost can be told later only.
+    # Only later can one see whether Medium created a post whose answer was lost.
     assert any("OutcomeUnknown in PublishToMedium" in reason for reason in reasons), reasons
     articles.check_with_the_command()
 

@@ -50,7 +50,7 @@ SCHEMA = read_schema(receive_webhook.__file__, "article.schema.json")
 #: Python's $ would let a line end through.
 REFERENCE = jsonschema.Draft7Validator(json.loads(json.dumps(SCHEMA).replace('$"', '\\\\Z"')))
 GOOD = {name: EXAMPLE[name] for name in SCHEMA["properties"]}
-#: What a step may end with: the state machine knows what to do about each of them.
+#: The errors that a step may raise. The state machine handles each of them.
 TARGET_ERRORS = (
     TargetRefused,
     TargetBusy,
@@ -138,7 +138,7 @@ def test_an_article_of_the_bus(
     else:
         assert REFERENCE.is_valid(article)
         assert outcome["target"] == name
-    # An article's id is no secret: who reads the log must find the article.
+    # An article's id is not secret: readers of the log need it to find the article.
     check_log(logs, {k: v for k, v in article.items() if k != "id"})
 
 

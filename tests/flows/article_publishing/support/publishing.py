@@ -157,7 +157,7 @@ def signed_headers(body: bytes, secret: str = SECRET) -> dict[str, str]:
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    """Return a document of the CMS that nobody has."""
+    """Return a new document of the CMS, which no target has."""
     identity = uuid.uuid4().hex
     return {
         "_id": identity,

@@ -32,7 +32,7 @@ TOKENS = {
     "opensearch": json.dumps({"username": "writer", "password": PASSWORD}),
 }
 HOST = "blog.example.com"
-#: What each API answers, in its own shape, beside the statuses that mean its success.
+#: Functions from the status of an error to its body, in the shape of each API.
 ERRORS: dict[str, Callable[[int], dict[str, Any]]] = {
     "medium": lambda status: {"errors": [{"message": f"Medium says {status}", "code": 6000}]},
     "devto": lambda status: {"error": f"Dev.to says {status}", "status": status},
@@ -46,7 +46,7 @@ ERRORS: dict[str, Callable[[int], dict[str, Any]]] = {
 
 @dataclass
 class Targets:
-    """The four servers, what they hold, and what they are told to answer next."""
+    """The four servers, their articles, and the answers that a test has chosen for them."""
 
     server: HTTPServer
     #: By target and by the article's own address, or its id in OpenSearch.
@@ -88,7 +88,7 @@ class Targets:
         self._next[name] += [*[None] * good, response]
 
     def answer_always(self, name: str, status: int | None) -> None:
-        """Have a target answer an error to every call, until it is told None."""
+        """Have a target answer an error to every call, until this is called with None."""
         if status is None:
             self._always.pop(name, None)
         else:

@@ -1,4 +1,4 @@
-"""What each step asks of its target, and what it makes of the answers."""
+"""Each step's request to its target, and its outcome for each answer."""
 
 from __future__ import annotations
 

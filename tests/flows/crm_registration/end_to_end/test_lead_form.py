@@ -64,7 +64,7 @@ def open_form(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
     yield open_in
     for context in contexts:
         context.close()
-    # What the content security policy forbids, or a fault of the script, ends here.
+    # Violations of the content security policy and errors of the script are collected here.
     assert faults == []
 
 
@@ -80,7 +80,7 @@ def fill(page: Page, rut: str, **changes: str) -> None:
 
 
 def sent_id(page: Page) -> str:
-    """Return the number that the page tells when the lead was taken."""
+    """Return the number that the page shows when the lead was accepted."""
     status = page.locator("#status.done")
     expect(status).to_be_visible(timeout=20_000)
     found = re.search(r"[0-9a-f-]{36}", status.inner_text())

@@ -133,7 +133,7 @@ def test_the_api_lets_nobody_in_without_the_key(platform: Platform, key: str | N
 def test_a_lead_whose_api_is_gone_is_retried_then_queued_whole(platform: Platform) -> None:
     lead = new_lead()
 
-    # Nobody listens there.
+    # No server listens there.
     nowhere = {"CRM_API_URL": f"http://127.0.0.1:{free_port()}"}
     with platform.configured({"CreatePartner": nowhere}):
         execution, states = platform.ended(*platform.publish(lead))
@@ -143,7 +143,7 @@ def test_a_lead_whose_api_is_gone_is_retried_then_queued_whole(platform: Platfor
     message = platform.failed_message(execution)
     assert message["event"]["detail"] == lead
     assert message["failedState"] == "CreatePartner"
-    # What was registered before stays, and sending the event again completes it.
+    # The rows that were written before stay, and resending the event adds the others.
     assert len(platform.rows(written(lead["rut"]))["CLIENTS"]) == 1
     again, _ = platform.ended(*platform.publish(message["event"]["detail"]))
     assert again.status == "SUCCEEDED"

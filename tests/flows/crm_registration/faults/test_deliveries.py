@@ -1,4 +1,4 @@
-"""The same event comes more than once, and messages that nobody can use lie between good ones."""
+"""The same event comes more than once, and unusable messages lie between good ones."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_messages_that_nobody_can_use_hold_up_no_others(faulty: Faulty, stream: 
     reasons = stream.settle()
 
     assert set(reasons) == {"failed: CrmRejected in CreateClient"}
-    # It is still there for somebody to look at, and may be taken away.
+    # It is still there for an operator to inspect, and can be deleted.
     assert poison <= taken_away(platform, poison)
 
 

@@ -136,7 +136,7 @@ def test_the_api_key_is_rotated_in_the_middle(faulty: Faulty, stream: Leads) -> 
 
 @pytest.mark.long
 def test_the_databases_password_is_rotated_in_the_middle(faulty: Faulty, stream: Leads) -> None:
-    """As Terraform does it: the secret first, then the function that tells the database."""
+    """As Terraform does it: the secret first, then the function that changes it in the database."""
     platform = faulty.platform
     client = platform.aws.client("secretsmanager")
     arn = platform.outputs["database"]["secret_arn"]

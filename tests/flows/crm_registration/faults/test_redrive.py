@@ -1,4 +1,4 @@
-"""The operator's command is killed while it sends events again."""
+"""The operator's command is killed while it redrives events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.fault_proxy import Fault
 from tests.support.platform import wait_for
 
 LEADS = 6
-#: Killed when so many events were sent again.
+#: The command is killed after it has redriven this many events.
 SENT = 2
 
 
@@ -45,7 +45,7 @@ def test_a_killed_redrive_loses_nothing_and_sends_nothing_twice(
             sent += "is on the bus" in line
         os.killpg(process.pid, signal.SIGKILL)
 
-    # What it held is back in sight after a while, and only what it had not sent.
+    # The messages that it held, and had not sent, become visible again after a while.
     def all_in_sight() -> bool:
         return len(stream.waiting(stream.ended())) == LEADS - SENT
 

@@ -44,6 +44,6 @@ def test_rows_outlive_the_environment(environment: Platform) -> None:
     assert demo.code == 0, demo.text
     again = Leads(Platform(environment.settings), items=stream.items)
     assert again.platform.rows(stream.items[0]["rut"])["CLIENTS"]
-    # Whoever sends all of it once more changes nothing.
+    # Resending all of them changes nothing.
     again.send_again(*again.items)
     again.settle()

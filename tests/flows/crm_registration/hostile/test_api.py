@@ -108,7 +108,7 @@ def api(platform: Platform) -> Iterator[Api]:
 def test_its_own_document(
     endpoint: str, mode: schemathesis.GenerationMode, api: Api, platform: Platform
 ) -> None:
-    """What the document lets through is taken, what it does not is refused, as it says."""
+    """The API accepts what the document allows, and refuses the rest with the documented answer."""
     operation = api.schema[f"/{endpoint}"]["post"]
     judge = (
         positive_data_acceptance
@@ -318,7 +318,7 @@ def test_afterwards_every_line_of_the_logs_is_a_line(api: Api, platform: Platfor
 
 
 def is_json_object(line: str) -> bool:
-    """Tell whether a line is a JSON object of printable ASCII."""
+    """Return whether a line is a JSON object of printable ASCII."""
     try:
         return line.isascii() and line.strip().isprintable() and isinstance(json.loads(line), dict)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Hostile events on the running bus: each becomes rows, or a message that can be sent again."""
+"""Hostile events on the running bus: each becomes rows, or a message that can be redriven."""
 
 from __future__ import annotations
 

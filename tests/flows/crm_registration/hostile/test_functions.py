@@ -172,7 +172,7 @@ def test_an_event_of_the_bus(
     database_environment: CrmDatabase,
     logs: list[logging.LogRecord],
 ) -> None:
-    """What ReceiveLead lets through, every endpoint takes; what it refuses, it does not quote."""
+    """Every endpoint accepts what ReceiveLead accepts; a refusal does not quote the lead."""
     event = {**envelope, "id": "event-1", "detail": detail}
     lead, refusal = attempt(lambda: receive_lead.handler(event, LambdaContext()), InvalidLead)
     if refusal:
@@ -227,7 +227,7 @@ class Services:
 
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Services:
-    """What CatchErrors and PutLead call."""
+    """Fakes of the AWS services that CatchErrors and PutLead call."""
     services = Services()
     for module in ("catch_errors", "bus"):
         monkeypatch.setattr(f"flowbridge.{module}.client", lambda _: services)
@@ -303,7 +303,7 @@ def test_what_a_page_sends(
 def test_a_removal(
     event: Any, count: Counter, statements: list[str], logs: list[logging.LogRecord]
 ) -> None:
-    """Whoever may call it, can remove a smoke test's rows and no others."""
+    """A caller of the function can remove a smoke test's rows and no others."""
     for rut in ("00100000-1", "9891283-0", "000123-K"):
         body = {"rut": rut, "wantsBenefit": True}
         create_benefit_back.handler(proxy_event(body), LambdaContext())
@@ -335,7 +335,7 @@ def test_a_removal(
 def test_a_count(
     event: Any, count: Counter, statements: list[str], logs: list[logging.LogRecord]
 ) -> None:
-    """Whoever may call it, learns how many rows have a key, and changes nothing."""
+    """A caller of the function learns how many rows have a key, and changes nothing."""
     before = count.one("SELECT COUNT(*) AS n FROM CLIENTS")
     statements.clear()
     logs.clear()

@@ -41,7 +41,7 @@ names = texts.filter(lambda text: text != OTHERS)
 def test_the_issuer_of_keys(
     event: dict[str, Any], aws: Callable[[str], Any], logs: list[logging.LogRecord]
 ) -> None:
-    """Whatever it is asked, no key's value is told, and the keys of others stay."""
+    """Whatever the request, it reveals no key's value and keeps the keys of others."""
     gateway, manager = aws("apigateway"), aws("secretsmanager")
     plan = gateway.create_usage_plan(name="plan")["id"]
     name = f"key-{plan}"
@@ -82,7 +82,7 @@ def test_the_migration(
     secrets: dict[str, str],
     logs: list[logging.LogRecord],
 ) -> None:
-    """Whatever the user is called, it can log in and do no more; its password is not told."""
+    """Whatever its name, the user can log in and do no more; its password is not revealed."""
     # A password that is a part of the code's own words would be found by chance.
     password = f"{password}-7f3a9c"
     server = database_environment.server

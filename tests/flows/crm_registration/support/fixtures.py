@@ -62,7 +62,7 @@ def database_environment(
     fresh_functions: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> CrmDatabase:
-    """What a backend function finds: its variables, its secret, its database."""
+    """The environment of a backend function: its variables, its secret, its database."""
     secrets["application"] = secret_of(crm_database.user).text()
     monkeypatch.setenv("DATABASE_HOST", crm_database.server.host)
     monkeypatch.setenv("DATABASE_PORT", str(crm_database.server.port))

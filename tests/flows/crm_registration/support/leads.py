@@ -28,7 +28,7 @@ READ_SECONDS = 4
 
 @dataclass
 class Leads(Stream[dict[str, Any]]):
-    """Leads of persons that nobody else has, sent one after another.
+    """Leads of persons that no other test uses, sent one after another.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Leads(Stream[dict[str, Any]]):
         return self.platform.publish(*items)
 
     def is_there_once(self, item: dict[str, Any]) -> bool:
-        """Tell whether a lead is one row in each table, with its own data."""
+        """Return whether a lead is one row in each table, with its own data."""
         rows = self.platform.rows(item["rut"])
         found = {
             table: [{k: v for k, v in row.items() if k in columns} for row in rows[table]]
@@ -162,7 +162,7 @@ class Faulty:
             yield cursor
 
     def is_inserting(self) -> bool:
-        """Tell whether the database works on an INSERT of a function."""
+        """Return whether the database works on an INSERT of a function."""
         with closing(self.connect()) as connection, connection.cursor() as cursor:
             cursor.execute("SHOW FULL PROCESSLIST")
             return any(str(row[7]).startswith("INSERT") for row in cursor.fetchall())

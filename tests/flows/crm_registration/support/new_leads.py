@@ -9,7 +9,7 @@ numbers = itertools.count(40000000)
 
 
 def new_lead(**changes: Any) -> dict[str, Any]:
-    """Return a good lead of somebody who was never registered."""
+    """Return a valid lead of a person who was never registered."""
     return {
         "name": "Camila",
         "lastname": "Saavedra",

@@ -1,4 +1,4 @@
-"""CatchErrors against moto: what is in the queue afterwards, and what the bus was told."""
+"""CatchErrors against moto: the queue's message and the bus's event afterwards."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FAILURE: dict[str, Any] = {
 
 
 class Surroundings:
-    """The queue of failed leads, and a queue that hears what the bus is told."""
+    """The queue of failed leads, and a queue that receives the bus's events."""
 
     def __init__(self, aws: Callable[[str], Any]) -> None:
         self._sqs, events = aws("sqs"), aws("events")
@@ -68,7 +68,7 @@ class Surroundings:
 
 @pytest.fixture
 def surroundings(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Surroundings:
-    """What the function finds: its queue and its bus."""
+    """The environment of the function: its queue and its bus."""
     made = Surroundings(aws)
     monkeypatch.setenv("FAILED_QUEUE_URL", made.url)
     monkeypatch.setenv("EVENT_BUS_NAME", "bus")

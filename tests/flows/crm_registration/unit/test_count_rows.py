@@ -1,4 +1,4 @@
-"""Telling operators which rows are there: as often as they are, and nothing else."""
+"""Count the rows of keys for operators: the numbers, and nothing else of the rows."""
 
 from __future__ import annotations
 

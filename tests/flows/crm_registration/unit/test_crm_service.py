@@ -351,7 +351,7 @@ class TestBrokenConnections:
 
 
 class TestWrongDeployment:
-    """What no repetition mends says what to mend, without the key."""
+    """An error that no retry can fix says what to fix, without the key."""
 
     @pytest.mark.parametrize(
         "url", ["crm.example.cl", "ftp://crm.example.cl", "http://", "http://[1"]

@@ -358,7 +358,7 @@ class TestWhenTheDatabaseFails:
 
 
 class TestWhenTheFunctionIsDeployedWrongly:
-    """The caller learns nothing, the log says what to mend."""
+    """The caller learns nothing; the log says what to fix."""
 
     def test_a_variable_is_missing(
         self,

@@ -1,4 +1,4 @@
-"""PutLead against moto: what is on the bus afterwards, and what the page is told."""
+"""PutLead against moto: the events on the bus afterwards, and the answers to the page."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_what_a_foreign_page_could_send_unasked_is_refused(bus: Bus, content_typ
 
 
 def refusing(outcome: Any) -> Callable[[str], Any]:
-    """Return what makes clients of a bus that answers, or fails, as it is told."""
+    """Return a factory of clients of a bus that answers, or raises, the outcome."""
 
     class Client:
         def put_events(self, **_: Any) -> Any:

@@ -62,7 +62,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StateMachine]:
 
 
 def run(machine: StateMachine, errors: dict[str, list[str | None]], **more: Any) -> Ended:
-    """Run a sign-up, of somebody whose record is `user` and whose event names `resources`."""
+    """Run a sign-up of a user whose record is `user` and whose event names `resources`."""
     return machine.run(errors, **{**SIGNUP, "user": {}, "resources": [], **more})
 
 

@@ -58,7 +58,7 @@ class Signups(Stream[dict[str, str]]):
             list(pool.map(start, range(times)))
 
     def is_there_once(self, item: dict[str, str]) -> bool:
-        """Tell whether there is the user as he signed up, with a space, a mail and a message."""
+        """Return whether the user exists as signed up, with a space, a mail and a message."""
         found = self.onboarding.record(item) or {}
         return (
             {name: found.get(name, {}).get("S") for name in item} == item
@@ -67,7 +67,7 @@ class Signups(Stream[dict[str, str]]):
         )
 
     def are_undone(self) -> bool:
-        """Tell whether nothing is left of any of them."""
+        """Return whether nothing is left of any of them."""
         return not any(
             self.onboarding.record(item) or self.onboarding.has_space(item) for item in self.items
         )

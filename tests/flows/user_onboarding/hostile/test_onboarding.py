@@ -1,4 +1,4 @@
-"""Hostile sign-ups, at the door and on the bus: a user, or a message that can be sent again."""
+"""Hostile sign-ups, at the door and on the bus: a user, or a message that can be redriven."""
 
 from __future__ import annotations
 

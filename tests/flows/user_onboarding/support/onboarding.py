@@ -51,7 +51,7 @@ class Onboarding(Platform):
         return record
 
     def has_space(self, signup: dict[str, str]) -> bool:
-        """Tell whether the user has a space."""
+        """Return whether the user has a space."""
         prefix = f"{signup['tenantId']}/{signup['userId']}/"
         found = self.aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
         return bool(found["KeyCount"])
@@ -63,7 +63,7 @@ class Onboarding(Platform):
         return [m for m in messages if m["To"] == [signup["email"]]]
 
     def told(self, signup: dict[str, str]) -> list[str]:
-        """Return what the team was told of the user."""
+        """Return the messages that the team got about the user."""
         texts = requests.get(f"{self.settings.endpoint}{PATH}", timeout=10).json()
         return [text for text in texts if signup["userId"] in text]
 
@@ -152,7 +152,7 @@ def role_arn(tenant: str) -> str:
 
 
 def new_signup(**changes: str) -> dict[str, str]:
-    """Return the sign-up of somebody who was never there."""
+    """Return the sign-up of a new user."""
     name = f"u-{uuid.uuid4().hex[:12]}"
     return {
         "tenantId": "acme",

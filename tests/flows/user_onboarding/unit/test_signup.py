@@ -20,7 +20,7 @@ SIGNUP = {**BODY, "userId": "ada-1"}
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the functions find; the tenants are read once."""
+    """The environment of the functions, which read the tenants once."""
     monkeypatch.setenv("TENANTS", "acme,globex")
     monkeypatch.setenv("EVENT_BUS_NAME", "bus")
     tenants.cache_clear()
@@ -30,7 +30,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def heard(aws: Callable[[str], Any]) -> Callable[[], list[dict[str, Any]]]:
-    """Return what tells which events the bus delivered."""
+    """Return a function that returns the events that the bus delivered."""
     sqs, events = aws("sqs"), aws("events")
     queue = sqs.create_queue(QueueName="heard")["QueueUrl"]
     events.create_event_bus(Name="bus")
