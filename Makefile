@@ -172,7 +172,7 @@ bench: ## Measure, and write benchmarks/README.md: make bench [PART=packaging]
 	@python3 ops/local/prepare.py bench
 	@LEADS="$(LEADS)" $(PYTHON) -m benchmarks --part "$(or $(PART),all)"
 
-lint: setup ## Check format, types and Terraform
+lint: setup ## Check format, types, words and Terraform
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy

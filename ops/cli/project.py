@@ -13,7 +13,7 @@ from ops.context import Context
 from ops.errors import OperationError
 from ops.new_flow import make as make_flow
 from ops.settings import LOCAL
-from ops.style.words import count_by_folder, find_words
+from ops.style.words import Finding, count_by_folder, find_words
 from ops.terraform import docs as documents
 from ops.terraform.checks import check_terraform, scan_terraform
 from ops.terraform.runner import ROOT
@@ -23,7 +23,9 @@ app = typer.Typer()
 
 @app.command()
 def lint() -> None:
-    """Check Terraform's files: format, validity, insecure settings."""
+    """Check the words of all texts, and Terraform's files: format, validity, insecure settings."""
+    with step("Look for rejected words"):
+        _print_rejected(find_words(settings.REPOSITORY))
     context = Context(LOCAL)
     with step("Check Terraform's files"):
         data = context.local.settings.folder / "terraform" / "lint"
@@ -42,13 +44,16 @@ def words(
 ) -> None:
     """List the words that docs/style.md rejects."""
     findings = find_words(settings.REPOSITORY, [path.resolve() for path in paths or []])
-    lines = (
-        [f"{number:5}  {folder}" for folder, number in sorted(count_by_folder(findings).items())]
-        if count
-        else [str(finding) for finding in findings]
-    )
-    for line in lines:
-        print(line)
+    if count:
+        for folder, number in sorted(count_by_folder(findings).items()):
+            print(f"{number:5}  {folder}")
+    _print_rejected(findings, with_places=not count)
+
+
+def _print_rejected(findings: list[Finding], *, with_places: bool = True) -> None:
+    """Print the place of each rejected word and its replacement; fail when there is one."""
+    for finding in findings if with_places else ():
+        print(finding)
     if findings:
         raise OperationError(
             f"{len(findings)} rejected words were found.", "Replace them as docs/style.md says."

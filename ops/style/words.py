@@ -22,7 +22,7 @@ from typing import NamedTuple
 WORDS_FILE = Path(__file__).with_name("words.toml")
 
 #: Folders without texts of ours: tools' own, builds, and the input that examples and tests quote.
-SKIPPED_FOLDERS = frozenset({"__pycache__", "dist", "cache", "plots", "results", "certificates"})
+SKIPPED_FOLDERS = frozenset({"__pycache__", "dist", "cache", "plots", "results"})
 #: `benchmarks/README.md` is generated from texts that are checked.
 SKIPPED = frozenset({"examples", "ops/style/words.toml", "benchmarks/README.md", "LICENSE"})
 SUFFIXES = frozenset(
@@ -30,8 +30,8 @@ SUFFIXES = frozenset(
     | {".yml", ".yaml", ".html", ".txt", ".js", ".css", ".asl", ".editorconfig", ".gitignore"}
 )
 NAMES = frozenset({"Makefile", "CODEOWNERS", "run"})
-#: JSON Schemas and definitions hold descriptions.
-JSON_SUFFIXES = (".schema.json", ".asl.json")
+#: JSON files that hold descriptions, comments and reasons.
+JSON_SUFFIXES = (".schema.json", ".asl.json", "deploy_rights.json")
 
 LEADER = re.compile(r"^[ \t]*(?:#+|//+|--+|/\*+|\*|<!--)(?=\s|$)", re.MULTILINE)
 FENCE = re.compile(r"^[ \t]*```.*?^[ \t]*```", re.MULTILINE | re.DOTALL)
@@ -124,8 +124,9 @@ def check(source: str, file: Path) -> Iterator[Finding]:
     found = {
         Finding(file, _line(lines, text, match), " ".join(match[0].split()), word.use)
         for text in texts(source, file)
+        for content in [_without_code(text.content)]
         for word in rejected_words()
-        for match in word.pattern.finditer(_without_code(text.content))
+        for match in word.pattern.finditer(content)
     }
     yield from sorted(found)
 
@@ -186,19 +187,19 @@ def _python_texts(source: str, *, only_docstrings: bool) -> Iterator[Text]:
 
 
 def _strings(tree: ast.AST, *, only_docstrings: bool) -> Iterator[Text]:
-    docstrings = {
-        id(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
-    of_others = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        for part in node.values
-    }
+    docstrings: set[int] = set()
+    of_others: set[int] = set()
+    strings: list[ast.Constant | ast.JoinedStr] = []
+    # Once: the walk is most of the time of all files.
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Constant | ast.JoinedStr) or id(node) in of_others:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            docstrings.add(id(node.value))
+        elif isinstance(node, ast.Constant | ast.JoinedStr):
+            strings.append(node)
+            if isinstance(node, ast.JoinedStr):
+                of_others |= {id(part) for part in node.values}
+    for node in strings:
+        if id(node) in of_others:
             continue
         content = _content(node)
         # One word alone is a name or a value.

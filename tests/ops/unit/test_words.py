@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +14,15 @@ from typer.testing import CliRunner
 
 from ops import settings
 from ops.cli import main as cli
-from ops.style.words import Finding, Word, check, count_by_folder, find_words, rejected_words
+from ops.style.words import (
+    Finding,
+    Word,
+    check,
+    count_by_folder,
+    find_words,
+    rejected_words,
+    text_files,
+)
 
 
 def found(source: str, file: str) -> list[tuple[int, str]]:
@@ -146,3 +159,42 @@ def test_the_command_lists_counts_and_fails(
     assert isinstance(listed.exception, Exception)
     assert "5 rejected words" in str(counted.exception)
     assert good.exit_code == 0
+
+
+def test_lint_rejects_a_word_with_its_place_and_the_replacement(tmp_path: Path) -> None:
+    shutil.copytree(settings.REPOSITORY / "ops", tmp_path / "ops")
+    (tmp_path / "README.md").write_text("# Fix\n\nMend the message.\n")
+
+    lint = subprocess.run(
+        [sys.executable, "-m", "ops", "lint"],
+        cwd=tmp_path,
+        # Has the other folders that `ops` imports from.
+        env={**os.environ, "PYTHONPATH": str(settings.REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert lint.returncode == 1, lint.stdout + lint.stderr
+    assert "README.md:3: 'Mend': use fix, correct, repair\n" in lint.stdout
+    assert lint.stderr == "1 rejected words were found.\nReplace them as docs/style.md says.\n"
+
+
+#: Tracked files without sentences of ours.
+WITHOUT_PROSE = re.compile(
+    r"LICENSE|ops/style/words\.toml|examples/.*|benchmarks/(README\.md|plots/.*|results/.*)"
+    r"|.*requirements(/\w+)?\.txt|.*\.(terraform\.lock\.hcl|pem)|.*service_errors\.json"
+    r"|tests/platform/last_release\.json"
+)
+
+
+def test_every_tracked_file_is_read() -> None:
+    command = ["git", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=settings.REPOSITORY, capture_output=True, check=True)
+    tracked = {name for name in listed.stdout.decode().split("\0") if name}
+    root = settings.REPOSITORY
+
+    read = {file.relative_to(root).as_posix() for file in text_files(root, [root])}
+
+    assert tracked
+    assert {name for name in tracked - read if not WITHOUT_PROSE.fullmatch(name)} == set()
