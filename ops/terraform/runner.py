@@ -87,9 +87,10 @@ class Terraform:
         """
         self._remove_stale_lock(BOOTSTRAP_STATE_KEY)
         digest = self._bootstrap_digest()
-        if self._state_object(BOOTSTRAP_DIGEST_KEY) == digest.encode():
-            return False
         work = self._folder / "bootstrap"
+        is_written = not self._errored_state(work).exists()
+        if is_written and self._state_object(BOOTSTRAP_DIGEST_KEY) == digest.encode():
+            return False
         is_first = self._state_object(BOOTSTRAP_STATE_KEY) is None
         if not is_first:
             shutil.rmtree(work, ignore_errors=True)
@@ -106,6 +107,7 @@ class Terraform:
             override.write_text('terraform {\n  backend "local" {}\n}\n')
         progress("init")
         self._run(work, *init, *([] if is_first else backend))
+        self._push_errored_state(work, BOOTSTRAP_STATE_KEY, progress)
         progress("apply")
         self._apply(work, progress, self._bootstrap_variables())
         if is_first:
@@ -425,30 +427,39 @@ class Terraform:
 
     def _clear_up(self, progress: Progress) -> None:
         """Clear up after commands that were killed: the lock and the state that they left."""
-        self._remove_stale_lock(self.environment.state_key)
-        places = (self._errored_state, ROOT / ERRORED_STATE)
-        if not any(place.exists() for place in places):
-            return
-        remote = _lineage(self._state_object(self.environment.state_key))
+        key = self.environment.state_key
+        self._remove_stale_lock(key)
         # Environments share the module's folder.
-        if remote and remote == _lineage_of(ROOT / ERRORED_STATE):
+        left = _lineage_of(ROOT / ERRORED_STATE)
+        if left and left == _lineage(self._state_object(key)):
             self._keep_errored_state(ROOT)
-        if not self._errored_state.exists():
+        self._push_errored_state(ROOT, key, progress)
+
+    def _push_errored_state(self, folder: Path, key: str, progress: Progress) -> None:
+        """Write the state that an earlier command of a module could not write.
+
+        Raises
+        ------
+        OperationError
+            When Terraform refuses it, because the state was changed since.
+        """
+        left = self._errored_state(folder)
+        if not left.exists():
             return
-        if self._aws.emulated and remote != _lineage_of(self._errored_state):
+        if self._aws.emulated and _lineage_of(left) != _lineage(self._state_object(key)):
             # Its resources ended with the emulator.
-            self._errored_state.unlink()
+            left.unlink()
             return
         progress("write the state that an interrupted command left")
         try:
-            self._run(ROOT, "state", "push", str(self._errored_state))
+            self._run(folder, "state", "push", str(left))
         except OperationError as error:
             raise OperationError(
                 error.problem,
-                f"{self._errored_state} holds what an interrupted command changed. Compare it with "
-                "the state, push it with 'terraform state push' and delete it.",
+                f"{left} holds what an interrupted command changed. Compare it with the state, "
+                "push it with 'terraform state push' and delete it.",
             ) from error
-        self._errored_state.unlink()
+        left.unlink()
 
     def _remove_stale_lock(self, key: str) -> None:
         """Remove the lock of a killed Terraform from a state on the emulator.
@@ -494,14 +505,16 @@ class Terraform:
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder / f"{folder.name}.unfinished"
 
-    @property
-    def _errored_state(self) -> Path:
-        return self._folder / ERRORED_STATE
+    def _errored_state(self, folder: Path) -> Path:
+        """Return where a module's state is kept that Terraform could not write."""
+        # The bootstrap has a state of its own.
+        is_root = folder.name == ROOT.name
+        return self._folder / (ERRORED_STATE if is_root else f"{folder.name}.{ERRORED_STATE}")
 
     def _run(self, folder: Path, *arguments: str) -> str:
         self._data_folder.mkdir(parents=True, exist_ok=True)
         with self._started(
-            ["terraform", arguments[0], "-no-color", *arguments[1:]],
+            ["terraform", *arguments, "-no-color"],
             cwd=folder,
             env=self._environment_for(folder),
             stdout=subprocess.PIPE,
@@ -537,6 +550,10 @@ class Terraform:
             self._keep_errored_state(folder)
         if process.returncode != 0:
             failure = self._failure(folder, arguments[0], reader.problems())
+            if (left := self._errored_state(folder)).exists():
+                failure.action = (
+                    f"Type the command again. It first writes the state, which is in {left}."
+                )
             if adoption.EXISTS.search(reader.problems()):
                 self._unfinished(folder).touch()
                 raise ExistsError(failure.problem, failure.action)
@@ -547,7 +564,7 @@ class Terraform:
         """Take the state that Terraform could not write out of a folder that environments share."""
         left = folder / ERRORED_STATE
         if left.exists():
-            shutil.move(left, self._errored_state)
+            shutil.move(left, self._errored_state(folder))
 
     def _failure(self, folder: Path, command: str, words: str) -> OperationError:
         """Return the error of a failed command, which may only lack the bootstrap."""

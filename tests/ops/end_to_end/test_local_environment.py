@@ -80,7 +80,9 @@ def test_a_port_in_use_is_named_with_its_mend_and_nothing_stays_running(
     assert processes(environment.settings.folder) == []
 
 
-def test_an_emulator_that_died_is_named_and_started_again(environment: Platform) -> None:
+def test_an_emulator_that_died_and_a_database_that_hangs_are_named_and_started_again(
+    environment: Platform,
+) -> None:
     environment.make("up")
     pid = int((environment.settings.folder / "emulator.pid").read_text())
     os.kill(pid, signal.SIGKILL)
@@ -97,6 +99,21 @@ def test_an_emulator_that_died_is_named_and_started_again(environment: Platform)
     again = environment.make("up")
     assert again.code == 0, again.text
     assert environment.make("status").code == 0
+
+    # The database hangs.
+    pid = int((environment.settings.folder / "database" / "mariadb.pid").read_text())
+    os.kill(pid, signal.SIGSTOP)
+
+    watch = environment.make("watch", timeout=60)
+    assert watch.code != 0
+    assert "The database of the local environment does not answer" in watch.text
+    assert "make down" in watch.text
+    assert "Traceback" not in watch.text
+
+    again = environment.make("up", timeout=120)
+    assert again.code == 0, again.text
+    assert environment.make("status").code == 0
+    wait_for(lambda: not psutil.pid_exists(pid), "the end of the hung database")
 
 
 def test_commands_without_an_environment_say_how_to_get_one(environment: Platform) -> None:

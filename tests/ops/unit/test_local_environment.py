@@ -1,7 +1,8 @@
-"""The remains of a killed emulator are removed."""
+"""Remains of a killed emulator are removed, and a database that hangs is named."""
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 from ops.errors import OperationError
 from ops.local import certificates
 from ops.local.environment import LocalEnvironment
-from ops.settings import LocalSettings, Ports
+from ops.local.mariadb_server import write_privately
+from ops.local.supervision import Supervisor
+from ops.settings import REPOSITORY, LocalSettings, Ports
 from tests.support.platform import free_port
 
 
@@ -75,3 +78,56 @@ def test_a_port_of_an_outgoing_connection_is_not_called_a_programs(
 
     assert "Wait a minute" in caught.value.action
     assert f"FLOWBRIDGE_DATABASE_PORT={port + 1}" in caught.value.action
+
+
+@pytest.fixture
+def hanging(tmp_path: Path) -> Iterator[LocalSettings]:
+    """An environment whose database holds its port and accepts connections, but never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        # Not tmp_path itself: the test's own processes name that.
+        folder = tmp_path / "environment"
+        settings = LocalSettings(folder, Ports(free_port(), server.getsockname()[1]))
+        (folder / "database").mkdir(parents=True)
+        # As the start of a database leaves it.
+        write_privately(
+            folder / "database" / "administrator.json", '{"username": "a", "password": "b"}'
+        )
+        supervisor = Supervisor(folder, settings.logs)
+        supervisor.start([])
+        yield settings
+        supervisor.stop([])
+
+
+def run(settings: LocalSettings, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command, which must end within a time that a user waits."""
+    own = {
+        "FLOWBRIDGE_FOLDER": str(settings.folder),
+        "FLOWBRIDGE_EMULATOR_PORT": str(settings.ports.emulator),
+        "FLOWBRIDGE_DATABASE_PORT": str(settings.ports.database),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "ops", command],
+        cwd=REPOSITORY,
+        env={**os.environ, **own},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["watch", "plan"])
+def test_a_command_names_a_database_that_hangs(hanging: LocalSettings, command: str) -> None:
+    ended = run(hanging, command)
+
+    assert ended.returncode == 1
+    assert "The database of the local environment does not answer." in ended.stderr
+    assert "Type 'make down' and then 'make demo' to start again." in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_status_of_a_database_that_hangs_is_down(hanging: LocalSettings) -> None:
+    ended = run(hanging, "status")
+
+    assert ended.returncode == 1
+    assert "database   down" in ended.stdout
