@@ -10,7 +10,7 @@ import typer
 from ops.cli.terminal import console
 from ops.errors import OperationError
 from ops.releases.deploy import Confirm
-from ops.releases.deployment import STAGES
+from ops.terraform.environments import STAGES
 
 EnvironmentOption = Annotated[
     str, typer.Option("--env", help="The environment: local, dev, qa or prd.")

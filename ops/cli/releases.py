@@ -11,8 +11,8 @@ from ops.cli.screens import escape
 from ops.cli.terminal import console
 from ops.context import Context
 from ops.releases import deploy as deploying
-from ops.releases.deployment import STAGES
 from ops.settings import LOCAL
+from ops.terraform.environments import STAGES
 
 app = typer.Typer()
 

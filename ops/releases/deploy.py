@@ -19,10 +19,11 @@ from ops.aws.clients import AWS_ERRORS, as_operation_error
 from ops.cli.terminal import console, heading, step
 from ops.errors import OperationError
 from ops.releases.artifacts import Release, built
-from ops.releases.deployment import FOLLOW_THE_BUILD, Deployment, check_stages, promotable
+from ops.releases.deployment import Deployment, check_stages, promotable
 from ops.releases.provenance import Origin, here
 from ops.releases.smoke import smoke_test
 from ops.settings import REPOSITORY
+from ops.terraform.environments import FOLLOW_THE_BUILD
 
 DIST = REPOSITORY / "build" / "dist"
 #: Environment variable that shortens or lengthens a canary once.

@@ -9,14 +9,9 @@ from typing import Any
 from ops.aws.clients import Aws
 from ops.errors import OperationError
 from ops.releases.artifacts import Artifacts, Release
-from ops.settings import LOCAL
-from ops.terraform.environments import Environment
+from ops.terraform.environments import STAGES, Environment
 from ops.terraform.runner import Terraform
 
-#: The stages of a release. `local` is not one: it runs the last local build.
-STAGES = ("dev", "qa", "prd")
-#: Environments that run the last local build; the others run promoted releases.
-FOLLOW_THE_BUILD = (LOCAL, STAGES[0])
 ALIAS = "live"
 DIGEST_LENGTH = 64
 
@@ -77,14 +72,6 @@ class Deployment:
             )
         return found.pop()
 
-    @property
-    def first_release(self) -> str:
-        """How to bring the first release into the environment."""
-        if self.name in FOLLOW_THE_BUILD:
-            return f"Type 'make apply ENV={self.name}'."
-        source = STAGES[STAGES.index(self.name) - 1]
-        return f"Type 'make promote FROM={source} TO={self.name}'."
-
     def running(self) -> Release:
         """Return the running release.
 
@@ -95,7 +82,9 @@ class Deployment:
         """
         digest = self.release()
         if digest is None:
-            raise OperationError(f"'{self.name}' does not run a release yet.", self.first_release)
+            raise OperationError(
+                f"'{self.name}' does not run a release yet.", self.environment.first_release
+            )
         return self.artifacts.release(digest)
 
     def commit(self) -> str:

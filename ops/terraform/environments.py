@@ -10,8 +10,12 @@ from typing import Any
 import hcl2
 
 from ops.errors import OperationError
-from ops.settings import REPOSITORY
+from ops.settings import LOCAL, REPOSITORY
 
+#: The stages of a release, in order. `local` is not one: it runs the last local build.
+STAGES = ("dev", "qa", "prd")
+#: Environments that run the last local build; the others run promoted releases.
+FOLLOW_THE_BUILD = (LOCAL, STAGES[0])
 FOLDER = REPOSITORY / "terraform" / "envs"
 
 
@@ -53,6 +57,16 @@ class Environment:
     def variables(self) -> dict[str, Any]:
         """The values of the variables file."""
         return read_hcl(self.variables_file)
+
+    @property
+    def first_release(self) -> str:
+        """The sentence that says how the environment gets its first release."""
+        if self.name == LOCAL:
+            return "Type 'make demo'."
+        if self.name in FOLLOW_THE_BUILD:
+            return f"Type 'make apply ENV={self.name}'."
+        source = STAGES[STAGES.index(self.name) - 1]
+        return f"Type 'make promote FROM={source} TO={self.name}'."
 
     @property
     def account_id(self) -> str:

@@ -207,9 +207,7 @@ class Terraform:
         if not outputs:
             raise OperationError(
                 f"The environment '{self.environment.name}' has no resources yet.",
-                "Type 'make demo'."
-                if self.environment.name == LOCAL
-                else f"Type 'make apply ENV={self.environment.name}'.",
+                self.environment.first_release,
             )
         return {name: output["value"] for name, output in outputs.items()}
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import tftest
 
-from ops.releases.deployment import STAGES
-from ops.terraform.environments import Environment
+from ops.terraform.environments import STAGES, Environment
 from tests.support.plans import plan_with
 from tests.support.resources import Resource, as_list, of_type, statements
 

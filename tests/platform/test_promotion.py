@@ -21,10 +21,10 @@ import pytest
 from build.package import CACHE, SOURCES, build
 from ops.aws.clients import Aws
 from ops.releases.artifacts import Release, built
-from ops.releases.deployment import STAGES, Deployment
+from ops.releases.deployment import Deployment
 from ops.releases.provenance import here
 from ops.settings import REPOSITORY
-from ops.terraform.environments import Environment
+from ops.terraform.environments import STAGES, Environment
 from ops.terraform.runner import ROOT, Terraform
 from tests.support.account import left
 from tests.support.flows import flow_with

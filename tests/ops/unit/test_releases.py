@@ -193,8 +193,9 @@ def test_the_history_tells_what_ran_and_what_ran_before(dev: Account) -> None:
 
 def test_an_environment_without_a_release_says_so(qa: Account) -> None:
     assert qa.deployment.release() is None
-    with pytest.raises(OperationError, match="'qa' does not run a release yet"):
+    with pytest.raises(OperationError, match="'qa' does not run a release yet") as caught:
         qa.deployment.running()
+    assert caught.value.action == "Type 'make promote FROM=dev TO=qa'."
     with pytest.raises(OperationError, match="has no earlier release"):
         qa.deployment.previous()
 

@@ -155,27 +155,31 @@ def test_the_environments_are_those_that_have_files() -> None:
 
 
 @pytest.fixture
-def failing(
+def running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws: Callable[[str], Any]
-) -> Callable[[str], Terraform]:
-    """Return the Terraform of an environment whose every command fails."""
+) -> Callable[[str, str], Terraform]:
+    """Return the Terraform of an environment whose every command is a shell script."""
     program = tmp_path / "bin" / "terraform"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho 'Error: no backend' >&2\nexit 1\n")
-    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     account = SimpleNamespace(emulated=False, client=aws, variables=dict)
     settings = LocalSettings(tmp_path, Ports(4566, 3306))
-    return lambda name: Terraform(name, settings, cast(Aws, account))
+
+    def terraform(name: str, script: str) -> Terraform:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return Terraform(name, settings, cast(Aws, account))
+
+    return terraform
 
 
 @pytest.mark.parametrize(
     ("name", "action"), [("dev", "make bootstrap ENV=dev"), ("local", "make demo")]
 )
 def test_an_account_without_a_state_bucket_is_to_be_bootstrapped(
-    failing: Callable[[str], Terraform], aws: Callable[[str], Any], name: str, action: str
+    running: Callable[[str, str], Terraform], aws: Callable[[str], Any], name: str, action: str
 ) -> None:
-    terraform = failing(name)
+    terraform = running(name, "echo 'Error: no backend' >&2; exit 1")
     commands: list[Callable[[], object]] = [terraform.plan, terraform.outputs]
     for command in commands:
         with pytest.raises(OperationError, match=f"'{name}' is not bootstrapped") as caught:
@@ -186,6 +190,24 @@ def test_an_account_without_a_state_bucket_is_to_be_bootstrapped(
     for command in commands:
         with pytest.raises(OperationError, match="no backend"):
             command()
+
+
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [
+        ("local", "make demo"),
+        ("dev", "make apply ENV=dev"),
+        ("qa", "make promote FROM=dev TO=qa"),
+        ("prd", "make promote FROM=qa TO=prd"),
+    ],
+)
+def test_an_environment_without_resources_names_the_command_that_makes_them(
+    running: Callable[[str, str], Terraform], name: str, action: str
+) -> None:
+    with pytest.raises(OperationError, match=f"'{name}' has no resources yet") as caught:
+        running(name, "echo '{}'").outputs()
+
+    assert caught.value.action == f"Type '{action}'."
 
 
 def test_an_error_of_terraform_has_no_colors(tmp_path: Path) -> None:

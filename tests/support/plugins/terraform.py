@@ -16,9 +16,8 @@ import tftest
 
 from build.package import DIST
 from ops.local.prepare import terraform_cli_config
-from ops.releases.deployment import STAGES
 from ops.settings import LOCAL, REPOSITORY
-from ops.terraform.environments import Environment
+from ops.terraform.environments import STAGES, Environment
 from ops.terraform.runner import ROOT
 from tests.support.emulator import running_emulator
 from tests.support.platform import Platform
