@@ -95,9 +95,12 @@ class LocalEnvironment:
         """
         if not self._supervisor.is_running():
             raise OperationError("The local environment is not running.", "Type 'make demo'.")
-        for name, answers in self._probes().items():
-            if not answers():
-                raise self._dead(name)
+        probes = self._probes()
+        for program in self._programs():
+            if not probes[program.name]():
+                if self._supervisor.runs(program):
+                    raise self._silent(program)
+                raise self._dead(program.name)
 
     def _clear(self) -> None:
         """Clear away what the emulator left: unpacked code, and servers when it was killed."""
@@ -185,6 +188,15 @@ class LocalEnvironment:
             f"The {name} of the local environment does not answer. The end of {log}:\n"
             f"{self._supervisor.last_lines(name)}",
             "Type 'make down' and then 'make demo' to start again.",
+        )
+
+    def _silent(self, program: Program) -> OperationError:
+        """Return the error of a program that runs: a restart would lose what the emulator holds."""
+        return OperationError(
+            f"The {program.name} of the local environment does not answer, but its process "
+            f"{program.pid_file.read_text().strip()} runs. It may have too much to do.",
+            "Type the command again in a minute. If that does not help, type 'make down' and then "
+            "'make demo', which loses the events that are under way.",
         )
 
     def _put_stand_ins(self, credentials: Credentials) -> None:

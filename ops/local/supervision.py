@@ -90,8 +90,11 @@ class Supervisor:
         if program.restart:
             log = self.log("supervisord")
             return log.exists() and f"gave up: {program.name} entered FATAL" in log.read_text()
-        ran = program.pid_file.exists()
-        return ran and _running(program.pid_file, str(program.pid_file)) is None
+        return program.pid_file.exists() and not self.runs(program)
+
+    def runs(self, program: Program) -> bool:
+        """Return whether a program's process exists, even if it does not answer."""
+        return _running(program.pid_file, str(program.pid_file)) is not None
 
     def stop(self, programs: Iterable[Program]) -> bool:
         """Stop supervisord and its programs, and whatever an earlier crash left running.

@@ -10,6 +10,8 @@ import hcl2
 import pytest
 
 from flowbridge.clients import ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
+from ops.new_flow import flow_folders
+from ops.settings import REPOSITORY
 from ops.terraform.environments import Environment, names
 from ops.terraform.runner import ROOT
 
@@ -105,3 +107,15 @@ def test_no_environments_file_puts_it_on_an_emulator() -> None:
     on_emulator = [name for name in names() if "emulator" in Environment(name).variables]
 
     assert on_emulator == []
+
+
+@pytest.mark.parametrize("flow", flow_folders(REPOSITORY))
+def test_the_bootstrap_names_no_flow(flow: str) -> None:
+    """It takes the flows' rights from their folders, so a new flow changes nothing here."""
+    # As a folder, in names on AWS, in a Sid, in a sentence.
+    written = re.compile("[_ -]?".join(flow.split("_")), re.IGNORECASE)
+    files = [file for file in (ROOT / "bootstrap").rglob("*") if ".terraform" not in file.parts]
+    texts = {file: file.read_text() for file in files if file.is_file()}
+
+    assert {"main.tf", "policies.tf", "README.md", "dev.tfvars"} <= {file.name for file in texts}
+    assert [file.name for file, text in texts.items() if written.search(text)] == []

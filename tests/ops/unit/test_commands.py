@@ -254,3 +254,18 @@ def test_events_are_sent_to_the_bus_whatever_flow_takes_them(
     assert "1 sent, 0 not sent" in environment.run("send", str(file)).output
     unknown = environment.run("send", str(file), "--flow", "unknown").exception
     assert "no flow 'unknown'" in str(unknown)
+
+
+def test_events_are_sent_at_the_rate_that_was_asked_for(
+    environment: Environment, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.jsonl"
+    event = json.dumps({"source": "s", "detail-type": "d", "detail": {}})
+    file.write_text(f"{event}\n" * 21)
+    begin = time.monotonic()
+
+    sent = environment.run("send", str(file), "--rate", "50")
+
+    assert "21 sent, 0 not sent" in sent.output
+    # Two pauses: after each ten.
+    assert time.monotonic() - begin >= 0.4

@@ -13,11 +13,12 @@ import pytest
 
 from ops.errors import OperationError
 from ops.local import certificates
+from ops.local.database import DatabaseServer
 from ops.local.environment import LocalEnvironment
 from ops.local.mariadb_server import write_privately
 from ops.local.supervision import Supervisor
 from ops.settings import REPOSITORY, LocalSettings, Ports
-from tests.support.platform import free_port
+from tests.support.platform import free_port, wait_for
 
 
 @pytest.fixture
@@ -80,22 +81,46 @@ def test_a_port_of_an_outgoing_connection_is_not_called_a_programs(
     assert f"FLOWBRIDGE_DATABASE_PORT={port + 1}" in caught.value.action
 
 
+#: Holds its port and accepts connections, but never answers.
+HANGING = """
+import os, socket, sys, time
+from pathlib import Path
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+part = Path(sys.argv[2] + ".part")
+part.write_text(str(os.getpid()))
+part.rename(sys.argv[2])
+time.sleep(300)
+"""
+
+
 @pytest.fixture
 def hanging(tmp_path: Path) -> Iterator[LocalSettings]:
-    """An environment whose database holds its port and accepts connections, but never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        # Not tmp_path itself: the test's own processes name that.
-        folder = tmp_path / "environment"
-        settings = LocalSettings(folder, Ports(free_port(), server.getsockname()[1]))
-        (folder / "database").mkdir(parents=True)
-        # As the start of a database leaves it.
-        write_privately(
-            folder / "database" / "administrator.json", '{"username": "a", "password": "b"}'
-        )
-        supervisor = Supervisor(folder, settings.logs)
-        supervisor.start([])
-        yield settings
-        supervisor.stop([])
+    """An environment whose database and emulator hang."""
+    # Not tmp_path itself: the test's own processes name that.
+    folder = tmp_path / "environment"
+    settings = LocalSettings(folder, Ports(free_port(), free_port()))
+    (folder / "database").mkdir(parents=True)
+    # As the start of a database leaves it.
+    write_privately(
+        folder / "database" / "administrator.json", '{"username": "a", "password": "b"}'
+    )
+    programs = {
+        settings.ports.database: folder / "database" / "mariadb.pid",
+        settings.ports.emulator: folder / "emulator.pid",
+    }
+    processes = [
+        subprocess.Popen([sys.executable, "-c", HANGING, str(port), str(pid_file)])
+        for port, pid_file in programs.items()
+    ]
+    supervisor = Supervisor(folder, settings.logs)
+    supervisor.start([])
+    wait_for(supervisor.is_running, "the supervisor", 20)
+    wait_for(lambda: all(file.exists() for file in programs.values()), "the pid files", 20)
+    yield settings
+    supervisor.stop([])
+    for process in processes:
+        process.kill()
+        process.wait()
 
 
 def run(settings: LocalSettings, command: str) -> subprocess.CompletedProcess[str]:
@@ -121,9 +146,25 @@ def test_a_command_names_a_database_that_hangs(hanging: LocalSettings, command: 
     ended = run(hanging, command)
 
     assert ended.returncode == 1
-    assert "The database of the local environment does not answer." in ended.stderr
-    assert "Type 'make down' and then 'make demo' to start again." in ended.stderr
+    assert "The database of the local environment does not answer, but its process" in ended.stderr
+    assert "Type the command again in a minute." in ended.stderr
+    assert "type 'make down' and then 'make demo', which loses the events" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_an_emulator_with_too_much_to_do_is_not_to_be_stopped_at_once(
+    hanging: LocalSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DatabaseServer, "answers", lambda _: True)
+
+    with pytest.raises(OperationError, match=r"The emulator .* does not answer, but") as caught:
+        LocalEnvironment(hanging).require_up()
+
+    assert caught.value.action.startswith("Type the command again in a minute.")
+    (hanging.folder / "emulator.pid").write_text("0")
+    with pytest.raises(OperationError, match=r"The emulator .* does not answer. The end") as dead:
+        LocalEnvironment(hanging).require_up()
+    assert dead.value.action.startswith("Type 'make down'")
 
 
 def test_the_status_of_a_database_that_hangs_is_down(hanging: LocalSettings) -> None:

@@ -211,6 +211,7 @@ def test_the_same_bytes_arrive_in_the_next_environment(
 
 
 HERE = here()
+CHANGED = replace(HERE, commit=40 * "b", is_changed=True)
 ELSEWHERE = Origin(40 * "a", is_changed=False, files={**HERE.files, "terraform/main.tf": ""})
 
 
@@ -218,6 +219,7 @@ ELSEWHERE = Origin(40 * "a", is_changed=False, files={**HERE.files, "terraform/m
     ("origin", "told"),
     [
         (HERE, [f"was built from {HERE}"]),
+        (CHANGED, ["was built from commit bbbbbbbbbbbb with uncommitted changes\n"]),
         (
             ELSEWHERE,
             [
@@ -231,7 +233,7 @@ ELSEWHERE = Origin(40 * "a", is_changed=False, files={**HERE.files, "terraform/m
             ["was built from an unknown commit", "! It is not known whether Terraform's files"],
         ),
     ],
-    ids=["here", "elsewhere", "unknown"],
+    ids=["here", "changed", "elsewhere", "unknown"],
 )
 def test_promotion_and_rollback_tell_what_the_release_was_made_from(
     dev: Account,
