@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 pytest_plugins = [
     "tests.support.plugins.cases",
     "tests.support.plugins.functions",
+    "tests.support.plugins.groups",
     "tests.support.plugins.kinds",
     "tests.support.plugins.terraform",
     "tests.support.plugins.times",
@@ -48,12 +49,3 @@ def publishing() -> Iterator[Publishing]:
     name = os.environ.get("PYTEST_XDIST_WORKER", "test")
     with running_publishing(REPOSITORY / ".local" / f"test-{name}-publishing") as publishing:
         yield publishing
-
-
-@pytest.hookimpl(tryfirst=True)  # before the tests are dealt out to processes
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share an environment in one process, the one that destroys it last."""
-    items.sort(key=lambda item: item.name == "test_destroy_leaves_nothing")
-    for item in items:
-        for name in {"platform", "publishing"} & {*getattr(item, "fixturenames", ())}:
-            item.add_marker(pytest.mark.xdist_group(name))

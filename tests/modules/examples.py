@@ -26,7 +26,7 @@ from pytest_terraform.tf import TerraformRunner
 from ops.aws.clients import Aws
 from ops.local.prepare import terraform_cli_config
 from ops.settings import LOCAL
-from ops.terraform.runner import ROOT, differences
+from ops.terraform.runner import FASTER, ROOT, differences
 from tests.support.emulator import running_emulator
 
 FOLDER = ROOT / "modules"
@@ -111,6 +111,7 @@ class Examples:
         `plan` is one more argument of that command.
         """
         variables = {
+            **FASTER,
             **self.aws.variables(),
             "CHECKPOINT_DISABLE": "1",
             "TF_CLI_ARGS_plan": f"{PARALLELISM} {plan}",

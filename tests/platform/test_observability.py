@@ -150,14 +150,14 @@ def test_the_runbook_has_a_row_for_every_alarm_and_no_other(
     assert {ending: found for ending, found in told.items() if len(found) > 1} == {}
 
 
-def test_the_topic_is_encrypted_with_a_key_that_alarms_can_use(
-    found: list[Resource], made: list[Resource]
-) -> None:
+def test_the_topic_is_encrypted_with_a_key_of_its_own(made: list[Resource]) -> None:
     [topic] = of_type(made, "aws_sns_topic")
     [key] = [key for key in of_type(made, "aws_kms_key") if "observability" in key.address]
     assert topic.values["kms_master_key_id"] == key.values["arn"]
     assert key.values["enable_key_rotation"] is True
 
+
+def test_alarms_can_use_the_key_of_the_topic(found: list[Resource]) -> None:
     allowed = {s.sid: s for s in statements(found) if s.sid in ("EncryptAlarms", "PublishAlarms")}
     assert set(allowed["EncryptAlarms"].actions) == {"kms:Decrypt", "kms:GenerateDataKey"}
     assert allowed["PublishAlarms"].actions == ["sns:Publish"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from ops.local.prepare import terraform_cli_config
 from ops.terraform.environments import Environment
-from ops.terraform.runner import BOOTSTRAP, DEPLOY_RIGHTS, FLOWS
+from ops.terraform.runner import BOOTSTRAP, DEPLOY_RIGHTS, FASTER, FLOWS
 from tests.support.resources import JsonObject, as_list
 
 #: The roles of an environment that no flow owns belong to this owner.
@@ -96,6 +96,7 @@ def plan_bootstrap(
     }
     (folder / "test.auto.tfvars.json").write_text(json.dumps(variables))
     process_environment = {
+        **FASTER,
         **{
             name: value
             for name, value in os.environ.items()

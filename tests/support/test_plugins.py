@@ -110,3 +110,57 @@ def test_the_tables_say_where_the_time_went(tmp_path: Path) -> None:
     assert found["Folders"]["all"][0] == found["Folders"]["."][0] == "2"
     assert found["Files"]["test_example.py"][0] == "2"
     assert list(found["Processes"]) == ["gw0"]
+
+
+DEAR = """
+import pytest
+
+def note(text):
+    with open("setups", "a") as file:
+        file.write(f"{text}\\n")
+
+@pytest.fixture(scope="session")
+def platform():
+    note("platform")
+"""
+SHARING = """
+import pytest
+from conftest import note
+
+@pytest.fixture(scope="module")
+def database(request):
+    note(request.module.__name__)
+
+@pytest.mark.parametrize("number", range(6))
+def test_of_the_platform(platform, number):
+    pass
+
+@pytest.mark.parametrize("number", range(6))
+def test_of_the_database(database, number):
+    pass
+
+@pytest.mark.parametrize("number", range(6))
+def test_that_runs_anywhere(number):
+    pass
+
+def test_destroy_leaves_nothing(platform):
+    note("destroyed")
+
+def test_of_the_platform_at_the_end_of_the_file(platform):
+    note("used")
+"""
+
+
+def test_what_is_dear_is_set_up_in_one_process_and_destroyed_last(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(DEAR)
+    for name in ("one", "two"):
+        (tmp_path / f"test_{name}.py").write_text(SHARING)
+    plugin = ["-p", "tests.support.plugins.groups", "-o", f"pythonpath={REPOSITORY}"]
+    run(*plugin, f"--rootdir={tmp_path}", "-n", "3", "--dist", "loadgroup", cwd=tmp_path)
+
+    noted = (tmp_path / "setups").read_text().splitlines()
+
+    assert sorted(noted) == sorted(
+        ["platform", "test_one", "test_two", "used", "used", "destroyed", "destroyed"]
+    )
+    assert [word for word in noted if word in ("used", "destroyed")][2:] == ["destroyed"] * 2

@@ -18,7 +18,7 @@ from build.package import DIST
 from ops.local.prepare import terraform_cli_config
 from ops.settings import LOCAL, REPOSITORY
 from ops.terraform.environments import STAGES, Environment
-from ops.terraform.runner import ROOT
+from ops.terraform.runner import FASTER, ROOT
 from tests.support.emulator import running_emulator
 from tests.support.platform import Platform
 from tests.support.resources import Resource, planned_resources, resources, state_of
@@ -57,6 +57,7 @@ def terraform_of(
         @cache
         def terraform_of_account(name: str) -> tftest.TerraformTest:
             variables = {
+                **FASTER,
                 **{
                     name: value for name, value in os.environ.items() if not name.startswith("AWS_")
                 },
@@ -133,7 +134,15 @@ def planned(stage: str, plan_of: Callable[[str], list[Resource]]) -> list[Resour
     return [replace(resource) for resource in plan_of(stage)]
 
 
-@pytest.fixture(params=[LOCAL, *STAGES])
+@pytest.fixture(
+    params=[
+        pytest.param(
+            name,
+            marks=pytest.mark.xdist_group("platform" if name == LOCAL else "terraform_of"),
+        )
+        for name in (LOCAL, *STAGES)
+    ]
+)
 def found(request: pytest.FixtureRequest) -> list[Resource]:
     """The resources of the local environment, then those that each of AWS would have."""
     if request.param == LOCAL:
