@@ -542,9 +542,20 @@ def branch_history(server: Server) -> bool:
 
 
 def redrive(server: Server) -> bool:
-    failed = server.run(server.machine({"Fail": {"Type": "Fail", "Error": "E"}}))
-    client = server.client("stepfunctions")
-    return "redriveDate" in client.redrive_execution(executionArn=failed["executionArn"])
+    keep = {"Type": "Pass", "Assign": {"word": "kept"}, "Next": "Fail"}
+    fail = {"Type": "Fail", "Error": "{% $word %}"}
+    failed = server.run(server.machine({"Keep": keep, "Fail": fail}))
+    client, arn = server.client("stepfunctions"), failed["executionArn"]
+
+    def errors() -> list[str]:
+        events = client.get_execution_history(executionArn=arn)["events"]
+        return [e["executionFailedEventDetails"]["error"] for e in events if "Failed" in e["type"]]
+
+    assert errors() == ["kept"]
+    client.redrive_execution(executionArn=arn)
+    eventually(lambda: len(errors()) == 2)
+    # Its variables have the values of before.
+    return errors() == ["kept", "kept"]
 
 
 CHECKS: dict[str, Callable[[Server], bool]] = {

@@ -1,7 +1,7 @@
 """RedriveExecution: an ended execution continues.
 
 It continues from the state in which it ended, with that state's input from the history, as the same
-execution. Retries start from zero. Variables that earlier states assigned are lost.
+execution. Retries start from zero, and variables keep the values that states assigned.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ TARGET = "AWSStepFunctions.RedriveExecution"
 UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
 #: The states whose interpreter takes the execution too.
 NESTED = ("Task", "Parallel", "Map")
+#: The variables of each execution, by its ARN.
+_variables: dict[str, dict[str, Any]] = {}
 
 
 def apply() -> None:
@@ -27,6 +29,18 @@ def apply() -> None:
     from ministack.services import stepfunctions
 
     stepfunctions.handle_request = with_redrive(stepfunctions.handle_request, stepfunctions)
+    stepfunctions._apply_state_assign = remembered(stepfunctions._apply_state_assign)
+
+
+def remembered(assign: Callable[..., None]) -> Callable[..., None]:
+    """Return MiniStack's assignment of variables, which a redriven execution still knows."""
+
+    def assign_and_remember(state: Any, value: Any, context: Any, **more: Any) -> None:
+        assign(state, value, context, **more)
+        if context and context.get("variables"):
+            _variables[context["Execution"]["Id"]] = dict(context["variables"])
+
+    return assign_and_remember
 
 
 def with_redrive(handle: Handle, machines: Any) -> Handle:
@@ -95,7 +109,7 @@ def go_on(machines: Any, execution: Execution, name: str | None, value: Any) -> 
             "StartTime": execution["startDate"],
         },
         "StateMachine": {"Id": execution["stateMachineArn"], "Name": machine["name"]},
-        "variables": {},
+        "variables": dict(_variables.get(execution["executionArn"], {})),
     }
     try:
         while name and execution["status"] == "RUNNING":
