@@ -11,25 +11,26 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PYTHON_VERSION = "3.11"
 
 
-def lock(source: Path) -> None:
-    """Compile one file to its lock file, with the newest allowed versions."""
+#: Tests run the functions' code, so their environment has the libraries of every package.
+TESTS = REPOSITORY / "requirements" / "dev.in"
+
+
+def lock(source: Path, *more: Path) -> None:
+    """Compile a file, with more that it includes, to its lock file of the newest versions."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade"]
     command += ["--universal", "--python-version", PYTHON_VERSION, "--generate-hashes"]
     # Lock files must not depend on the index or on the command line.
     command += ["--no-header", "--no-annotate", "--no-emit-index-url"]
-    command += [str(source), "--output-file", str(source.with_suffix(".txt"))]
+    command += [*map(str, (source, *more)), "--output-file", str(source.with_suffix(".txt"))]
     subprocess.run(command, check=True, cwd=REPOSITORY)
 
 
 def main() -> None:
     """Compile all lock files."""
-    files = [
-        *sorted((REPOSITORY / "requirements").glob("*.in")),
-        *sorted((REPOSITORY / "lambda_src").glob("*/requirements.in")),
-    ]
-    for file in files:
+    packages = sorted((REPOSITORY / "lambda_src").glob("*/requirements.in"))
+    for file in [*sorted((REPOSITORY / "requirements").glob("*.in")), *packages]:
         print(f"lock {file.relative_to(REPOSITORY)}")
-        lock(file)
+        lock(file, *(packages if file == TESTS else ()))
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ variable "flows" {
 
   validation {
     condition     = can(keys(var.flows))
-    error_message = "flows is a map from a flow's name to its settings, such as { crm_registration = { ... } }."
+    error_message = "flows is a map from a flow's name to its settings, such as { order_intake = { ... } }."
   }
 
   validation {

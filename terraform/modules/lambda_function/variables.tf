@@ -29,12 +29,12 @@ variable "package" {
 }
 
 variable "handler" {
-  description = "Module and function in the zip, such as crm_registration.receive_lead.handler."
+  description = "Module and function in the zip, such as order_intake.receive_event.handler."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z0-9_]+(\\.[a-z0-9_]+)+$", var.handler))
-    error_message = "The handler is a dotted path, such as crm_registration.receive_lead.handler."
+    error_message = "The handler is a dotted path, such as order_intake.receive_event.handler."
   }
 }
 
