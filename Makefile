@@ -145,9 +145,9 @@ destroy: setup-ops package ## Destroy everything that Terraform made except the 
 ## --- check ----------------------------------------------------------------
 
 takes.test := FLOW
-test: lint ## Run every check and test
+test: $(if $(FLOW),setup,lint) ## Run every check and test, or the tests of one flow: make test [FLOW=name]
 	@$(MAKE) --no-print-directory package
-	@$(PYTEST) -n 3 --dist loadgroup tests
+	@$(PYTEST) -n $(if $(FLOW),2,3) --dist loadgroup $(call option,--flow,FLOW) tests
 
 test-unit: setup ## Run the fast tests
 	@$(PYTEST) -n 2 -p no:schemathesis --kind=unit

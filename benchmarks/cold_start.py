@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import os
 import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import median, paired_ratio, seconds, table, verdict
+from benchmarks.flows import benchmarks
 from benchmarks.runtime_api import RUNTIME_PYTHON, Run, RuntimeApi
 from benchmarks.stand_ins import StandIns
 from build import package
-from ops.settings import REPOSITORY
 from tests.support.mariadb import MariaDB, running_mariadb
 
 TITLE = "Cold start"
@@ -34,87 +31,19 @@ MEMORY_MB = 256
 #: Memory that buys one processor
 #: (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
 MEMORY_OF_A_PROCESSOR_MB = 1769
-#: Libraries of our packages that the article's functions need.
-LIBRARIES = {
-    "crm_registration": ("requests", "urllib3", "certifi", "idna", "charset_normalizer"),
-    "crm": ("pymysql",),
-}
 EMPTY = "empty.handler"
 
-Event = dict[str, Any]
-numbers = itertools.count(1)
-
-
-def lead() -> Event:
-    """Return a new lead."""
-    return {
-        "name": "Camila",
-        "lastname": "Saavedra",
-        "rut": f"{next(numbers)}-0",
-        "phone": 56983747263,
-        "mail": "csaavedra@micorreo.com",
-        "store": "est_central",
-        "wantsBenefit": False,
-        "origin": "app",
-    }
-
-
-def bus_event() -> Event:
-    """Return an event as EventBridge passes it to the first state."""
-    return {
-        "version": "0",
-        "id": "c66caab7-10f8-d6e9-fc4e-2b92021ce7ed",
-        "detail-type": "CRM Registration",
-        "source": "kranio.event.crm",
-        "account": "000000000000",
-        "time": "2026-01-26T21:52:58Z",
-        "region": "us-east-1",
-        "resources": [],
-        "detail": lead(),
-    }
-
-
-def failure() -> Event:
-    """Return the input of the state CatchErrors."""
-    return {
-        "event": bus_event(),
-        "failedState": "CreateClient",
-        "error": {"Error": "CrmRejected", "Cause": '{"errorMessage": "no"}'},
-        "execution": "arn:aws:states:us-east-1:000000000000:execution:machine:1",
-    }
-
-
-def request(*fields: str) -> Callable[[], Event]:
-    """Return a function that makes API Gateway's events for an endpoint with these fields."""
-
-    def make() -> Event:
-        body = {name: value for name, value in lead().items() if name in fields}
-        return {"httpMethod": "POST", "body": json.dumps(body), "isBase64Encoded": False}
-
-    return make
-
-
-@dataclass(frozen=True)
-class Function:
-    """One of our functions and the article's function of the same name."""
-
-    package: str
-    event: Callable[[], Event]
-
-
-FUNCTIONS = {
-    "receive_lead": Function("crm_registration", bus_event),
-    "create_client": Function("crm_registration", lead),
-    "create_partner": Function("crm_registration", lead),
-    "create_benefit": Function("crm_registration", lead),
-    "catch_errors": Function("crm_registration", failure),
-    "create_client_back": Function("crm", request("name", "lastname", "rut", "phone", "mail")),
-    "create_partner_back": Function("crm", request("rut", "store")),
-    "create_benefit_back": Function("crm", request("rut", "wantsBenefit")),
+#: By name, of all flows.
+FUNCTIONS = {name: one for flow in benchmarks().values() for name, one in flow.functions.items()}
+ARTICLES_PACKAGES = {
+    package: folder
+    for flow in benchmarks().values()
+    for package, folder in flow.articles_packages.items()
 }
-ARTICLES_PACKAGES = {"crm_registration": "step_functions", "crm": "api"}
-#: Functions for the variants that were tried and rejected, one of each kind.
-TRIED_ON = ("receive_lead", "create_client", "create_client_back")
+LIBRARIES = {
+    package: names for flow in benchmarks().values() for package, names in flow.libraries.items()
+}
+TRIED_ON = tuple(name for flow in benchmarks().values() for name in flow.tried_on)
 
 
 class Bench:
@@ -210,9 +139,11 @@ def zipped(folder: Path) -> int:
 def prepared() -> Iterator[Bench]:
     """Start everything that the functions need, and stop it afterwards."""
     with tempfile.TemporaryDirectory(prefix="bench-cold-") as folder, running_mariadb() as database:
-        make_tables(database)
-        user = {"username": database.root.username, "password": database.root.password}
-        stand_ins = StandIns({"api-key": "k" * 40, "database": json.dumps(user)})
+        kept: dict[str, str] = {}
+        for flow in benchmarks().values():
+            flow.prepare(database)
+            kept |= flow.secrets(database)
+        stand_ins = StandIns(kept)
         api = RuntimeApi()
         try:
             yield Bench(Path(folder), api, function_variables(database, stand_ins.url))
@@ -221,15 +152,9 @@ def prepared() -> Iterator[Bench]:
             stand_ins.close()
 
 
-def make_tables(database: MariaDB) -> None:
-    """Create the tables with the platform's migrations, for our functions and the article's."""
-    for file in sorted((REPOSITORY / "lambda_src" / "crm" / "migrations").glob("*.sql")):
-        database.execute(file.read_text())
-
-
 def function_variables(database: MariaDB, url: str) -> dict[str, str]:
     """Return the environment variables for all functions, ours and the article's."""
-    return {
+    variables = {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
         "AWS_REGION": "us-east-1",
@@ -241,20 +166,10 @@ def function_variables(database: MariaDB, url: str) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB),
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
         "LOG_LEVEL": "INFO",
-        "CRM_API_URL": url,
-        "CRM_API_KEY_SECRET": "api-key",
-        # Both names, so that older commits can be measured too.
-        "FAILED_LEADS_QUEUE_URL": f"{url}/000000000000/failed-leads",
-        "FAILED_QUEUE_URL": f"{url}/000000000000/failed-leads",
-        "EVENT_BUS_NAME": "bus",
-        "DATABASE_HOST": database.host,
-        "DATABASE_PORT": str(database.port),
-        "DATABASE_NAME": database.name,
-        "DATABASE_SECRET": "database",
-        # The article's functions read no secret.
-        "DATABASE_USER": database.root.username,
-        "DATABASE_PASSWORD": database.root.password,
     }
+    for flow in benchmarks().values():
+        variables |= flow.variables(database, url)
+    return variables
 
 
 def figures(runs: list[Run]) -> dict[str, list[float]]:

@@ -12,7 +12,7 @@ from benchmarks.environment import applied
 from benchmarks.figures import median, table, verdict
 from benchmarks.load import drive, lead
 from ops.executions.executions import Execution
-from tests.support.platform import Platform
+from tests.support.running import RunningFlow
 
 TITLE = "Cost"
 PRICES = Path(__file__).with_name("prices.toml")
@@ -40,7 +40,7 @@ BYTES = {
 }
 
 
-def counted(platform: Platform, execution: Execution) -> dict[str, float]:
+def counted(platform: RunningFlow, execution: Execution) -> dict[str, float]:
     """Return the usage of one execution, from its history and the functions' logs."""
     runs = platform.executions.history(execution.arn)
     calls = [log_lines(platform, endpoint) for endpoint in ENDPOINTS]
@@ -58,7 +58,7 @@ def counted(platform: Platform, execution: Execution) -> dict[str, float]:
     }
 
 
-def log_lines(platform: Platform, endpoint: str) -> int:
+def log_lines(platform: RunningFlow, endpoint: str) -> int:
     """Return the number of requests in a backend function's log."""
     logs = platform.aws.client("logs")
     pages = logs.get_paginator("filter_log_events").paginate(
@@ -68,7 +68,7 @@ def log_lines(platform: Platform, endpoint: str) -> int:
     return sum('"request ' in line for line in lines)
 
 
-def logged_bytes(platform: Platform) -> float:
+def logged_bytes(platform: RunningFlow) -> float:
     """Return the bytes of log lines per lead, of all log groups."""
     logs = platform.aws.client("logs")
     total = 0

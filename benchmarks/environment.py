@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from benchmarks.commands import CommandFailed
-from ops.settings import FLOWS_VARIABLE, LOCAL, REPOSITORY
+from benchmarks.flows import loaded_flow
+from ops.settings import LOCAL, REPOSITORY
 from ops.terraform.environments import Environment
-from tests.support.platform import FLOW, Platform
+from tests.support.flows import flow_in
+from tests.support.platform import Platform
+from tests.support.running import RunningFlow
 
 FOLDER = REPOSITORY / ".local" / "bench"
 
 
 @contextmanager
-def bootstrapped(settings: Mapping[str, Any] | None = None) -> Iterator[Platform]:
+def bootstrapped(settings: Mapping[str, Any] | None = None) -> Iterator[RunningFlow]:
     """Yield an environment that has the account's buckets and a release, but is not applied.
 
-    `settings` replace those of the CRM registration.
+    `settings` replace those of the flow that gets load.
     """
-    platform = Platform.new(FOLDER)
-    if settings:
-        flows = Environment(LOCAL).variables["flows"]
-        flows = {**flows, FLOW: {**flows[FLOW], **settings}}
-        platform.more[FLOWS_VARIABLE] = json.dumps(flows)
+    name = loaded_flow()
+    flows = Environment(LOCAL).variables["flows"]
+    changed = {**flows, name: {**flows[name], **settings}} if settings else None
+    platform = flow_in(Platform.new(FOLDER, changed), name)
     try:
         for step in ("up", "bootstrap", "release"):
             command(platform, step)
@@ -36,7 +37,7 @@ def bootstrapped(settings: Mapping[str, Any] | None = None) -> Iterator[Platform
 
 
 @contextmanager
-def applied(settings: Mapping[str, Any] | None = None) -> Iterator[Platform]:
+def applied(settings: Mapping[str, Any] | None = None) -> Iterator[RunningFlow]:
     """Yield an environment that is applied; `settings` are those of `bootstrapped`."""
     with bootstrapped(settings) as platform:
         command(platform, "apply")

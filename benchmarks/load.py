@@ -18,7 +18,7 @@ import pymysql
 from benchmarks.environment import applied
 from benchmarks.figures import percentile, seconds, table, verdict
 from ops.executions.events import Event, Publisher
-from tests.support.platform import Platform
+from tests.support.running import RunningFlow
 
 TITLE = "Load"
 TITLE_LONG = "Load, long run"
@@ -73,7 +73,7 @@ class Traffic:
 class Watch(threading.Thread):
     """Samples the functions' memory and the database connections every half second."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: RunningFlow) -> None:
         super().__init__(daemon=True)
         self._emulator = psutil.Process(
             int((platform.settings.folder / "emulator.pid").read_text())
@@ -124,7 +124,7 @@ def backend_of(process: psutil.Process) -> str | None:
     return match[1] if match else None
 
 
-def connect(platform: Platform) -> Any:
+def connect(platform: RunningFlow) -> Any:
     """Return a connection as the functions' database user."""
     location = platform.outputs["database"]
     secrets = platform.aws.client("secretsmanager")
@@ -139,7 +139,7 @@ def connect(platform: Platform) -> Any:
     )
 
 
-def drive(platform: Platform, count: int, at_a_time: int) -> Traffic:
+def drive(platform: RunningFlow, count: int, at_a_time: int) -> Traffic:
     """Send `count` leads, a new one for each that arrives, and measure until their last row.
 
     A lead that does not arrive within 90 s counts as lost.
@@ -184,7 +184,7 @@ def arrived(database: Any, ruts: list[str]) -> list[str]:
         return [rut for (rut,) in cursor.fetchall()]
 
 
-def state_seconds(platform: Platform) -> dict[str, float]:
+def state_seconds(platform: RunningFlow) -> dict[str, float]:
     """Return the mean seconds in each state and between states, of the newest executions."""
     sums: dict[str, float] = collections.defaultdict(float)
     executions = [e for e in platform.executions.newest(SAMPLE) if e.seconds is not None]

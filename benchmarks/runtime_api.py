@@ -89,7 +89,7 @@ class RuntimeApi:
         Parameters
         ----------
         handler
-            Module and function, such as ``crm_registration.receive_lead.handler``.
+            Module and function, such as ``order_intake.receive_event.handler``.
         folder
             Folder with the unpacked package.
         variables

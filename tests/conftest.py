@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 
+from ops.local.demo import demo_of
 from ops.settings import REPOSITORY
+from tests.support.flows import chosen, shared
 from tests.support.platform import Platform
-
-if TYPE_CHECKING:
-    from tests.flows.article_publishing.support.publishing import Publishing
 
 pytest_plugins = [
     "tests.support.plugins.cases",
+    "tests.support.plugins.flows",
     "tests.support.plugins.functions",
     "tests.support.plugins.groups",
     "tests.support.plugins.kinds",
@@ -29,23 +28,16 @@ def platform() -> Iterator[Platform]:
     """The whole platform, brought up by ``make demo`` as a newcomer would, once for all tests."""
     # A folder for each test process, should several be asked for it after all.
     name = os.environ.get("PYTEST_XDIST_WORKER", "test")
-    platform = Platform.new(REPOSITORY / ".local" / f"test-{name}")
+    flows = shared()
+    platform = Platform.new(REPOSITORY / ".local" / f"test-{name}", flows if chosen() else None)
     # For what Terraform calls then; the emulator sends no mail.
     platform.more = {"TF_VAR_alarm_receivers": '["operations@example.com"]'}
+    has_demo = any(demo_of(flow) for flow in flows)
     try:
-        platform.demo = platform.make("demo")
-        assert platform.demo.code == 0, platform.demo.text
+        for command in ("demo",) if has_demo else ("up", "bootstrap", "release", "apply"):
+            platform.demo = platform.make(command)
+            assert platform.demo.code == 0, platform.demo.text
         yield platform
     finally:
         down = platform.make("down")
         assert down.code == 0, down.text
-
-
-@pytest.fixture(scope="session")
-def publishing() -> Iterator[Publishing]:
-    """The article publishing in an environment of its own, once for all tests."""
-    from tests.flows.article_publishing.support.publishing import running_publishing
-
-    name = os.environ.get("PYTEST_XDIST_WORKER", "test")
-    with running_publishing(REPOSITORY / ".local" / f"test-{name}-publishing") as publishing:
-        yield publishing

@@ -324,18 +324,17 @@ def test_an_alarm_is_heard_through_the_topic(platform: Platform) -> None:
         TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
     )
     try:
-        platform.aws.client("cloudwatch").set_alarm_state(
-            AlarmName="flowbridge-local-crm-registration-failed",
-            StateValue="ALARM",
-            StateReason="tried",
-        )
+        cloudwatch = platform.aws.client("cloudwatch")
+        alarms = cloudwatch.describe_alarms()["MetricAlarms"]
+        name = next(alarm["AlarmName"] for alarm in alarms if topic in alarm["AlarmActions"])
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="tried")
         heard = sqs.receive_message(QueueUrl=queue["QueueUrl"], WaitTimeSeconds=10)
     finally:
         sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
         sqs.delete_queue(QueueUrl=queue["QueueUrl"])
 
     [message] = heard["Messages"]
-    assert "flowbridge-local-crm-registration-failed" in message["Body"]
+    assert name in message["Body"]
 
 
 def dashboards(found: list[Resource]) -> dict[str, JsonObject]:

@@ -1,8 +1,9 @@
-"""The files that GitHub, editors and pre-commit read name only what exists, and nothing twice."""
+"""The repository's files name only what exists, and a flow only in its own folders."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from collections.abc import Collection
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.new_flow import flow_folders
 from ops.settings import REPOSITORY
 
 CODEOWNERS = REPOSITORY / ".github" / "CODEOWNERS"
@@ -18,11 +20,59 @@ DEPENDABOT = REPOSITORY / ".github" / "dependabot.yml"
 PRE_COMMIT = REPOSITORY / ".pre-commit-config.yaml"
 MAKEFILE = REPOSITORY / "Makefile"
 
+FLOWS = sorted(flow_folders(REPOSITORY))
 #: Which files of a folder each of Dependabot's ecosystems reads.
 READ_BY = {
     "github-actions": (".github/workflows/*.yml", "action.yml"),
     "pip": ("*.txt",),
 }
+
+#: Where a flow may be named: in its folders, where it is wired and switched on, and in what is
+#: generated from these.
+OWN_FOLDERS = (
+    "terraform/flows/{}/",
+    "lambda_src/{}/",
+    "tests/flows/{}/",
+    "examples/{}/",
+    "ops/flows/{}/",
+    "ops/flows/{}.py",
+    "web/{}/",
+)
+WIRING = ("terraform/flows.tf", "terraform/envs/", "docs/flows.md", "CHANGELOG.md")
+#: Other files that name flows, and why.
+NAMING = {
+    "terraform/moved.tf": "history: resources that moved into a flow, from which environments come",
+    "tests/platform/last_release.json": "history: the state of the last release",
+    "README.md": "shows the first flow's picture, and what 'make demo' prints of it",
+    "benchmarks/README.md": "generated from benchmarks/results",
+    "benchmarks/results/": "what was measured, by package",
+}
+
+
+def tracked() -> list[str]:
+    """Return the files under version control."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    return [name for name in listed.stdout.split("\0") if (REPOSITORY / name).is_file()]
+
+
+def forms(flow: str) -> tuple[str, ...]:
+    """Return how a flow is written: snake case, kebab case and Pascal case."""
+    words = flow.split("_")
+    return flow, "-".join(words), "".join(word.capitalize() for word in words)
+
+
+def naming(flow: str) -> set[str]:
+    """Return the files that name a flow, outside of its folders and of its wiring."""
+    names = [form.encode() for form in forms(flow)]
+    own = tuple(folder.format(flow) for folder in OWN_FOLDERS) + WIRING
+    return {
+        file
+        for file in tracked()
+        if not file.startswith(own)
+        and any(name in (REPOSITORY / file).read_bytes() for name in names)
+    }
 
 
 def owner_lines() -> dict[str, list[str]]:
@@ -119,3 +169,19 @@ def test_the_changelog_begins_with_what_is_unreleased() -> None:
     assert re.fullmatch(rf"\[{re.escape(project['version'])}\] - \d{{4}}-\d\d-\d\d", titles[1])
     kinds = set(re.findall(r"^### (.+)$", text, flags=re.MULTILINE))
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_no_flow_is_named_outside_its_folders(flow: str) -> None:
+    assert {file for file in naming(flow) if not file.startswith(tuple(NAMING))} == set()
+
+
+def test_what_may_name_a_flow_does() -> None:
+    found = {file for flow in FLOWS for file in naming(flow)}
+
+    assert {name for name in NAMING if not [f for f in found if f.startswith(name)]} == set()
+    # The search finds the names that are there.
+    assert "terraform/flows.tf" in tracked()
+    for flow in FLOWS:
+        text = (REPOSITORY / "terraform" / "flows.tf").read_text()
+        assert [form for form in forms(flow) if form in text]

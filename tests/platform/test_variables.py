@@ -11,52 +11,23 @@ from typing import Any
 import pytest
 import tftest
 
-from ops.new_flow import flow_folders
-from ops.settings import REPOSITORY
-from ops.terraform.environments import Environment
+from ops.terraform.environments import Environment, read_hcl
 from ops.terraform.runner import ROOT
+from tests.support.flows import all_expectations
 
 Group = dict[str, tuple[Any, str | list[str]]]
 
 LOGS = {"retention_days": 7, "level": "INFO", "execution_data": False}
 
-#: Changed settings of a flow (None takes one away), and the sentences, which name flow and setting.
-SETTINGS: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "crm_registration": (
-        {
-            "api": {"rate": 0, "burst": 1, "quota_per_month": 1},
-            "backend_concurrency": 0,
-            "event_pattern": {"sources": [], "detail_types": []},
-            "front_door": {"rate": 0},
-        },
-        [
-            "crm_registration.api.rate is above 0",
-            "crm_registration.backend_concurrency is 1 or more, or null",
-            "crm_registration.event_pattern needs at least one source",
-            "crm_registration.front_door.rate is above 0",
-        ],
-    ),
-    "user_onboarding": (
-        {"tenants": ["ACME"], "sender": "nobody", "rate": 0},
-        [
-            "user_onboarding.tenants has at least",
-            "user_onboarding.sender is a mail address",
-            "user_onboarding.rate is above 0",
-        ],
-    ),
-    "article_publishing": (
-        {"site_url": "http://blog.example.com", "burst": 0},
-        [
-            "Every address of article_publishing begins with https://",
-            "article_publishing.rate is above 0 and burst is 1 or more",
-        ],
-    ),
+#: What is expected of the settings of each flow that has any.
+SETTINGS = {
+    flow: expected.settings
+    for flow, expected in all_expectations().items()
+    if expected.settings is not None
 }
-#: A setting that a flow cannot do without, of each.
-REQUIRED = {"crm_registration": "api", "user_onboarding": "sender", "article_publishing": "medium"}
 
 
-def changed(changes: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def changed(changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the flows of ``dev`` with changed settings."""
     flows: dict[str, Any] = Environment("dev").variables["flows"]
     for flow, settings in changes.items():
@@ -86,7 +57,7 @@ GROUPS: list[Group] = [
     },
     {
         "environment": ("test", "environment is local, dev, qa or prd"),
-        "flows": (["crm_registration"], "flows is a map from a flow's name to its settings"),
+        "flows": (["order_intake"], "flows is a map from a flow's name to its settings"),
         "stable_versions": ({"function": "1"}, "stable_versions needs canary"),
     },
     {
@@ -121,18 +92,18 @@ GROUPS: list[Group] = [
     },
     {
         "flows": (
-            changed({flow: settings for flow, (settings, _) in SETTINGS.items()}),
-            [sentence for _, sentences in SETTINGS.values() for sentence in sentences],
+            changed({flow: settings.wrong for flow, settings in SETTINGS.items()}),
+            [sentence for settings in SETTINGS.values() for sentence in settings.sentences],
         ),
     },
     {
         "flows": (
-            changed({flow: {name: None} for flow, name in REQUIRED.items()}),
+            changed({flow: {settings.required: None} for flow, settings in SETTINGS.items()}),
             [
                 f'module.{flow}["{flow}"].var.settings declared at '
-                f'flows/{flow}/variables.tf:{line_of_settings(flow)},1-20: attribute "{name}" is '
-                "required"
-                for flow, name in REQUIRED.items()
+                f"flows/{flow}/variables.tf:{line_of_settings(flow)},1-20: attribute "
+                f'"{settings.required}" is required'
+                for flow, settings in SETTINGS.items()
             ],
         ),
         "network": (
@@ -172,26 +143,40 @@ def test_wrong_values_are_refused_by_name(
 
 
 def test_the_settings_of_every_flow_are_tried() -> None:
-    assert set(SETTINGS) == set(REQUIRED) == set(flow_folders(REPOSITORY))
+    declared = {
+        file.parent.name: read_hcl(file)["variable"] for file in ROOT.glob("flows/*/variables.tf")
+    }
+    with_settings = {
+        flow
+        for flow, variables in declared.items()
+        for variable in variables
+        if variable.get("settings", {}).get("type", "") not in ("", "${object({})}")
+    }
+
+    assert with_settings == set(SETTINGS)
 
 
 def test_settings_that_no_flow_has_are_refused_by_flow_and_name(
     terraform_of_dev: tftest.TerraformTest, tmp_path: Path
 ) -> None:
-    flows = changed({flow: {"front_dor": {}} for flow in REQUIRED})
+    flows = changed({flow: {"front_dor": {}} for flow in SETTINGS})
 
     words = refused(terraform_of_dev, tmp_path, {"flows": flows})
 
-    names = ", ".join(f"{flow}.front_dor" for flow in sorted(REQUIRED))
+    names = ", ".join(f"{flow}.front_dor" for flow in sorted(SETTINGS))
     assert f"No flow has the settings {names}." in words
 
 
 def test_a_flow_names_the_part_of_the_platform_that_it_lacks(
     terraform_of_dev: tftest.TerraformTest, tmp_path: Path
 ) -> None:
-    words = refused(terraform_of_dev, tmp_path, {"database": None})
+    needed = {part for settings in SETTINGS.values() for part in settings.platform}
+    assert needed
+    for part in needed:
+        words = refused(terraform_of_dev, tmp_path, {part: None})
 
-    assert "crm_registration needs the platform's database. Set database in" in words
+        for flow in (flow for flow, settings in SETTINGS.items() if part in settings.platform):
+            assert f"{flow} needs the platform's {part}. Set {part} in" in words
 
 
 def refused(terraform: tftest.TerraformTest, folder: Path, values: dict[str, Any]) -> str:

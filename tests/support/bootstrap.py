@@ -40,11 +40,13 @@ def wide_with_reason(flows: Iterable[str]) -> set[str]:
     }
 
 
-def role_names(environment: Environment) -> dict[str, list[str]]:
+def role_names(
+    environment: Environment, flows: Iterable[str] | None = None
+) -> dict[str, list[str]]:
     """Return for each owner of roles how their names begin, after the environment's prefix."""
     return {PLATFORM: ["network", PLATFORM]} | {
         flow: [flow.replace("_", "-"), *declared(flow).get("names", [])]
-        for flow in environment.variables["flows"]
+        for flow in (environment.variables["flows"] if flows is None else flows)
     }
 
 

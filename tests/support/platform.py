@@ -10,27 +10,21 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
 from ops.aws.clients import Aws
-from ops.executions.events import Event, Publisher
-from ops.executions.executions import Execution, Executions, StateRun
-from ops.flow import Workflow
-from ops.flows.crm_registration.rows import CrmDatabase, Row
 from ops.local.database import DatabaseServer
-from ops.recovery import dead_letters
-from ops.settings import LOCAL, REPOSITORY, LocalSettings, Ports
+from ops.settings import FLOWS_VARIABLE, LOCAL, REPOSITORY, LocalSettings, Ports
 from ops.terraform.runner import Terraform
 from tests.support.terraform_calls import LOG_FILE, LOG_LEVEL
 
-FLOW = "crm_registration"
 #: Where the state lies in its bucket, as `terraform/envs/*.s3.tfbackend` say.
 STATE_KEY = "flowbridge.tfstate"
 COLORS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -72,10 +66,11 @@ class Platform:
     more: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def new(cls, folder: Path) -> Platform:
-        """Return one in a folder, on ports that are free."""
+    def new(cls, folder: Path, flows: Mapping[str, Any] | None = None) -> Self:
+        """Return one in a folder, on ports that are free; `flows` replace those of its tfvars."""
         shutil.rmtree(folder, ignore_errors=True)
-        return cls(LocalSettings(folder, Ports(emulator=free_port(), database=free_port())))
+        ports = Ports(emulator=free_port(), database=free_port())
+        return cls(LocalSettings(folder, ports, flows=flows))
 
     def make(self, *arguments: str, input: str | None = None, timeout: float = 400) -> Run:
         """Run ``make`` as a user would, for this environment."""
@@ -105,12 +100,14 @@ class Platform:
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that select this environment."""
+        flows = self.settings.flows
         return {
             **{k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "MAKE"))},
             "FLOWBRIDGE_FOLDER": str(self.settings.folder),
             "FLOWBRIDGE_EMULATOR_PORT": str(self.settings.ports.emulator),
             "FLOWBRIDGE_DATABASE_PORT": str(self.settings.ports.database),
             "COLUMNS": "200",
+            **({} if flows is None else {FLOWS_VARIABLE: json.dumps(flows)}),
             **self.more,
             LOG_LEVEL: "DEBUG",
             LOG_FILE: str(self.terraform_log),
@@ -132,14 +129,10 @@ class Platform:
         return self.terraform.outputs()
 
     @cached_property
-    def flow(self) -> Workflow:
-        """The CRM registration flow."""
-        return Workflow.from_outputs(self.outputs, FLOW)
-
-    @cached_property
-    def executions(self) -> Executions:
-        """The flow's executions."""
-        return Executions(self.aws.client("stepfunctions"), self.flow.state_machine_arn)
+    def second_plan(self) -> tuple[Path, bool]:
+        """A plan of what was applied, in its file, and whether it would change anything."""
+        file = self.settings.folder / "second-plan"
+        return file, self.terraform.plan(file=file)
 
     def state(self) -> dict[str, Any]:
         """Return Terraform's state, as it lies in its bucket."""
@@ -160,71 +153,6 @@ class Platform:
         ]
         found: dict[str, Any] = document
         return found
-
-    def function(self, key: str) -> str:
-        """Return a function's name by its state or endpoint."""
-        name: str = self.outputs["flows"][FLOW]["functions"][key]["name"]
-        return name
-
-    def api_key(self) -> str:
-        """Return the API key."""
-        secret = self.outputs["flows"][FLOW]["apis"]["crm"]["api_key_secret_arn"]
-        answer = self.aws.client("secretsmanager").get_secret_value(SecretId=secret)
-        text: str = answer["SecretString"]
-        return text
-
-    def publish(self, *leads: dict[str, Any]) -> list[str]:
-        """Put leads onto the bus and return the ids of their events."""
-        events = [
-            Event(number, "kranio.event.crm", "CRM Registration", json.dumps(lead))
-            for number, lead in enumerate(leads, start=1)
-        ]
-        outcomes = Publisher(self.aws.client("events"), self.flow.event_bus_name).publish(events)
-        ids = [outcome.event_id for outcome in outcomes]
-        assert None not in ids
-        return [event_id for event_id in ids if event_id]
-
-    def execution(self, event_id: str) -> Execution:
-        """Return the execution that an event started."""
-        known: dict[str, Execution] = {}
-
-        def found() -> Execution | None:
-            self.executions.started_by([event_id], known)
-            return known.get(event_id)
-
-        execution: Execution = wait_for(found, f"execution of event {event_id}")
-        return execution
-
-    def ended(self, event_id: str, *, seconds: float = 90) -> tuple[Execution, dict[str, StateRun]]:
-        """Return the ended execution of an event, and its states by name."""
-        arn = self.execution(event_id).arn
-
-        def over() -> Execution | None:
-            execution = self.executions.describe(arn)
-            return execution if execution.is_over else None
-
-        execution = wait_for(over, f"end of {arn}", seconds)
-        return execution, {run.name: run for run in self.executions.history(arn)}
-
-    def rows(self, rut: str) -> dict[str, list[Row]]:
-        """Return a person's rows, by table."""
-        database = CrmDatabase(self.outputs["database"], self.aws.client("secretsmanager"))
-        try:
-            return database.rows(rut)
-        finally:
-            database.close()
-
-    def failed_message(self, execution: Execution) -> dict[str, Any]:
-        """Return the message of the failed-leads queue that an execution left."""
-        sqs, url = self.aws.client("sqs"), self.flow.failed_queue_url
-
-        def found() -> dict[str, Any] | None:
-            letters = dead_letters.look(sqs, dead_letters.FAILED, url)
-            raw = next((x.raw for x in letters if x.execution == execution.arn), None)
-            return json.loads(raw["Body"]) if raw else None
-
-        message: dict[str, Any] = wait_for(found, f"message of {execution.name}", 30)
-        return message
 
     @contextmanager
     def database_gone(self) -> Iterator[Callable[[], None]]:
@@ -266,38 +194,6 @@ class Platform:
             put(document["Statement"])
 
     @contextmanager
-    def configured(
-        self, variables: dict[str, dict[str, str]], timeout: int | None = None
-    ) -> Iterator[None]:
-        """Have functions run with other environment variables, by state or endpoint.
-
-        A version of their own stands behind the alias meanwhile, so that no environment that is
-        warm already runs on with the variables of before.
-        """
-        client = self.aws.client("lambda")
-        before: dict[str, tuple[dict[str, Any], str, str]] = {}
-        try:
-            for key, more in variables.items():
-                name = self.function(key)
-                stable = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
-                found = client.get_function_configuration(FunctionName=name)
-                settings = {"Environment": found["Environment"], "Timeout": found["Timeout"]}
-                client.update_function_configuration(
-                    FunctionName=name,
-                    Environment={"Variables": {**found["Environment"]["Variables"], **more}},
-                    Timeout=timeout or found["Timeout"],
-                )
-                version = client.publish_version(FunctionName=name)["Version"]
-                client.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
-                before[name] = (settings, stable, version)
-            yield
-        finally:
-            for name, (settings, stable, version) in before.items():
-                client.update_function_configuration(FunctionName=name, **settings)
-                client.update_alias(FunctionName=name, Name="live", FunctionVersion=stable)
-                client.delete_function(FunctionName=name, Qualifier=version)
-
-    @contextmanager
     def database_started_with(self, *options: str) -> Iterator[None]:
         """Have the database's server run with more options."""
         server = DatabaseServer(self.settings.folder / "database", self.settings.ports.database)
@@ -323,3 +219,12 @@ class Platform:
         value = json.loads(answer["Payload"].read())
         error = value.get("errorType", "error") if "FunctionError" in answer else None
         return error, value
+
+    def error_of(self, function: str, payload: Any) -> str | None:
+        """Call a function, and return its error if there is one."""
+        error, answer = self.invoke(function, payload, "$LATEST")
+        # CatchErrors continues when it cannot notify the bus.
+        failed = isinstance(answer, dict) and (
+            answer.get("statusCode", 0) >= 500 or answer.get("told") is False
+        )
+        return error or (str(answer) if failed else None)

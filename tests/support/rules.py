@@ -8,19 +8,14 @@ from collections.abc import Iterable
 
 from ops.terraform.definition import all_states
 from ops.terraform.environments import Environment
+from tests.support.flows import all_expectations
 from tests.support.resources import JsonObject, Resource, Statement, as_list, of_type, statements
 
 #: Policies that Terraform does not know before it applies, and why. The promotion story reads them.
 UNKNOWN = {
-    "module.crm_registration.module.migrate.aws_iam_role_policy.this": (
-        "RDS names the administrator's secret, and KMS its key"
-    ),
-    "module.crm_registration.module.api_key_issuer.aws_iam_role_policy.this": (
-        "API Gateway chooses the usage plan's identifier"
-    ),
-    "module.crm_registration.module.front_door_site.module.bucket.aws_s3_bucket_policy.this": (
-        "CloudFront chooses the distribution's identifier"
-    ),
+    f"module.{flow}.{address}": reason
+    for flow, expected in all_expectations().items()
+    for address, reason in expected.unknown_policies.items()
 }
 
 #: Statements whose resource has a wildcard in it, and why there is nothing narrower.
@@ -29,7 +24,6 @@ WIDE = {
     "DeliverLog": "log delivery has no resources to name",
     "WriteOwnLogs": "Lambda names the streams of the function's own group as it goes",
     "AttachToNetwork": "Lambda asks for it before the network interface exists",
-    "RemoveKeys": "API Gateway chooses a key's identifier when the key is made",
     "AdministerKey": "in a key's policy, this is the key",
     "EncryptAlarms": "in a key's policy, this is the key",
     "UseThroughServices": "in a key's policy, this is the key",
@@ -37,9 +31,11 @@ WIDE = {
     "OnlyThisAccount": "an endpoint's policy says of what account things are; roles say which",
     "WriteFlowLog": "the VPC names the streams of its own group as it goes",
     "FindLogGroup": "the action lists the account's groups",
-    "KeepOwnSpaces": "a tenant's role reaches every object below the tenant's own prefix",
     "CreateAuditStreams": "EventBridge names the streams of the audit's own group as it goes",
     "WriteAudit": "EventBridge names the streams of the audit's own group as it goes",
+    **{
+        name: why for expected in all_expectations().values() for name, why in expected.wide.items()
+    },
 }
 
 

@@ -16,7 +16,8 @@ from typing import Generic, TypeVar
 from ops.flows import DeployedFlow, inspector
 from ops.recovery.reconcile import Fate, Reconciliation, Report
 from ops.settings import LOCAL
-from tests.support.platform import Platform, wait_for
+from tests.support.platform import wait_for
+from tests.support.running import RunningFlow
 
 #: How long the items of a stream are apart.
 PAUSE = 0.25
@@ -33,10 +34,10 @@ class Stream(ABC, Generic[T]):
     Parameters
     ----------
     platform
-        Where it goes; its `flow` is the one that is meant.
+        The flow that it goes to.
     """
 
-    platform: Platform
+    platform: RunningFlow
     items: list[T] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     since: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))

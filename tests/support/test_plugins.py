@@ -9,7 +9,12 @@ from typing import cast
 
 import pytest
 
+from ops.new_flow import flow_folders
 from ops.settings import REPOSITORY
+from tests.support import flows as tested_flows
+from tests.support.expectations import Expectations, expectations_of
+from tests.support.flows import CHOSEN_VARIABLE, active, all_expectations, shared
+from tests.support.plugins import flows as flows_plugin
 from tests.support.plugins.kinds import TESTS, kind_of, pytest_ignore_collect
 
 EXAMPLE = """
@@ -164,3 +169,65 @@ def test_what_is_dear_is_set_up_in_one_process_and_destroyed_last(tmp_path: Path
         ["platform", "test_one", "test_two", "used", "used", "destroyed", "destroyed"]
     )
     assert [word for word in noted if word in ("used", "destroyed")][2:] == ["destroyed"] * 2
+
+
+class Chosen:
+    """The configuration of a run with ``--flow``."""
+
+    def __init__(self, flow: str) -> None:
+        self.flow = flow
+
+    def getoption(self, name: str) -> str:
+        assert name == "--flow"
+        return self.flow
+
+
+def test_a_flow_that_does_not_exist_is_refused_in_two_sentences() -> None:
+    with pytest.raises(pytest.UsageError) as refused:
+        flows_plugin.pytest_configure(cast(pytest.Config, Chosen("order_intake")))
+
+    flows = ", ".join(sorted(flow_folders(REPOSITORY)))
+    assert str(refused.value) == f"There is no flow 'order_intake'. Choose one of: {flows}."
+
+
+def test_one_flow_is_tested_by_its_own_tests_and_those_of_every_flow() -> None:
+    def is_ignored(flow: str, path: str) -> bool:
+        config = cast(pytest.Config, Chosen(flow))
+        return bool(flows_plugin.pytest_ignore_collect(TESTS / path, config))
+
+    for path in (
+        "",
+        "flows",
+        "flows/orders",
+        "flows/orders/unit/test_a.py",
+        "every_flow/test_a.py",
+    ):
+        assert not is_ignored("orders", path)
+    for path in ("flows/returns", "flows/orders_again", "ops", "platform/test_a.py"):
+        assert is_ignored("orders", path)
+        assert not is_ignored("", path)
+
+
+def test_the_environment_of_one_flow_has_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    [first, *_] = active()
+    assert set(shared()) == {f for f in active() if not expectations_of(f).own_environment}
+
+    monkeypatch.setenv(CHOSEN_VARIABLE, first)
+    assert list(shared()) == list(all_expectations()) == [first]
+    # Its settings are those of the local environment; a flow that is not active there has none.
+    assert shared()[first]
+    monkeypatch.setenv(CHOSEN_VARIABLE, "order_intake")
+    assert shared() == {"order_intake": {}}
+
+
+def test_a_flow_without_expectations_has_the_strict_defaults() -> None:
+    assert expectations_of("order_intake") == Expectations()
+    strict = Expectations()
+    assert not {*strict.wide, *strict.unasked, *strict.public_apis}
+
+
+def test_every_flow_runs_in_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CHOSEN_VARIABLE, raising=False)
+    running = {*shared(), *tested_flows.with_own_environment()}
+
+    assert running == set(flow_folders(REPOSITORY))

@@ -6,47 +6,41 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from ops.settings import REPOSITORY
+from tests.support.flows import all_expectations, chosen
 
 SOURCES = REPOSITORY / "lambda_src"
 DEAR = ("boto3", "botocore", "pymysql", "requests", "jsonschema", "aws_lambda_powertools")
 #: AWS's own, which take longest: loaded when first used.
 NEVER = {"boto3", "botocore", "aws_lambda_powertools"}
-#: The libraries that functions with a waiting caller may import.
-LOADED = {
-    "crm_registration.receive_lead": set(),
-    "crm_registration.create_client": {"requests"},
-    "crm_registration.create_partner": {"requests"},
-    "crm_registration.create_benefit": {"requests"},
-    "crm_registration.catch_errors": set(),
-    "crm.create_client_back": {"pymysql"},
-    "crm.create_partner_back": {"pymysql"},
-    "crm.create_benefit_back": {"pymysql"},
-    "crm.migrate": {"pymysql"},
-    "crm.count_rows": {"pymysql"},
-    "crm.remove_synthetic": {"pymysql"},
-    "api_keys.issue": set(),
-    "user_onboarding.sign_up": set(),
-    "user_onboarding.receive_signup": set(),
-    "user_onboarding.notify_team": {"requests"},
-    "user_onboarding.catch_errors": set(),
-    "crm_registration.put_lead": set(),
-}
+#: The libraries that functions of no flow may import; those of flows are in their expectations.
+OF_NO_FLOW: dict[str, Collection[str]] = {"api_keys.issue": ()}
+
+
+def listed() -> dict[str, set[str]]:
+    """Return the libraries that modules may import, as far as they are listed."""
+    of_flows = [expected.libraries for expected in all_expectations().values()]
+    found = of_flows if chosen() else [OF_NO_FLOW, *of_flows]
+    return {module: set(libraries) for part in found for module, libraries in part.items()}
 
 
 def functions() -> list[str]:
-    """Return the module of every function."""
+    """Return the module of every function that is tested."""
+    packages = {module.partition(".")[0] for module in listed()} | {*all_expectations()}
 
     def is_function(file: Path) -> bool:
         text = file.read_text()
         return "\ndef handler(" in text or "\nhandler = " in text
 
     return sorted(
-        f"{file.parent.name}.{file.stem}" for file in SOURCES.glob("*/*.py") if is_function(file)
+        f"{file.parent.name}.{file.stem}"
+        for file in SOURCES.glob("*/*.py")
+        if is_function(file) and (not chosen() or file.parent.name in packages)
     )
 
 
@@ -69,8 +63,8 @@ def test_a_function_loads_what_it_uses_and_asks_for_nothing(module: str) -> None
     assert result.returncode == 0, result.stderr
     loaded = set(json.loads(result.stdout))
     assert not loaded & NEVER
-    assert loaded == LOADED.get(module, loaded)
+    assert loaded == listed().get(module, loaded)
 
 
 def test_what_is_listed_is_there() -> None:
-    assert set(LOADED) <= set(functions())
+    assert set(listed()) <= set(functions())

@@ -3,15 +3,49 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+import pytest
 
 from ops.executions.events import MAX_BYTES
 from ops.executions.executions import Executions
 from ops.recovery import dead_letters
-from tests.flows.crm_registration.support.new_leads import new_lead
-from tests.support.platform import FLOW, Platform, Run
+from tests.support.expectations import Events, expectations_of
+from tests.support.platform import Run
+from tests.support.running import RunningFlow
+
+
+@pytest.fixture
+def events(running: RunningFlow) -> Events:
+    """The events that start the flow."""
+    found = expectations_of(running.name).events
+    assert found
+    return found
+
+
+def first_state(running: RunningFlow) -> str:
+    """Return the state that events come to first."""
+    name: str = running.executions.definition()["StartAt"]
+    return name
+
+
+def last_state(running: RunningFlow) -> str:
+    """Return the state in which failures end."""
+    name: str = running.executions.definition()["States"]["CatchErrors"]["Next"]
+    return name
+
+
+def texts_of(value: Any) -> list[str]:
+    """Return the long words and numbers in an event's detail."""
+    if isinstance(value, Mapping):
+        return [text for one in value.values() for text in texts_of(one)]
+    if isinstance(value, list):
+        return [text for one in value for text in texts_of(one)]
+    return re.findall(r"\w{5,}", str(value))
 
 
 def now() -> str:
@@ -20,35 +54,35 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def reconciled(platform: Platform, since: str) -> tuple[Run, dict[str, Any]]:
+def reconciled(running: RunningFlow, since: str) -> tuple[Run, dict[str, Any]]:
     """Return what ``make reconcile`` says, and the fate of each event by its id."""
-    run = platform.make("-s", "reconcile", f"FLOW={FLOW}", f"SINCE={since}", "JSON=yes")
+    run = running.make("-s", "reconcile", f"FLOW={running.name}", f"SINCE={since}", "JSON=yes")
     # When it fails, make adds a line of its own.
     report, _ = json.JSONDecoder().raw_decode(run.text[run.text.index("{") :])
     return run, {event["event"]: event for event in report["events"]}
 
 
-def undelivered(platform: Platform, lead: dict[str, Any]) -> str:
-    """Publish a lead that no rule delivers, and queue it as EventBridge does.
+def undelivered(running: RunningFlow, detail: Mapping[str, Any]) -> str:
+    """Publish an event that no rule delivers, and queue it as EventBridge does.
 
     The emulator drops such an event; it does not act on a rule's dead-letter queue.
     """
-    events, rule = platform.aws.client("events"), platform.flow.rules[0].name
-    bus = platform.flow.event_bus_name
-    events.disable_rule(Name=rule, EventBusName=bus)
+    bus_events, rule = running.aws.client("events"), running.flow.rules[0].name
+    bus = running.flow.event_bus_name
+    bus_events.disable_rule(Name=rule, EventBusName=bus)
     try:
-        [event] = platform.publish(lead)
+        [event] = running.publish(detail)
     finally:
-        events.enable_rule(Name=rule, EventBusName=bus)
+        bus_events.enable_rule(Name=rule, EventBusName=bus)
     body = {
         "id": event,
-        "source": "kranio.event.crm",
-        "detail-type": "CRM Registration",
+        "source": running.example["source"],
+        "detail-type": running.example["detail-type"],
         "resources": [],
-        "detail": lead,
+        "detail": detail,
     }
-    platform.aws.client("sqs").send_message(
-        QueueUrl=platform.flow.undelivered_queue_urls[0],
+    running.aws.client("sqs").send_message(
+        QueueUrl=running.flow.undelivered_queue_urls[0],
         MessageBody=json.dumps(body),
         MessageAttributes={
             "ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"},
@@ -58,35 +92,36 @@ def undelivered(platform: Platform, lead: dict[str, Any]) -> str:
     return event
 
 
-def message_of(platform: Platform, event: str) -> str:
+def message_of(running: RunningFlow, event: str) -> str:
     """Return the id of the message in which an event waits."""
-    executions = Executions(platform.aws.client("stepfunctions"), platform.flow.state_machine_arn)
+    executions = Executions(running.aws.client("stepfunctions"), running.flow.state_machine_arn)
     letters = [
         dead_letters.whole(letter, executions.event)
-        for queue, url in platform.flow.queues
-        for letter in dead_letters.look(platform.aws.client("sqs"), queue, url)
+        for queue, url in running.flow.queues
+        for letter in dead_letters.look(running.aws.client("sqs"), queue, url)
     ]
     [found] = [x.message_id for x in letters if x.event and x.event["id"] == event]
     return found
 
 
-def redriven(platform: Platform, event: str) -> str:
+def redriven(running: RunningFlow, event: str) -> str:
     """Send the message of an event again; return its new event."""
-    run = platform.make("redrive", f"MESSAGE={message_of(platform, event)}")
+    run = running.make("redrive", f"MESSAGE={message_of(running, event)}")
     assert "1 redriven, 0 left" in run.text
     return run.text.split("as event ")[1].split()[0]
 
 
-def test_nothing_is_lost_until_somebody_takes_it_away(platform: Platform) -> None:
+def test_nothing_is_lost_until_somebody_takes_it_away(running: RunningFlow, events: Events) -> None:
     since = now()
     # As large as EventBridge accepts, including the history that a redrive adds.
-    large = new_lead(rut="nonsense", campaign="x" * (MAX_BYTES - 700))
-    good, bad = platform.publish(new_lead(), large)
-    kept = undelivered(platform, new_lead())
+    large = {**events.bad(running), "more": ""}
+    large["more"] = "x" * (MAX_BYTES - 500 - len(json.dumps(large)))
+    good, bad = running.publish(events.good(running), large)
+    kept = undelivered(running, events.good(running))
     for event in (good, bad):
-        platform.ended(event)
+        running.ended(event)
 
-    run, fates = reconciled(platform, since)
+    run, fates = reconciled(running, since)
 
     assert run.code == 0, run.text
     assert {event: fate["fate"] for event, fate in fates.items()} == {
@@ -94,13 +129,16 @@ def test_nothing_is_lost_until_somebody_takes_it_away(platform: Platform) -> Non
         bad: "waiting",
         kept: "waiting",
     }
-    assert (fates[bad]["place"], fates[bad]["reason"]) == ("failed", "InvalidLead in ReceiveLead")
+    assert (fates[bad]["place"], fates[bad]["reason"]) == (
+        "failed",
+        f"{events.error} in {first_state(running)}",
+    )
     assert fates[kept]["reason"] == "NO_PERMISSIONS in EventBridge"
 
-    again_bad, again_kept = redriven(platform, bad), redriven(platform, kept)
-    execution, _ = platform.ended(again_bad)
-    platform.ended(again_kept)
-    run, fates = reconciled(platform, since)
+    again_bad, again_kept = redriven(running, bad), redriven(running, kept)
+    execution, _ = running.ended(again_bad)
+    running.ended(again_kept)
+    run, fates = reconciled(running, since)
 
     assert run.code == 0, run.text
     assert {event: fate["fate"] for event, fate in fates.items()} == {
@@ -113,12 +151,12 @@ def test_nothing_is_lost_until_somebody_takes_it_away(platform: Platform) -> Non
     assert fates[bad]["place"] == again_bad
 
     removed = dead_letters.remove(
-        platform.aws.client("sqs"),
+        running.aws.client("sqs"),
         dead_letters.FAILED,
-        platform.flow.failed_queue_url,
+        running.flow.failed_queue_url,
         lambda letter: letter.execution == execution.arn,
     )
-    told = platform.make("reconcile", f"SINCE={since}")
+    told = running.make("reconcile", f"SINCE={since}")
 
     assert removed == 1
     assert told.code != 0
@@ -127,16 +165,19 @@ def test_nothing_is_lost_until_somebody_takes_it_away(platform: Platform) -> Non
     assert line.startswith(again_bad)
 
 
-def test_what_could_not_even_be_queued_is_stuck_and_goes_on(platform: Platform) -> None:
+def test_what_could_not_even_be_queued_is_stuck_and_goes_on(
+    running: RunningFlow, events: Events
+) -> None:
     since = now()
-    with platform.without_statement(platform.function("CatchErrors"), "QueueFailures"):
-        [event] = platform.publish(new_lead(rut="nonsense"))
-        execution, states = platform.ended(event)
-    assert list(states) == ["ReceiveLead", "CatchErrors"]
+    with running.without_statement(running.function("CatchErrors"), "QueueFailures"):
+        [event] = running.publish(events.bad(running))
+        execution, states = running.ended(event)
+    first = first_state(running)
+    assert list(states) == [first, "CatchErrors"]
 
-    _, fates = reconciled(platform, since)
-    listed = platform.make("dead-letters")
-    went_on = platform.make("redrive", f"MESSAGE={execution.name}")
+    _, fates = reconciled(running, since)
+    listed = running.make("dead-letters")
+    went_on = running.make("redrive", f"MESSAGE={execution.name}")
 
     assert (fates[event]["fate"], fates[event]["place"]) == ("waiting", "stuck")
     [line] = [line for line in listed.text.splitlines() if line.startswith(execution.name[:13])]
@@ -144,25 +185,25 @@ def test_what_could_not_even_be_queued_is_stuck_and_goes_on(platform: Platform) 
     assert "CatchErrors" in line
     assert "goes on from CatchErrors" in went_on.text
     # The same execution queues the lead now, and ends as its flow foresees.
-    assert platform.failed_message(execution)["event"]["id"] == event
-    _, states = platform.ended(event)
-    assert list(states) == ["ReceiveLead", "CatchErrors", "RegistrationFailed"]
-    _, fates = reconciled(platform, since)
+    assert running.failed_message(execution)["event"]["id"] == event
+    _, states = running.ended(event)
+    assert list(states) == [first, "CatchErrors", last_state(running)]
+    _, fates = reconciled(running, since)
     assert (fates[event]["fate"], fates[event]["place"]) == ("waiting", "failed")
 
 
-def test_the_audit_log_holds_no_personal_data(platform: Platform) -> None:
-    lead = new_lead(name="Marked Name", mail="marked@example.com")
-    platform.ended(*platform.publish(lead))
+def test_the_audit_log_holds_no_personal_data(running: RunningFlow, events: Events) -> None:
+    detail = events.good(running)
+    running.ended(*running.publish(detail))
 
     pages = (
-        platform.aws.client("logs")
+        running.aws.client("logs")
         .get_paginator("filter_log_events")
-        .paginate(logGroupName=platform.outputs["event_audit"]["log_group"])
+        .paginate(logGroupName=running.outputs["event_audit"]["log_group"])
     )
     text = json.dumps([page["events"] for page in pages])
+    values = texts_of(detail)
 
-    assert "CRM Registration" in text
-    assert [
-        value for value in ("Marked", "marked@", lead["rut"], 'detail\\"') if value in text
-    ] == []
+    assert running.example["detail-type"] in text
+    assert values
+    assert [value for value in (*values, 'detail\\"') if value in text] == []

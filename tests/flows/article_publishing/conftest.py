@@ -8,12 +8,22 @@ from typing import Any
 import pytest
 
 from article_publishing import receive_webhook
+from tests.flows.article_publishing.support.publishing import FLOW, Publishing
 from tests.flows.article_publishing.support.steps import HANDLERS, MAKERS, event
 from tests.flows.article_publishing.support.targets import HOST, TOKENS, Targets, running_targets
 from tests.flows.article_publishing.support.webhook import SECRET, SITE, States
 from tests.support.functions import LambdaContext
+from tests.support.running import RunningFlow
 
 CONTEXT = LambdaContext()
+
+
+@pytest.fixture(scope="session")
+def publishing(own_environment: Callable[[str], RunningFlow]) -> Publishing:
+    """The flow in an environment of its own, once for all tests."""
+    found = own_environment(FLOW)
+    assert isinstance(found, Publishing)
+    return found
 
 
 @pytest.fixture

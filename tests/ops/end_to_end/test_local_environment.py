@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.flows import flow_with
 from tests.support.platform import Platform, wait_for
 
 
@@ -117,7 +118,7 @@ def test_an_emulator_that_died_and_a_database_that_hangs_are_named_and_started_a
 
 
 def test_commands_without_an_environment_say_how_to_get_one(environment: Platform) -> None:
-    for command in (["watch"], ["plan"], ["send", "FILE=examples/crm_registration/event.json"]):
+    for command in (["watch"], ["plan"], ["send", f"FILE=examples/{flow_with('demo')}/event.json"]):
         run = environment.make(*command)
 
         assert run.code != 0

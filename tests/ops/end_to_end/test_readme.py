@@ -9,13 +9,14 @@ import pytest
 
 from ops.settings import REPOSITORY
 from tests.support.documents import commands_of
+from tests.support.flows import active
 from tests.support.platform import Platform
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"<!-- commands -->\n```console\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line.removeprefix("$ ") for block in BLOCKS for line in block.splitlines()]
 #: Of the flows that a new environment has.
-FLOW_COMMANDS = [*commands_of("crm_registration"), *commands_of("user_onboarding")]
+FLOW_COMMANDS = [command for flow in active() for command in commands_of(flow)]
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from crm_registration.catch_errors import handler as catch_errors
+from flowbridge.catch_errors import CatchErrors
 from ops.cli.screens import age
 from ops.errors import OperationError
 from ops.executions.events import Publisher
@@ -26,6 +26,7 @@ from ops.recovery.redrive import Outcome, Selection, redrive
 
 EXECUTION = "arn:aws:states:us-east-1:1:execution:machine:{}"
 LATER = datetime.now(UTC) + timedelta(hours=1)
+catch_errors = CatchErrors("order_intake", "OrderIntake Failed")
 EVERYTHING = Selection(everything=True)
 
 

@@ -143,3 +143,13 @@ def test_a_missing_variable_is_named(arguments: list[str], missing: str) -> None
 
     assert run.returncode != 0
     assert missing in run.stderr
+
+
+def test_one_flow_is_tested_without_linting_all_of_them() -> None:
+    one, every = make("test", "FLOW=orders").stdout, make("test").stdout
+
+    assert "--flow 'orders' tests" in one
+    assert "build/package.py" in one
+    assert "ruff" not in one
+    assert "--flow" not in every
+    assert "ruff check" in every

@@ -20,7 +20,7 @@ FILES = {
     "terraform/bootstrap/main.tf": "",
     "terraform/envs/qa.tfvars": "",
     "terraform/main.tf": "",
-    "web/crm_registration/index.html": "",
+    "web/order_intake/index.html": "",
 }
 
 
@@ -111,12 +111,12 @@ def test_the_files_that_terraform_reads_are_compared(archive: Path) -> None:
 
     for path in ("lambda_src/flow/event.schema.json", "terraform/new.tf"):
         (archive / path).write_text("other")
-    (archive / "web" / "crm_registration" / "index.html").unlink()
+    (archive / "web" / "order_intake" / "index.html").unlink()
 
     wanted = [
         "lambda_src/flow/event.schema.json",
         "terraform/new.tf",
-        "web/crm_registration/index.html",
+        "web/order_intake/index.html",
     ]
     assert here(archive).differing(before) == wanted
     assert before.differing(here(archive)) == wanted

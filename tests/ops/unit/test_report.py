@@ -83,7 +83,7 @@ def letter(cause: str = "no answer") -> DeadLetter:
 
 
 def report(*visits: Visit, letters: tuple[DeadLetter, ...] = ()) -> FlowReport:
-    return FlowReport("crm_registration", Graph.of(DEFINITION), visits, letters)
+    return FlowReport("order_intake", Graph.of(DEFINITION), visits, letters)
 
 
 def page(flow: FlowReport, *, personal: bool = False) -> str:
@@ -243,7 +243,7 @@ def test_the_page_shows_personal_data_only_when_asked() -> None:
 def test_a_dead_letter_comes_with_the_command_that_sends_it_again() -> None:
     text = page(report(letters=(letter(),)))
 
-    assert "make redrive ENV=dev FLOW=crm_registration MESSAGE=0123456789abc" in text
+    assert "make redrive ENV=dev FLOW=order_intake MESSAGE=0123456789abc" in text
     assert "3 h" in text
 
 

@@ -87,6 +87,18 @@ def test_terraform_gets_the_ports_from_its_environment(tmp_path: Path) -> None:
     assert "port" not in values["database"]["on_premises"]
 
 
+def test_the_local_environment_may_have_other_flows(tmp_path: Path) -> None:
+    settings = LocalSettings(tmp_path, Ports(5001, 5002), flows={"order_intake": {"rate": 1}})
+    local = Terraform("local", settings, Aws("local", settings))
+    dev = Terraform("dev", settings, Aws("dev", settings))
+
+    assert local.arguments()[1:] == ['-var=flows={"order_intake": {"rate": 1}}']
+    # The bootstrap makes the boundaries of the same flows.
+    assert local.flows == ["order_intake"]
+    assert dev.arguments()[1:] == []
+    assert dev.flows == sorted(dev.environment.variables["flows"])
+
+
 def test_the_emulators_address_does_not_reach_aws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

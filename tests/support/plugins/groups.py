@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.plugins.flows import environment_of
+
 #: Fixtures of the whole run that take long, the longest first: a test with several goes by the
 #: first.
-DEAR = ("platform", "publishing", "terraform_of")
+DEAR = ("platform", "terraform_of")
 
 
 @pytest.hookimpl(tryfirst=True)  # before the tests are dealt out to processes
@@ -28,7 +30,7 @@ def group_of(item: pytest.Item) -> str | None:
     """Return the name of what a test shares with others; None if it may run anywhere."""
     if not isinstance(item, pytest.Function):
         return None
-    dear = next((name for name in DEAR if name in item.fixturenames), None)
+    dear = environment_of(item) or next((n for n in DEAR if n in item.fixturenames), None)
     if dear is not None:
         return dear
     definitions = item._fixtureinfo.name2fixturedefs.values()

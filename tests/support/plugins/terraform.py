@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any, cast
@@ -20,16 +20,58 @@ from ops.settings import LOCAL, REPOSITORY
 from ops.terraform.environments import STAGES, Environment
 from ops.terraform.runner import FASTER, ROOT
 from tests.support.emulator import running_emulator
+from tests.support.flows import active, chosen, shared, with_own_environment
+from tests.support.plans import plan_with
 from tests.support.platform import Platform
-from tests.support.resources import Resource, planned_resources, resources, state_of
+from tests.support.resources import Resource, of_type, planned_resources, resources, state_of
 
+#: The tests of every flow go through the flows' own environments too.
+GENERIC = REPOSITORY / "tests" / "every_flow"
 MANIFEST = DIST / "manifest.json"
 
 
+class Found(list[Resource]):
+    """Resources of an environment, and whether it has all of its flows.
+
+    Then it must have what the tests look for; one flow alone may do without.
+    """
+
+    whole = True
+
+    @classmethod
+    def of(cls, resources: Iterable[Resource], whole: bool) -> Found:
+        """Return resources, in copies."""
+        found = cls(replace(resource) for resource in resources)
+        found.whole = whole
+        return found
+
+    def of_type(self, kind: str) -> list[Resource]:
+        """Return the resources of one type; there must be some if the environment is whole."""
+        return of_type(self, kind) if self.whole else [r for r in self if r.type == kind]
+
+
 @pytest.fixture(scope="session")
-def state(platform: Platform) -> dict[str, Any]:
-    """The local environment's state, as ``terraform show -json`` gives it."""
-    return state_of(platform.terraform)
+def state_by(request: pytest.FixtureRequest) -> Callable[[str], dict[str, Any]]:
+    """Return the state of the local environment or of a flow's own, by its name.
+
+    It is what ``terraform show -json`` gives.
+    """
+
+    @cache
+    def state(name: str) -> dict[str, Any]:
+        if name == LOCAL:
+            platform: Platform = request.getfixturevalue("platform")
+        else:
+            platform = request.getfixturevalue("own_environment")(name)
+        return state_of(platform.terraform)
+
+    return state
+
+
+@pytest.fixture(scope="session")
+def state(platform: Platform, state_by: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """The local environment's state."""
+    return state_by(LOCAL)
 
 
 @pytest.fixture(scope="session")
@@ -107,46 +149,55 @@ def terraform_of_dev(
 @pytest.fixture(scope="session")
 def plan_of(
     terraform_of: Callable[[str], tftest.TerraformTest],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str], list[Resource]]:
     """Return the resources that an environment would have."""
 
     @cache
     def plan(name: str) -> list[Resource]:
-        plan = terraform_of(name).plan(
-            tf_var_file=f"envs/{name}.tfvars",
-            tf_vars={"release": json.loads(MANIFEST.read_text())["release"]},
-            output=True,
-        )
-        return planned_resources(plan)
+        release = json.loads(MANIFEST.read_text())["release"]
+        terraform = terraform_of(name)
+        if not chosen():
+            file = f"envs/{name}.tfvars"
+            plan = terraform.plan(tf_var_file=file, tf_vars={"release": release}, output=True)
+            return planned_resources(plan)
+        values = Environment(name).variables
+        flows = {chosen(): values["flows"][chosen()]}
+        folder = tmp_path_factory.mktemp(name)
+        return plan_with(terraform, folder, name, release=release, flows=flows)
 
     return plan
 
 
-@pytest.fixture(params=STAGES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Go through the environments of AWS that have what is tested, and those that run."""
+    stages = [name for name in STAGES if not chosen() or chosen() in active(name)]
+    is_generic = metafunc.definition.path.is_relative_to(GENERIC)
+    own = with_own_environment() if is_generic else []
+    running = [*([LOCAL] if shared() else []), *own]
+    for name, values in {"stage": stages, "found": [*running, *stages]}.items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, values, indirect=True)
+
+
+@pytest.fixture
 def stage(request: pytest.FixtureRequest) -> str:
     """Each environment of AWS in turn."""
     return str(request.param)
 
 
 @pytest.fixture
-def planned(stage: str, plan_of: Callable[[str], list[Resource]]) -> list[Resource]:
+def planned(stage: str, plan_of: Callable[[str], list[Resource]]) -> Found:
     """The resources that the environment would have."""
-    return [replace(resource) for resource in plan_of(stage)]
+    return Found.of(plan_of(stage), whole=not chosen())
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(
-            name,
-            marks=pytest.mark.xdist_group("platform" if name == LOCAL else "terraform_of"),
-        )
-        for name in (LOCAL, *STAGES)
-    ]
-)
-def found(request: pytest.FixtureRequest) -> list[Resource]:
-    """The resources of the local environment, then those that each of AWS would have."""
-    if request.param == LOCAL:
-        value: list[Resource] = request.getfixturevalue("made")
-    else:
-        value = request.getfixturevalue("plan_of")(request.param)
-    return [replace(resource) for resource in value]
+@pytest.fixture
+def found(request: pytest.FixtureRequest) -> Found:
+    """The resources of the environments that run, then those that each of AWS would have."""
+    name, is_own = request.param, request.param in with_own_environment()
+    whole = not chosen() and not is_own
+    if name in STAGES:
+        return Found.of(request.getfixturevalue("plan_of")(name), whole)
+    state = request.getfixturevalue("state_by")(name)
+    return Found.of(resources(state["values"]["root_module"]), whole)

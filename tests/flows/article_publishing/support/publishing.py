@@ -6,90 +6,59 @@ import json
 import secrets
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from article_publishing.article import transform
 from article_publishing.signature import HEADER, sign
 from ops.executions.executions import Execution
-from ops.flow import Workflow
-from ops.releases import deploy
-from ops.releases.deployment import Deployment
-from ops.settings import LOCAL
-from ops.terraform.environments import Environment
-from ops.terraform.runner import Terraform
 from tests.flows.article_publishing.support.targets import HOST, TOKENS, Targets, running_targets
 from tests.support.fault_proxy import FaultProxy
 from tests.support.platform import Platform, wait_for
+from tests.support.running import RunningFlow
 
 FLOW = "article_publishing"
+#: The site whose articles are published.
+SITE = "https://blog.example.com"
 SECRET = f"signing-secret-{secrets.token_hex(8)}"
 
 
-class OwnTerraform(Terraform):
-    """Terraform for an environment with this flow alone, whose targets are the test's."""
-
-    #: Where the targets are.
-    port: int
-
-    @property
-    def flows(self) -> list[str]:
-        """The flows that the bootstrap prepares the account for."""
-        return [FLOW]
-
-    def arguments(self, release: str | None = None) -> list[str]:
-        """Return the variables of plan, apply and destroy."""
-        base = f"http://127.0.0.1:{self.port}"
-        settings = {
-            "site_url": "https://blog.example.com",
-            "medium": {"url": f"{base}/medium", "feed_url": f"{base}/feed"},
-            "devto": {"url": f"{base}/devto"},
-            "hashnode": {"url": f"{base}/hashnode", "host": HOST},
-            "opensearch": {"url": f"{base}/opensearch"},
-        }
-        return [
-            *super().arguments(release),
-            f"-var=flows={json.dumps({FLOW: settings})}",
-        ]
+def settings_of(port: int) -> dict[str, Any]:
+    """Return the flow's settings for targets at a port."""
+    base = f"http://127.0.0.1:{port}"
+    return {
+        "site_url": SITE,
+        "medium": {"url": f"{base}/medium", "feed_url": f"{base}/feed"},
+        "devto": {"url": f"{base}/devto"},
+        "hashnode": {"url": f"{base}/hashnode", "host": HOST},
+        "opensearch": {"url": f"{base}/opensearch"},
+    }
 
 
 @dataclass
-class Publishing(Platform):
+class Publishing(RunningFlow):
     """The flow, as its CMS, its targets and its operator see it.
 
     The functions reach the targets through the proxy.
     """
 
+    name: str = field(default=FLOW, kw_only=True)
     targets: Targets = field(kw_only=True)
     proxy: FaultProxy = field(kw_only=True)
 
-    @cached_property
-    def terraform(self) -> OwnTerraform:
-        """Terraform."""
-        terraform = OwnTerraform(LOCAL, self.settings, self.aws)
-        terraform.port = self.proxy.port
-        return terraform
-
-    @cached_property
-    def flow(self) -> Workflow:
-        """The article publishing."""
-        return Workflow.from_outputs(self.outputs, FLOW)
-
-    @cached_property
-    def second_plan(self) -> tuple[Path, bool]:
-        """A plan of what was applied, in its file, and whether it would change anything."""
-        file = self.settings.folder / "second-plan"
-        return file, self.terraform.plan(file=file)
-
-    def function(self, key: str) -> str:
-        """Return a function's name by its state or task."""
-        name: str = self.outputs["flows"][FLOW]["functions"][key]["name"]
-        return name
+    @property
+    def example(self) -> Mapping[str, Any]:
+        """An event that has a revision published again."""
+        return {
+            "source": "flowbridge.cms",
+            "detail-type": "Article Revision",
+            "detail": transform(document(), SITE),
+        }
 
     def call(self, document: dict[str, Any], secret: str = SECRET) -> requests.Response:
         """Send a document as the CMS does."""
@@ -127,16 +96,13 @@ class Publishing(Platform):
 @contextmanager
 def running_publishing(folder: Path) -> Iterator[Publishing]:
     """Run the flow in an environment of its own, in a folder, with its targets."""
-    settings = Platform.new(folder).settings
     with running_targets() as targets, closing(FaultProxy(targets.server.port)) as proxy:
+        settings = Platform.new(folder, {FLOW: settings_of(proxy.port)}).settings
         publishing = Publishing(settings, targets=targets, proxy=proxy)
         try:
-            up = publishing.make("up")
-            assert up.code == 0, up.text
-            terraform = publishing.terraform
-            terraform.bootstrap(lambda _: None)
-            deploy.release(Deployment(Environment.named(LOCAL), publishing.aws, terraform))
-            terraform.apply(lambda _: None)
+            for command in ("up", "bootstrap", "release", "apply"):
+                done = publishing.make(command)
+                assert done.code == 0, done.text
             for name, value in {**TOKENS, "webhook": SECRET}.items():
                 publishing.aws.client("secretsmanager").put_secret_value(
                     SecretId=f"flowbridge-local-article-publishing-{name}", SecretString=value

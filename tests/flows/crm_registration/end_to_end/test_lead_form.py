@@ -13,8 +13,8 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
+from tests.flows.crm_registration.support.registration import Registration
 from tests.support.browser import DESK, PHONE, running_browser, violations
-from tests.support.platform import Platform
 
 TYPED = {
     "name": "  Íñigo ",
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def url(platform: Platform) -> str:
+def url(platform: Registration) -> str:
     """The form's address."""
     address: str = platform.outputs["flows"]["crm_registration"]["web_url"]
     return address
@@ -88,7 +88,7 @@ def sent_id(page: Page) -> str:
     return found[0]
 
 
-def test_what_is_typed_becomes_rows(platform: Platform, open_form: Callable[..., Page]) -> None:
+def test_what_is_typed_becomes_rows(platform: Registration, open_form: Callable[..., Page]) -> None:
     page, rut = open_form(), new_rut()
     fill(page, f" {rut[:-2]}-K")
     page.check("#wantsBenefit")
@@ -106,7 +106,7 @@ def test_what_is_typed_becomes_rows(platform: Platform, open_form: Callable[...,
     assert page.input_value("#name") == ""
 
 
-def test_the_keyboard_is_enough(platform: Platform, open_form: Callable[..., Page]) -> None:
+def test_the_keyboard_is_enough(platform: Registration, open_form: Callable[..., Page]) -> None:
     page, rut = open_form("en-GB", DESK), new_rut()
     page.focus("[data-language=en]")
     for text in (TYPED["name"], TYPED["lastname"], rut, TYPED["phone"], TYPED["mail"], "est_uno"):
@@ -176,7 +176,7 @@ def test_an_error_that_only_the_api_finds_is_beside_its_field(
 
 
 def test_what_was_typed_outlives_an_api_that_is_down(
-    platform: Platform, open_form: Callable[..., Page]
+    platform: Registration, open_form: Callable[..., Page]
 ) -> None:
     page, rut = open_form(), new_rut()
     fill(page, rut)
@@ -208,7 +208,7 @@ def test_what_was_typed_outlives_an_api_that_is_down(
 
 @pytest.mark.parametrize("seconds", [0, 1.5])
 def test_a_double_click_sends_one_lead(
-    platform: Platform, open_form: Callable[..., Page], seconds: float
+    platform: Registration, open_form: Callable[..., Page], seconds: float
 ) -> None:
     page, rut, sent = open_form(), new_rut(), []
     fill(page, rut)
@@ -249,7 +249,7 @@ def test_the_page_is_accessible_on_every_screen(
 
 
 def test_a_page_of_another_origin_can_neither_send_nor_read(
-    platform: Platform, browser: Browser, url: str
+    platform: Registration, browser: Browser, url: str
 ) -> None:
     page = browser.new_page()
     page.goto(f"{platform.settings.endpoint}/_ministack/health")
@@ -272,7 +272,7 @@ def test_a_page_of_another_origin_can_neither_send_nor_read(
     assert call(platform, "POST", "leads", data="{}", type="text/plain").status_code == 415
 
 
-def test_who_asks_for_the_page_is_told_how_to_treat_it(platform: Platform) -> None:
+def test_who_asks_for_the_page_is_told_how_to_treat_it(platform: Registration) -> None:
     answer = call(platform, "GET", "")
 
     policy = dict(
@@ -293,7 +293,7 @@ def test_who_asks_for_the_page_is_told_how_to_treat_it(platform: Platform) -> No
     assert not [name for name in answer.headers if name.lower().startswith("x-amz-server")]
 
 
-def test_the_bucket_is_read_through_the_distribution_only(platform: Platform) -> None:
+def test_the_bucket_is_read_through_the_distribution_only(platform: Registration) -> None:
     direct = f"{platform.settings.endpoint}/flowbridge-local-lead-form-000000000000/index.html"
 
     assert requests.get(direct, timeout=10).status_code == 403
@@ -302,14 +302,14 @@ def test_the_bucket_is_read_through_the_distribution_only(platform: Platform) ->
     assert call(platform, "GET", "missing.html").status_code == 403
 
 
-def test_the_api_refuses_what_is_too_large(platform: Platform) -> None:
+def test_the_api_refuses_what_is_too_large(platform: Registration) -> None:
     body = json.dumps({"name": "x" * 17_000})
 
     assert call(platform, "POST", "leads", data=body).status_code == 413
 
 
 def call(
-    platform: Platform, method: str, path: str, data: str | None = None, type: str | None = None
+    platform: Registration, method: str, path: str, data: str | None = None, type: str | None = None
 ) -> requests.Response:
     """Call the form's address without a browser, which alone knows names below localhost."""
     site = urlsplit(platform.outputs["flows"]["crm_registration"]["web_url"])

@@ -10,10 +10,11 @@ import pytest
 import requests
 
 from tests.flows.crm_registration.support.new_leads import new_lead, written
-from tests.support.platform import Platform, free_port, wait_for
+from tests.flows.crm_registration.support.registration import Registration
+from tests.support.platform import free_port, wait_for
 
 
-def test_a_lead_becomes_one_row_in_each_table(platform: Platform) -> None:
+def test_a_lead_becomes_one_row_in_each_table(platform: Registration) -> None:
     lead = new_lead(name="Íñigo 🎉", lastname="O'Higgins; DROP TABLE CLIENTS", phone="+56 9 8374")
 
     execution, states = platform.ended(*platform.publish(lead))
@@ -28,7 +29,7 @@ def test_a_lead_becomes_one_row_in_each_table(platform: Platform) -> None:
     assert benefit["wantsBenefit"] == 1
 
 
-def test_the_same_event_twice_leaves_one_row(platform: Platform) -> None:
+def test_the_same_event_twice_leaves_one_row(platform: Registration) -> None:
     lead = new_lead()
 
     executions = [platform.ended(event)[0] for event in platform.publish(lead, lead, lead)]
@@ -42,7 +43,7 @@ def test_the_same_event_twice_leaves_one_row(platform: Platform) -> None:
     }
 
 
-def test_other_events_start_nothing(platform: Platform) -> None:
+def test_other_events_start_nothing(platform: Registration) -> None:
     events = platform.aws.client("events")
     before = len(platform.executions.newest(1000))
     answer = events.put_events(
@@ -67,7 +68,9 @@ def test_other_events_start_nothing(platform: Platform) -> None:
     assert len(platform.executions.newest(1000)) == before + 1
 
 
-def test_an_invalid_lead_ends_in_the_queue_at_once_and_leaves_no_row(platform: Platform) -> None:
+def test_an_invalid_lead_ends_in_the_queue_at_once_and_leaves_no_row(
+    platform: Registration,
+) -> None:
     lead = new_lead(mail="not a mail address")
 
     execution, states = platform.ended(*platform.publish(lead))
@@ -84,7 +87,9 @@ def test_an_invalid_lead_ends_in_the_queue_at_once_and_leaves_no_row(platform: P
     assert not any(platform.rows(written(lead["rut"])).values())
 
 
-def test_other_data_under_a_known_rut_is_kept_for_a_person_to_decide(platform: Platform) -> None:
+def test_other_data_under_a_known_rut_is_kept_for_a_person_to_decide(
+    platform: Registration,
+) -> None:
     lead = new_lead()
     platform.ended(*platform.publish(lead))
     changed = {**lead, "mail": "other@example.com"}
@@ -110,7 +115,7 @@ def test_other_data_under_a_known_rut_is_kept_for_a_person_to_decide(platform: P
     ],
 )
 def test_the_api_refuses_a_body_that_breaks_a_rule(
-    platform: Platform, path: str, body: Any
+    platform: Registration, path: str, body: Any
 ) -> None:
     response = call(platform, path, body, platform.api_key())
 
@@ -120,7 +125,7 @@ def test_the_api_refuses_a_body_that_breaks_a_rule(
 
 
 @pytest.mark.parametrize("key", [None, "wrong-key-wrong-key-wrong-key", ""])
-def test_the_api_lets_nobody_in_without_the_key(platform: Platform, key: str | None) -> None:
+def test_the_api_lets_nobody_in_without_the_key(platform: Registration, key: str | None) -> None:
     body = {"rut": "2-7", "store": "x"}
 
     response = call(platform, "create_partner", body, key)
@@ -130,7 +135,7 @@ def test_the_api_lets_nobody_in_without_the_key(platform: Platform, key: str | N
     assert not platform.rows("2-7")["PARTNERS"]
 
 
-def test_a_lead_whose_api_is_gone_is_retried_then_queued_whole(platform: Platform) -> None:
+def test_a_lead_whose_api_is_gone_is_retried_then_queued_whole(platform: Registration) -> None:
     lead = new_lead()
 
     # No server listens there.
@@ -154,7 +159,7 @@ def test_a_lead_whose_api_is_gone_is_retried_then_queued_whole(platform: Platfor
     }
 
 
-def test_a_lead_survives_the_death_of_the_database(platform: Platform) -> None:
+def test_a_lead_survives_the_death_of_the_database(platform: Registration) -> None:
     lead = new_lead()
     platform.ended(*platform.publish(new_lead()))  # connections are open now
 
@@ -173,7 +178,7 @@ def test_a_lead_survives_the_death_of_the_database(platform: Platform) -> None:
     assert len(platform.rows(written(lead["rut"]))["CLIENTS"]) == 1
 
 
-def test_a_failure_is_told_on_the_bus_without_personal_data(platform: Platform) -> None:
+def test_a_failure_is_told_on_the_bus_without_personal_data(platform: Registration) -> None:
     lead = new_lead(rut="no rut at all")
     with told_failures(platform) as read:
         execution, _ = platform.ended(*platform.publish(lead))
@@ -189,7 +194,7 @@ def test_a_failure_is_told_on_the_bus_without_personal_data(platform: Platform) 
     }
 
 
-def call(platform: Platform, path: str, body: Any, key: str | None) -> requests.Response:
+def call(platform: Registration, path: str, body: Any, key: str | None) -> requests.Response:
     """Post a body to the API with a key, or without one."""
     url = platform.outputs["flows"]["crm_registration"]["apis"]["crm"]["url"]
     headers = {} if key is None else {"x-api-key": key}
@@ -197,7 +202,7 @@ def call(platform: Platform, path: str, body: Any, key: str | None) -> requests.
 
 
 @contextmanager
-def told_failures(platform: Platform) -> Iterator[Any]:
+def told_failures(platform: Registration) -> Iterator[Any]:
     """Listen for failures on the bus; yield a function that returns one, or None."""
     import json
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.flows.crm_registration.support.leads import Faulty, Leads
-from tests.support.platform import Platform
+from tests.flows.crm_registration.support.registration import Registration
 
 
 @pytest.fixture(scope="module")
-def faulty(platform: Platform) -> Iterator[Faulty]:
+def faulty(platform: Registration) -> Iterator[Faulty]:
     """The platform, its functions' connections through proxies while these tests run."""
     with Faulty.of(platform) as faulty:
         yield faulty

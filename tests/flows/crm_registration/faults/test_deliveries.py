@@ -9,8 +9,8 @@ import pytest
 
 from ops.recovery import dead_letters
 from tests.flows.crm_registration.support.leads import Faulty, Leads
+from tests.flows.crm_registration.support.registration import Registration
 from tests.support.fault_proxy import Fault
-from tests.support.platform import Platform
 
 POISON = {
     "no JSON": "{",
@@ -21,7 +21,7 @@ POISON = {
 }
 
 
-def deliver_again(platform: Platform, event: str, times: int) -> None:
+def deliver_again(platform: Registration, event: str, times: int) -> None:
     """Have an event start so many executions more, as EventBridge may."""
     execution = platform.execution(event)
     for number in range(times):
@@ -81,7 +81,7 @@ def test_messages_that_nobody_can_use_hold_up_no_others(faulty: Faulty, stream: 
     assert poison <= taken_away(platform, poison)
 
 
-def taken_away(platform: Platform, meant: set[str]) -> set[str]:
+def taken_away(platform: Registration, meant: set[str]) -> set[str]:
     """Delete these messages, and return the ids of those that were there."""
     sqs: Any = platform.aws.client("sqs")
     found = set()

@@ -11,8 +11,9 @@ import time
 import pytest
 
 from tests.flows.crm_registration.support.leads import CALLERS, WRITERS, Faulty, Leads
+from tests.flows.crm_registration.support.registration import FLOW
 from tests.support.fault_proxy import Fault
-from tests.support.platform import FLOW, wait_for
+from tests.support.platform import wait_for
 
 
 def test_a_writer_is_killed_in_the_middle_of_a_write(faulty: Faulty, stream: Leads) -> None:

@@ -10,13 +10,13 @@ import pytest
 
 from ops.settings import REPOSITORY
 from tests.flows.crm_registration.support.leads import Leads
-from tests.support.platform import Platform
+from tests.flows.crm_registration.support.registration import Registration
 
 
 @pytest.fixture
-def environment() -> Iterator[Platform]:
+def environment() -> Iterator[Registration]:
     """A platform of the test's own, which it may kill."""
-    environment = Platform.new(REPOSITORY / ".local" / "test-stopped")
+    environment = Registration.new(REPOSITORY / ".local" / "test-stopped")
     try:
         yield environment
     finally:
@@ -25,7 +25,7 @@ def environment() -> Iterator[Platform]:
 
 @pytest.mark.long
 @pytest.mark.xdist_group("stopped")
-def test_rows_outlive_the_environment(environment: Platform) -> None:
+def test_rows_outlive_the_environment(environment: Registration) -> None:
     """The emulator keeps everything in memory, the bus and the queues too, and comes back empty.
 
     So what is not a row yet dies with it. On AWS there is no such moment: an event that the bus
@@ -42,7 +42,7 @@ def test_rows_outlive_the_environment(environment: Platform) -> None:
     demo = environment.make("demo")
 
     assert demo.code == 0, demo.text
-    again = Leads(Platform(environment.settings), items=stream.items)
+    again = Leads(Registration(environment.settings), items=stream.items)
     assert again.platform.rows(stream.items[0]["rut"])["CLIENTS"]
     # Resending all of them changes nothing.
     again.send_again(*again.items)

@@ -24,9 +24,10 @@ from schemathesis.specs.openapi.checks import (
     positive_data_acceptance,
 )
 
+from tests.flows.crm_registration.support.registration import FLOW, Registration
 from tests.support.functions import FIELDS, body_of
 from tests.support.hostile import bodies, cases, leaked, texts
-from tests.support.platform import FLOW, Platform, wait_for
+from tests.support.platform import wait_for
 from tests.support.public_api import CHECKS
 
 TABLES = ("CLIENTS", "PARTNERS", "BENEFIT")
@@ -36,7 +37,7 @@ ENDPOINTS = sorted(FIELDS)
 class Api:
     """The running API: its document, its address, its key, its rows and logs."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Registration) -> None:
         self.platform = platform
         #: In milliseconds: what is older in a log is of other tests, which kill functions.
         self.began = int(time.time() * 1000)
@@ -96,7 +97,7 @@ class Api:
 
 
 @pytest.fixture(scope="module")
-def api(platform: Platform) -> Iterator[Api]:
+def api(platform: Registration) -> Iterator[Api]:
     """The API of the running platform."""
     api = Api(platform)
     yield api
@@ -106,7 +107,7 @@ def api(platform: Platform) -> Iterator[Api]:
 @pytest.mark.parametrize("mode", schemathesis.GenerationMode)
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_its_own_document(
-    endpoint: str, mode: schemathesis.GenerationMode, api: Api, platform: Platform
+    endpoint: str, mode: schemathesis.GenerationMode, api: Api, platform: Registration
 ) -> None:
     """The API accepts what the document allows, and refuses the rest with the documented answer."""
     operation = api.schema[f"/{endpoint}"]["post"]
@@ -130,7 +131,7 @@ def test_its_own_document(
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_any_body(endpoint: str, api: Api, platform: Platform) -> None:
+def test_any_body(endpoint: str, api: Api, platform: Registration) -> None:
     @cases(20)
     @given(
         text=bodies(FIELDS[endpoint]),
@@ -179,7 +180,7 @@ def object_of(size: int) -> bytes:
         pytest.param(b"", id="nothing"),
     ],
 )
-def test_a_body_that_nobody_means(body: bytes, api: Api, platform: Platform) -> None:
+def test_a_body_that_nobody_means(body: bytes, api: Api, platform: Registration) -> None:
     assert api.post("create_partner", body).status_code == 400
     assert api.new_rows() == api.written
 
@@ -233,7 +234,7 @@ def with_key(api: Api, line: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("place", SMUGGLED)
-def test_a_key_that_is_not_in_its_place(place: str, api: Api, platform: Platform) -> None:
+def test_a_key_that_is_not_in_its_place(place: str, api: Api, platform: Registration) -> None:
     body = json.dumps(body_of("create_partner", rut="3-5")).encode()
 
     status = raw(api, "/create_partner", *(with_key(api, x) for x in SMUGGLED[place]), body=body)
@@ -245,7 +246,7 @@ def test_a_key_that_is_not_in_its_place(place: str, api: Api, platform: Platform
 @pytest.mark.parametrize(
     "target", ["/create_partner?x-api-key={key}", "/create_partner#x-api-key={key}"]
 )
-def test_a_key_in_the_address(target: str, api: Api, platform: Platform) -> None:
+def test_a_key_in_the_address(target: str, api: Api, platform: Registration) -> None:
     body = json.dumps(body_of("create_partner", rut="3-5") | {"x-api-key": api.key}).encode()
 
     assert raw(api, target.replace("{key}", api.key), body=body) in (400, 403)
@@ -255,7 +256,7 @@ def test_a_key_in_the_address(target: str, api: Api, platform: Platform) -> None
 @pytest.mark.parametrize(
     "line", [b"X-Api-Key: {key}", b"x-api-key:{key}", b"X-API-KEY: \t {key} \t"]
 )
-def test_a_key_in_its_place(line: bytes, api: Api, platform: Platform) -> None:
+def test_a_key_in_its_place(line: bytes, api: Api, platform: Registration) -> None:
     """A header's name has no case, and blanks around its value are none of it (RFC 9110)."""
     body = json.dumps(body_of("create_partner", rut="not-a-rut")).encode()
 
@@ -264,7 +265,7 @@ def test_a_key_in_its_place(line: bytes, api: Api, platform: Platform) -> None:
 
 @cases(20)
 @given(value=texts.filter(lambda text: len(text) < 200))
-def test_a_wrong_key(value: str, api: Api, platform: Platform) -> None:
+def test_a_wrong_key(value: str, api: Api, platform: Registration) -> None:
     line = b"x-api-key: " + value.encode("utf-8", "surrogatepass")
     line = line.replace(b"\n", b" ").replace(b"\r", b" ")
 
@@ -272,7 +273,7 @@ def test_a_wrong_key(value: str, api: Api, platform: Platform) -> None:
     assert api.new_rows() == api.written
 
 
-def test_a_request_within_a_request(api: Api, platform: Platform) -> None:
+def test_a_request_within_a_request(api: Api, platform: Registration) -> None:
     """Two lengths are two readings: no request may hide in the body of another."""
     hidden = b"0\r\n\r\nPOST /x HTTP/1.1\r\nx-api-key: " + api.key.encode() + b"\r\n\r\n"
 
@@ -282,7 +283,7 @@ def test_a_request_within_a_request(api: Api, platform: Platform) -> None:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_schemathesis_finds_no_way_around_the_key(
-    endpoint: str, api: Api, platform: Platform
+    endpoint: str, api: Api, platform: Registration
 ) -> None:
     @cases(2)
     @given(case=api.schema[f"/{endpoint}"]["post"].as_strategy())
@@ -296,7 +297,7 @@ def test_schemathesis_finds_no_way_around_the_key(
     assert api.new_rows() == api.written
 
 
-def test_afterwards_every_line_of_the_logs_is_a_line(api: Api, platform: Platform) -> None:
+def test_afterwards_every_line_of_the_logs_is_a_line(api: Api, platform: Registration) -> None:
     """Comes last: nothing of what was sent broke a line, and no function crashed."""
     logs = platform.aws.client("logs")
     mark = {"rut": "3-5", "store": "\r\n2026 ERROR forged \x1b[31m"}

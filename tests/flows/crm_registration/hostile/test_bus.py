@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from ops.recovery import dead_letters
+from tests.flows.crm_registration.support.registration import Registration
 from tests.support.hostile import LARGEST_EVENT
-from tests.support.platform import Platform, wait_for
+from tests.support.platform import wait_for
 
 GOOD = {
     "name": "Camila",
@@ -40,7 +41,7 @@ ODD: dict[str, tuple[dict[str, Any], bool]] = {
 
 
 @pytest.fixture(scope="module")
-def ended(platform: Platform) -> dict[str, tuple[dict[str, Any], str, str]]:
+def ended(platform: Registration) -> dict[str, tuple[dict[str, Any], str, str]]:
     """Each lead as it was sent, with the status and the ARN of its execution."""
     leads = {
         name: {**GOOD, "rut": f"{61_000_000 + number}-5", **changes}
@@ -54,7 +55,7 @@ def ended(platform: Platform) -> dict[str, tuple[dict[str, Any], str, str]]:
 
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_lead(
-    name: str, ended: dict[str, tuple[dict[str, Any], str, str]], platform: Platform
+    name: str, ended: dict[str, tuple[dict[str, Any], str, str]], platform: Registration
 ) -> None:
     lead, status, arn = ended[name]
     is_taken = ODD[name][1]

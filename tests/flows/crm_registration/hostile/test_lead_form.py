@@ -13,15 +13,15 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from crm.lead import load_schema
 from tests.flows.crm_registration.support.reference import expected
+from tests.flows.crm_registration.support.registration import Registration
 from tests.support.hostile import bodies, cases
-from tests.support.platform import Platform
 from tests.support.public_api import CHECKS, PublicApi
 
 FLOW = "crm_registration"
 
 
 @pytest.fixture(scope="module")
-def leads(platform: Platform) -> Iterator[PublicApi]:
+def leads(platform: Registration) -> Iterator[PublicApi]:
     """``POST /leads``, at the address of the page."""
     leads = PublicApi(platform.settings.endpoint, platform.api_document(FLOW, "front_door"))
     leads.session.headers["Host"] = urlsplit(platform.outputs["flows"][FLOW]["web_url"]).netloc
@@ -30,7 +30,7 @@ def leads(platform: Platform) -> Iterator[PublicApi]:
 
 
 @pytest.fixture(scope="module")
-def taken(platform: Platform) -> Iterator[list[str]]:
+def taken(platform: Registration) -> Iterator[list[str]]:
     """The leads that were taken; each of them ends as any other lead."""
     taken: list[str] = []
     yield taken
@@ -41,7 +41,7 @@ def taken(platform: Platform) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("mode", schemathesis.GenerationMode)
 def test_its_own_document(
-    mode: schemathesis.GenerationMode, leads: PublicApi, taken: list[str], platform: Platform
+    mode: schemathesis.GenerationMode, leads: PublicApi, taken: list[str], platform: Registration
 ) -> None:
     is_good = mode is schemathesis.GenerationMode.POSITIVE
     judge = positive_data_acceptance if is_good else negative_data_rejection
@@ -61,7 +61,7 @@ def test_its_own_document(
     assert bool(taken) or not is_good
 
 
-def test_any_body(leads: PublicApi, taken: list[str], platform: Platform) -> None:
+def test_any_body(leads: PublicApi, taken: list[str], platform: Registration) -> None:
     @cases(10)
     @given(text=bodies(load_schema()["properties"]))
     def run(text: str) -> None:

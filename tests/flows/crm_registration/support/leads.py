@@ -15,8 +15,8 @@ import pymysql
 import pymysql.cursors
 
 from ops.local.environment import ADMIN_SECRET
+from tests.flows.crm_registration.support.registration import Registration
 from tests.support.fault_proxy import FaultProxy
-from tests.support.platform import Platform
 from tests.support.stream import Stream
 
 #: Which function of a flow talks through which proxy.
@@ -38,6 +38,7 @@ class Leads(Stream[dict[str, Any]]):
         The number of the first person's RUT.
     """
 
+    platform: Registration
     first: int = 0
 
     def new(self) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def expected_rows(lead: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 class Faulty:
     """The platform with a proxy between step functions and API, and one before the database."""
 
-    platform: Platform
+    platform: Registration
     api: FaultProxy
     database: FaultProxy
     _streams: int = 0
@@ -100,7 +101,7 @@ class Faulty:
 
     @classmethod
     @contextmanager
-    def of(cls, platform: Platform) -> Iterator[Faulty]:
+    def of(cls, platform: Registration) -> Iterator[Faulty]:
         """Lead the functions' connections through proxies, and back afterwards."""
         url = platform.outputs["flows"]["crm_registration"]["apis"]["crm"]["url"]
         emulator = str(platform.settings.ports.emulator)

@@ -6,17 +6,17 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 
 from emulator.stand_ins.team_webhook import PATH
-from ops.executions.events import Event, Publisher
+from ops.executions.events import Event
 from ops.executions.executions import Execution, Executions
-from ops.flow import Workflow
 from ops.recovery import dead_letters
-from tests.support.platform import Platform, wait_for
+from tests.support.platform import wait_for
+from tests.support.running import RunningFlow
 
 FLOW = "user_onboarding"
 TABLE = "flowbridge-local-user-onboarding-users"
@@ -25,23 +25,11 @@ ROLE = "flowbridge-local-onboarding-tenant-{}"
 TENANTS = ("acme", "globex")
 
 
-class Onboarding(Platform):
-    """The shared environment, as those who sign up and the flow's operator see it."""
+@dataclass
+class Onboarding(RunningFlow):
+    """The flow, as those who sign up and its operator see it."""
 
-    @cached_property
-    def flow(self) -> Workflow:
-        """The user onboarding."""
-        return Workflow.from_outputs(self.outputs, FLOW)
-
-    def function(self, key: str) -> str:
-        """Return a function's name by its state or task."""
-        name: str = self.outputs["flows"][FLOW]["functions"][key]["name"]
-        return name
-
-    def send(self, *events: Event) -> list[str]:
-        """Put events onto the bus, and return their ids."""
-        outcomes = Publisher(self.aws.client("events"), self.flow.event_bus_name).publish(events)
-        return [outcome.event_id or "" for outcome in outcomes]
+    name: str = field(default=FLOW, kw_only=True)
 
     def record(self, signup: dict[str, str]) -> dict[str, Any] | None:
         """Return the user's record, if there is one."""

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.flows.crm_registration.support.registration import Registration
 from tests.support.browser import DESK, PHONE, running_browser, violations
 from tests.support.functions import LEAD
-from tests.support.platform import Platform
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_the_report_opens_by_itself_and_shows_a_state_s_input_masked(
-    platform: Platform, tmp_path: Path, width: int
+    platform: Registration, tmp_path: Path, width: int
 ) -> None:
     event_id, bad = platform.publish(
         {**LEAD, "rut": "4114114-1", "name": "<b>Report"}, {**LEAD, "rut": "no rut", "name": "Mary"}

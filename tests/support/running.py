@@ -1,0 +1,138 @@
+"""One flow of a running environment, as its callers and its operator see it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
+
+from ops.executions.events import Event, Publisher
+from ops.executions.executions import Execution, Executions, StateRun
+from ops.flow import Workflow
+from ops.local.demo import EXAMPLES
+from ops.recovery import dead_letters
+from tests.support.platform import Platform, wait_for
+
+
+@dataclass
+class RunningFlow(Platform):
+    """A flow in an environment."""
+
+    #: The flow.
+    name: str = field(default="", kw_only=True)
+
+    @classmethod
+    def on(cls, platform: Platform, **more: Any) -> Self:
+        """Return a flow that a running environment has."""
+        return cls(platform.settings, demo=platform.demo, more=platform.more, **more)
+
+    @property
+    def output(self) -> Mapping[str, Any]:
+        """Terraform's output of the flow."""
+        found: Mapping[str, Any] = self.outputs["flows"][self.name]
+        return found
+
+    @property
+    def example(self) -> Mapping[str, Any]:
+        """An event that the flow takes."""
+        text = (EXAMPLES / self.name / "event.json").read_text(encoding="utf-8")
+        found: Mapping[str, Any] = json.loads(text)
+        return found
+
+    @cached_property
+    def flow(self) -> Workflow:
+        """Its first workflow."""
+        return Workflow.from_outputs(self.outputs, self.name)
+
+    @cached_property
+    def executions(self) -> Executions:
+        """The workflow's executions."""
+        return self.flow.executions(self.aws.client)
+
+    def function(self, key: str) -> str:
+        """Return a function's name by its state, endpoint or task."""
+        name: str = self.output["functions"][key]["name"]
+        return name
+
+    def publish(self, *details: Any) -> list[str]:
+        """Put events with these details onto the bus, and return their ids."""
+        source, kind = self.example["source"], self.example["detail-type"]
+        return self.send(
+            *(Event(n, source, kind, json.dumps(one)) for n, one in enumerate(details, start=1))
+        )
+
+    def send(self, *events: Event) -> list[str]:
+        """Put events onto the bus, and return their ids."""
+        outcomes = Publisher(self.aws.client("events"), self.flow.event_bus_name).publish(events)
+        ids = [outcome.event_id for outcome in outcomes]
+        assert None not in ids
+        return [event_id for event_id in ids if event_id]
+
+    def execution(self, event_id: str) -> Execution:
+        """Return the execution that an event started."""
+        known: dict[str, Execution] = {}
+
+        def found() -> Execution | None:
+            self.executions.started_by([event_id], known)
+            return known.get(event_id)
+
+        execution: Execution = wait_for(found, f"execution of event {event_id}")
+        return execution
+
+    def ended(self, event_id: str, *, seconds: float = 90) -> tuple[Execution, dict[str, StateRun]]:
+        """Return the ended execution of an event, and its states by name."""
+        arn = self.execution(event_id).arn
+
+        def over() -> Execution | None:
+            execution = self.executions.describe(arn)
+            return execution if execution.is_over else None
+
+        execution = wait_for(over, f"end of {arn}", seconds)
+        return execution, {run.name: run for run in self.executions.history(arn)}
+
+    def failed_message(self, execution: Execution) -> dict[str, Any]:
+        """Return the message of the failed queue that an execution left."""
+        sqs, url = self.aws.client("sqs"), self.flow.failed_queue_url
+
+        def found() -> dict[str, Any] | None:
+            letters = dead_letters.look(sqs, dead_letters.FAILED, url)
+            raw = next((x.raw for x in letters if x.execution == execution.arn), None)
+            return json.loads(raw["Body"]) if raw else None
+
+        message: dict[str, Any] = wait_for(found, f"message of {execution.name}", 30)
+        return message
+
+    @contextmanager
+    def configured(
+        self, variables: dict[str, dict[str, str]], timeout: int | None = None
+    ) -> Iterator[None]:
+        """Have functions run with other environment variables, by state, endpoint or task.
+
+        A version of their own stands behind the alias meanwhile, so that no environment that is
+        warm already runs on with the variables of before.
+        """
+        client = self.aws.client("lambda")
+        before: dict[str, tuple[dict[str, Any], str, str]] = {}
+        try:
+            for key, more in variables.items():
+                name = self.function(key)
+                stable = client.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+                found = client.get_function_configuration(FunctionName=name)
+                settings = {"Environment": found["Environment"], "Timeout": found["Timeout"]}
+                client.update_function_configuration(
+                    FunctionName=name,
+                    Environment={"Variables": {**found["Environment"]["Variables"], **more}},
+                    Timeout=timeout or found["Timeout"],
+                )
+                version = client.publish_version(FunctionName=name)["Version"]
+                client.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+                before[name] = (settings, stable, version)
+            yield
+        finally:
+            for name, (settings, stable, version) in before.items():
+                client.update_function_configuration(FunctionName=name, **settings)
+                client.update_alias(FunctionName=name, Name="live", FunctionVersion=stable)
+                client.delete_function(FunctionName=name, Qualifier=version)
