@@ -11,8 +11,6 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from ops.errors import OperationError
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -100,6 +98,8 @@ def _templates(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
 
 
 def _rendered(template: Traversable, values: Mapping[str, Any]) -> str:
+    from jinja2 import Environment, StrictUndefined  # 0.1 s, which most commands need not wait for
+
     jinja = Environment(
         # The templates of Terraform and JSONata have the usual brackets for themselves.
         variable_start_string="[[ ",

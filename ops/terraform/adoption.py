@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -346,25 +345,6 @@ def escaped(text: str) -> str:
     for character in ("\\", '"'):
         text = text.replace(character, f"\\{character}")
     return text.replace("${", "$${").replace("%{", "%%{")
-
-
-@contextmanager
-def linked(root: Path) -> Iterator[Path]:
-    """Yield a folder that links the files of a root module.
-
-    Other environments use the module at the same time, so nothing may be written there. The folder
-    lies in another one that links what is next to the module, because paths lead there.
-    """
-    with TemporaryDirectory(prefix="flowbridge-adopt-") as folder:
-        for neighbour in root.parent.iterdir():
-            if neighbour != root and not neighbour.name.startswith("."):
-                (Path(folder) / neighbour.name).symlink_to(neighbour)
-        copy = Path(folder) / root.name
-        copy.mkdir()
-        for file in root.iterdir():
-            if file.name != ".terraform" and "tfstate" not in file.name:
-                (copy / file.name).symlink_to(file)
-        yield copy
 
 
 @contextmanager

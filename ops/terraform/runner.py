@@ -29,6 +29,7 @@ from ops.settings import LOCAL, REPOSITORY, LocalSettings
 from ops.terraform import adoption
 from ops.terraform.emulator_watch import EmulatorWatch
 from ops.terraform.environments import Environment
+from ops.terraform.links import link_with_flows, linked
 
 ROOT = REPOSITORY / "terraform"
 BOOTSTRAP = ROOT / "bootstrap"
@@ -123,6 +124,11 @@ class Terraform:
             shutil.rmtree(folder, ignore_errors=True)
         return True
 
+    @property
+    def root(self) -> Path:
+        """The folder of the root module; on the emulator, a copy with the environment's flows."""
+        return self._folder / "source" / ROOT.name if self._aws.emulated else ROOT
+
     def init(self, progress: Progress) -> None:
         """Initialise the working folder, unless that was done for the same files."""
         arguments = self._backend_arguments()
@@ -139,6 +145,8 @@ class Terraform:
                 ROOT, "init", "-input=false", "-lockfile=readonly", "-reconfigure", *arguments
             )
             stamp.write_text(digest)
+        if self.root != ROOT:
+            link_with_flows(ROOT, self.root, self._used_flows)
         self._clear_up(progress)
 
     def apply(self, progress: Progress, release: str | None = None) -> str:
@@ -147,13 +155,13 @@ class Terraform:
         Without a `release`, the functions run the packages that were built here last.
         """
         self.init(progress)
-        return self._apply(ROOT, progress, self.arguments(release))
+        return self._apply(self.root, progress, self.arguments(release))
 
     def destroy(self, progress: Progress, release: str | None = None) -> str:
         """Destroy everything of the environment but what the bootstrap made."""
         self.init(progress)
         arguments = self.arguments(release)
-        return self._run_changes(ROOT, progress, "destroy", "-auto-approve", *arguments)
+        return self._run_changes(self.root, progress, "destroy", "-auto-approve", *arguments)
 
     def plan(self, release: str | None = None, file: Path | None = None, **variables: Any) -> bool:
         """Show the plan, and write it to a file if one is given; return whether it has changes.
@@ -175,17 +183,17 @@ class Terraform:
         if not console.is_terminal:
             command.append("-no-color")
         with (
-            self._adopting(ROOT, lambda _: None, arguments) as (folder, _),
+            self._adopting(self.root, lambda _: None, arguments) as (folder, _),
             self._started(command, cwd=folder, env=self.process_environment()) as process,
         ):
             code = process.wait()
         if code not in (0, 2):
-            raise self._failure(ROOT, "plan", "The error is printed above.")
+            raise self._failure(self.root, "plan", "The error is printed above.")
         return code == 2
 
     def apply_plan(self, file: Path, progress: Progress) -> str:
         """Apply a plan that was kept in a file, and return the summary of what changed."""
-        return self._run_changes(ROOT, progress, "apply", str(file))
+        return self._run_changes(self.root, progress, "apply", str(file))
 
     def differences(self, release: str | None, progress: Progress) -> list[str]:
         """Return what an apply would change, a line for each resource."""
@@ -193,7 +201,7 @@ class Terraform:
         self._data_folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._data_folder) as folder:
             file = Path(folder) / "plan"
-            plan = self._plan_as_json(ROOT, progress, self.arguments(release), file)
+            plan = self._plan_as_json(self.root, progress, self.arguments(release), file)
         return differences(plan)
 
     def outputs(self) -> dict[str, Any]:
@@ -205,7 +213,7 @@ class Terraform:
             When the environment was never applied.
         """
         self.init(lambda _: None)
-        outputs = json.loads(self._run(ROOT, "output", "-json"))
+        outputs = json.loads(self._run(self.root, "output", "-json"))
         if not outputs:
             raise OperationError(
                 f"The environment '{self.environment.name}' has no resources yet.",
@@ -228,8 +236,8 @@ class Terraform:
         arguments = [f"-var-file={self.environment.variables_file}"]
         if release is not None:
             arguments.append(f"-var=release={release}")
-        if self.environment.name == LOCAL and self._local.flows is not None:
-            arguments.append(f"-var=flows={json.dumps(self._local.flows)}")
+        if self._used_flows != self.environment.variables["flows"]:
+            arguments.append(f"-var=flows={json.dumps(self._used_flows)}")
         return arguments
 
     def process_environment(self) -> dict[str, str]:
@@ -265,6 +273,14 @@ class Terraform:
         elif self._authority.exists():
             emulator["database_ca"] = self._authority.read_text()
         return emulator
+
+    @property
+    def _used_flows(self) -> Mapping[str, Any]:
+        """The settings of the flows, by name."""
+        if self.environment.name == LOCAL and self._local.flows is not None:
+            return self._local.flows
+        flows: Mapping[str, Any] = self.environment.variables["flows"]
+        return flows
 
     @property
     def flows(self) -> list[str]:
@@ -386,7 +402,7 @@ class Terraform:
             if not found:
                 yield folder, file
                 return
-            own = nullcontext(folder) if folder != ROOT else adoption.linked(ROOT)
+            own = nullcontext(folder) if folder.name != ROOT.name else linked(folder)
             with own as copy, adoption.with_imports(copy, found):
                 plan = self._plan_as_json(copy, progress, arguments, file)
                 self._check_adoption(plan)
@@ -431,11 +447,12 @@ class Terraform:
         """Clear up after commands that were killed: the lock and the state that they left."""
         key = self.environment.state_key
         self._remove_stale_lock(key)
-        # Environments share the module's folder.
-        left = _lineage_of(ROOT / ERRORED_STATE)
-        if left and left == _lineage(self._state_object(key)):
-            self._keep_errored_state(ROOT)
-        self._push_errored_state(ROOT, key, progress)
+        for folder in {ROOT, self.root}:
+            # Environments share the repository's folder.
+            left = _lineage_of(folder / ERRORED_STATE)
+            if left and left == _lineage(self._state_object(key)):
+                self._keep_errored_state(folder)
+        self._push_errored_state(self.root, key, progress)
 
     def _push_errored_state(self, folder: Path, key: str, progress: Progress) -> None:
         """Write the state that an earlier command of a module could not write.

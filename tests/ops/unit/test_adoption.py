@@ -17,6 +17,7 @@ from ops.settings import LocalSettings, Ports
 from ops.terraform import adoption
 from ops.terraform.adoption import EXISTS, FINDERS, Leftover, leftovers
 from ops.terraform.emulator_watch import EmulatorWatch
+from ops.terraform.links import linked
 
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 
@@ -193,7 +194,7 @@ def test_the_module_is_linked_and_not_changed(tmp_path: Path) -> None:
     (root / "terraform.tfstate").write_text("")
     before = sorted(root.iterdir())
 
-    with adoption.linked(root) as copy:
+    with linked(root) as copy:
         with adoption.with_imports(copy, [Leftover('m["a"].r.this', 'a"b${c}')]):
             text = (copy / adoption.IMPORTS_FILE).read_text()
             names = sorted(file.name for file in copy.iterdir())
