@@ -56,7 +56,7 @@ def _print_rejected(findings: list[Finding], *, with_places: bool = True) -> Non
         print(finding)
     if findings:
         raise OperationError(
-            f"{len(findings)} rejected words were found.", "Replace them as docs/style.md says."
+            f"Rejected words were found: {len(findings)}.", "Replace them as docs/style.md says."
         )
 
 

@@ -55,7 +55,7 @@ def link_with_flows(root: Path, copy: Path, flows: Iterable[str]) -> None:
 
 
 def _put(file: Path, write: Callable[[Path], object]) -> None:
-    """Write a file beside its place and move it there: other commands may read the copy now."""
+    """Write a file in another folder and move it: other commands may read the copy now."""
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".part-") as folder:
         part = Path(folder) / file.name
         write(part)

@@ -157,7 +157,7 @@ def test_the_command_lists_counts_and_fails(
     assert "docs/a.md:1: 'Mend': use fix" in listed.stdout
     assert "    1  ops/local" in counted.stdout
     assert isinstance(listed.exception, Exception)
-    assert "5 rejected words" in str(counted.exception)
+    assert "words were found: 5." in str(counted.exception)
     assert good.exit_code == 0
 
 
@@ -177,7 +177,7 @@ def test_lint_rejects_a_word_with_its_place_and_the_replacement(tmp_path: Path) 
 
     assert lint.returncode == 1, lint.stdout + lint.stderr
     assert "README.md:3: 'Mend': use fix, correct, repair\n" in lint.stdout
-    assert lint.stderr == "1 rejected words were found.\nReplace them as docs/style.md says.\n"
+    assert lint.stderr == "Rejected words were found: 1.\nReplace them as docs/style.md says.\n"
 
 
 #: Tracked files without sentences of ours.
