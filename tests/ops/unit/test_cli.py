@@ -67,12 +67,12 @@ def test_the_local_environment_is_destroyed_unasked(destroyed: list[str]) -> Non
     assert destroyed == ["local"]
 
 
-@pytest.mark.parametrize(("found", "code"), [([], 0), (["a queue would be changed"], 2)])
+@pytest.mark.parametrize(("differences", "code"), [([], 0), (["a queue would be changed"], 2)])
 def test_drift_tells_a_difference_from_a_failure(
-    monkeypatch: pytest.MonkeyPatch, found: list[str], code: int
+    monkeypatch: pytest.MonkeyPatch, differences: list[str], code: int
 ) -> None:
     monkeypatch.setattr(Context, "reachable", lambda _: SimpleNamespace(deployment=None))
-    monkeypatch.setattr(deploy, "drift", lambda _: found)
+    monkeypatch.setattr(deploy, "drift", lambda _: differences)
 
     assert CliRunner().invoke(app, ["drift", "--env", "dev"]).exit_code == code
 
