@@ -22,6 +22,8 @@ UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
 CLOCKS = timedelta(minutes=1)
 #: Looked back further than this, an execution that just ended would have run for so long.
 LONGEST = timedelta(days=1)
+#: ListExecutions returns no more in one call.
+MOST_LISTED = 1000
 
 
 class Status(Enum):
@@ -73,6 +75,11 @@ class Execution:
         """Its output, when that is an object."""
         value = json.loads(self.output) if self.output else None
         return value if isinstance(value, dict) else None
+
+    @property
+    def named_event(self) -> str:
+        """The id with which EventBridge begins its name; the whole name if a program gave it."""
+        return self.name.partition("_")[0]
 
     @property
     def is_over(self) -> bool:
@@ -201,23 +208,23 @@ class Executions:
     def newest(self, count: int) -> list[Execution]:
         """Return the newest executions, newest first, without their inputs."""
         pages = self._client.get_paginator("list_executions").paginate(
-            stateMachineArn=self.state_machine_arn, PaginationConfig={"MaxItems": count}
+            stateMachineArn=self.state_machine_arn,
+            PaginationConfig={"MaxItems": count, "PageSize": min(count, MOST_LISTED)},
         )
         return [_execution(item) for page in pages for item in page["executions"]]
 
     def started_by(self, event_ids: Iterable[str], known: dict[str, Execution]) -> None:
         """Add to `known` the executions that the events started, by event id.
 
-        Executions that are in `known` already are not read again.
+        EventBridge begins an execution's name with the event's id, so one call lists the
+        executions, and only those of the events are described. Executions that are in `known`
+        already are not read again.
         """
         wanted = set(event_ids) - known.keys()
-        seen = {execution.arn for execution in known.values()}
-        for execution in self.newest(200) if wanted else []:
-            if execution.arn not in seen:
-                described = self.describe(execution.arn)
-                if described.event_id in wanted:
-                    known[described.event_id] = described
-                    wanted.discard(described.event_id)
+        for execution in self.newest(MOST_LISTED) if wanted else []:
+            if execution.named_event in wanted:
+                known[execution.named_event] = self.describe(execution.arn)
+                wanted.discard(execution.named_event)
             if not wanted:
                 return
 
@@ -267,7 +274,9 @@ class Executions:
 
     def _listed(self, **arguments: Any) -> Iterator[Execution]:
         pages = self._client.get_paginator("list_executions").paginate(
-            stateMachineArn=self.state_machine_arn, **arguments
+            stateMachineArn=self.state_machine_arn,
+            PaginationConfig={"PageSize": MOST_LISTED},
+            **arguments,
         )
         return (_execution(item) for page in pages for item in page["executions"])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from ops.cli import screens
 from ops.cli.terminal import console, step
@@ -11,6 +10,8 @@ from ops.errors import OperationError
 from ops.executions.executions import Execution, Executions, StateRun, Status
 
 POLL_SECONDS = 0.2
+#: ListExecutions may be called 5 times a second, by everyone in the account together.
+START_POLL_SECONDS = 0.5
 START_SECONDS = 30
 END_SECONDS = 180
 
@@ -51,12 +52,10 @@ def _started(executions: Executions, event_id: str) -> Execution:
             f"Event {event_id} started no execution within {START_SECONDS} s.",
             "See that its source and detail-type fit the rule's pattern.",
         )
-        time.sleep(POLL_SECONDS)
+        time.sleep(START_POLL_SECONDS)
     return known[event_id]
 
 
-def _check(
-    deadline: float, problem: str, action: str, now: Callable[[], float] = time.monotonic
-) -> None:
-    if now() > deadline:
+def _check(deadline: float, problem: str, action: str) -> None:
+    if time.monotonic() > deadline:
         raise OperationError(problem, action)

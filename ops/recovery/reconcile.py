@@ -305,7 +305,7 @@ class Reconciliation:
         found: dict[str, list[Execution]] = defaultdict(list)
         unnamed: list[Execution] = []
         for execution in self._executions.since(since):
-            event = execution.name.partition("_")[0]
+            event = execution.named_event
             if event in wanted and not (self._look and execution.status == "SUCCEEDED"):
                 found[event].append(execution)
             else:

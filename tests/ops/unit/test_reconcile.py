@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from ops.executions.executions import Execution
 from ops.flow import EVENT_RULE, MAIN, Trigger, Workflow
 from ops.recovery.audit import Accepted, audited
 from ops.recovery.dead_letters import FAILED, ORIGIN, DeadLetter
-from ops.recovery.places import Contents, Key
+from ops.recovery.places import Contents, Key, Look
 from ops.recovery.reconcile import (
     SETTLE_SECONDS,
     Fate,
@@ -292,7 +292,8 @@ class StepFunctions:
     def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803  boto3's
         self.described.append(executionArn)
         [found] = [e for e in self.executions if e.arn == executionArn]
-        return {**self.as_listed(found), "input": found.input}
+        output = {"output": found.output} if found.output else {}
+        return {**self.as_listed(found), "input": found.input, **output}
 
     @staticmethod
     def as_listed(execution: Execution) -> dict[str, Any]:
@@ -316,7 +317,9 @@ def environment(aws: Callable[[str], Any]) -> Callable[..., Reconciliation]:
     logs.create_log_stream(logGroupName=LOG, logStreamName="one")
     urls = [sqs.create_queue(QueueName=n)["QueueUrl"] for n in ("failed", "undelivered", "audit")]
 
-    def reconciliation(machine: StepFunctions, *ids: str) -> Reconciliation:
+    def reconciliation(
+        machine: StepFunctions, *ids: str, look: Look | None = None
+    ) -> Reconciliation:
         lines = [
             {"id": i, "source": s, "detail_type": "d", "resources": "[]"}
             for s in ("kranio.event.crm", "another")
@@ -336,14 +339,42 @@ def environment(aws: Callable[[str], Any]) -> Callable[..., Reconciliation]:
             lambda service: machine if service == "stepfunctions" else aws(service),
             flow,
             {"log_group": LOG, "queue_url": urls[2]},
+            look,
         )
 
     return reconciliation
 
 
-def recent(event: str, status: str, name: str | None = None) -> Execution:
+def recent(event: str, status: str, name: str | None = None, lead: Any = None) -> Execution:
     now = datetime.now(UTC)
-    return replace(execution(event, status), started=now, stopped=now, name=name or f"{event}_1")
+    return replace(
+        execution(event, status, lead), started=now, stopped=now, name=name or f"{event}_1"
+    )
+
+
+def test_each_success_is_compared_with_its_rows(
+    environment: Callable[..., Reconciliation],
+) -> None:
+    """Only the output of an execution names its rows."""
+    other = {"rut": "2-7", "store": "centre"}
+    machine = StepFunctions(
+        recent("a", "SUCCEEDED", lead=LEAD), recent("b", "SUCCEEDED", lead=other)
+    )
+    asked: list[set[str]] = []
+
+    def look(executions: Iterable[Execution]) -> Contents:
+        asked.append({(e.answer or {})["rut"] for e in executions})
+        return Contents(KEYS, ROWS)
+
+    report = environment(machine, "a", "b", look=look).report(LONG_AGO, lambda _: None)
+
+    assert {v.event.id: (v.fate, v.reason) for v in report.verdicts} == {
+        "a": (Fate.ARRIVED, ""),
+        "b": (Fate.LOST, "no row in CLIENTS, PARTNERS, BENEFIT"),
+    }
+    assert not report.is_whole
+    # A second search confirms that an event is lost.
+    assert asked == [{"1-9", "2-7"}] * 2
 
 
 def test_executions_are_found_by_name_and_described_only_where_that_tells_nothing(

@@ -47,7 +47,7 @@ def listed(name: str, status: str, stopped: datetime = NOW) -> dict[str, Any]:
 def lists(stubber: Stubber, **found: list[dict[str, Any]]) -> Executions:
     """Have the list of each status answered."""
     for status in ("FAILED", "TIMED_OUT", "ABORTED"):
-        asked = {"stateMachineArn": MACHINE, "statusFilter": status}
+        asked = {"stateMachineArn": MACHINE, "statusFilter": status, "maxResults": 1000}
         stubber.add_response("list_executions", {"executions": found.get(status, [])}, asked)
     return Executions(stubber.client, MACHINE)
 

@@ -19,7 +19,9 @@ from tests.support.outputs import flow, workflow
 
 FLOW = "crm_registration"
 EVENT = "event-1"
-EXECUTION = "arn:aws:states:us-east-1:1:execution:machine:one"
+#: EventBridge begins it with the event's id.
+NAME = f"{EVENT}_one"
+EXECUTION = f"arn:aws:states:us-east-1:1:execution:machine:{NAME}"
 OUTPUTS = {
     "event_bus_name": "bus",
     "flows": {
@@ -53,7 +55,7 @@ class Account:
     def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
         return {
             "executionArn": EXECUTION,
-            "name": "one",
+            "name": NAME,
             "status": self.status,
             "startDate": datetime.now(UTC),
             "input": json.dumps({"id": EVENT}),
@@ -85,7 +87,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
 def test_a_lead_that_arrived_is_removed(account: Account) -> None:
     account.status = "SUCCEEDED"
 
-    assert smoke.run(account.deployed) == "execution one, 1 in CLIENTS, removed"
+    assert smoke.run(account.deployed) == f"execution {NAME}, 1 in CLIENTS, removed"
     assert account.calls == ["remove-synthetic"]
 
 

@@ -1,0 +1,61 @@
+"""A lead whose row was deleted is a loss that ``make reconcile`` reports."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pymysql
+
+from ops.settings import LOOPBACK
+from tests.flows.crm_registration.support.new_leads import new_lead
+from tests.flows.crm_registration.support.registration import Registration
+from tests.support.platform import Run
+
+
+def reconciled(platform: Registration, since: str) -> tuple[Run, dict[str, Any]]:
+    """Return what ``make reconcile`` says, and the fate of each event by its id."""
+    run = platform.make("-s", "reconcile", "FLOW=crm_registration", f"SINCE={since}", "JSON=yes")
+    # When it fails, make adds a line of its own.
+    report, _ = json.JSONDecoder().raw_decode(run.text[run.text.index("{") :])
+    return run, {event["event"]: event for event in report["events"]}
+
+
+def delete_partner(platform: Registration, rut: str) -> int:
+    """Delete the row of a person's store as the database's administrator; return how many."""
+    folder = platform.settings.folder / "database"
+    administrator = json.loads((folder / "administrator.json").read_text())
+    connection = pymysql.connect(
+        host=LOOPBACK,
+        port=platform.settings.ports.database,
+        user=administrator["username"],
+        password=administrator["password"],
+        database=platform.outputs["database"]["name"],
+        autocommit=True,
+    )
+    with connection, connection.cursor() as cursor:
+        return cursor.execute("DELETE FROM PARTNERS WHERE rut = %s", (rut,))
+
+
+def test_a_row_that_is_deleted_is_a_loss(platform: Registration) -> None:
+    # The log's times are whole seconds, and other tests may have sent leads in this one.
+    time.sleep(1)
+    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    event, kept = platform.publish(new_lead(), new_lead())
+    execution, _ = platform.ended(event)
+    platform.ended(kept)
+    before, fates = reconciled(platform, since)
+    assert before.code == 0, before.text
+    assert {fate["fate"] for fate in fates.values()} == {"arrived"}
+
+    deleted = delete_partner(platform, (execution.answer or {})["rut"])
+    run, fates = reconciled(platform, since)
+
+    assert deleted == 1
+    assert run.code != 0
+    assert {key: (fate["fate"], fate["reason"]) for key, fate in fates.items()} == {
+        event: ("LOST", "no row in PARTNERS"),
+        kept: ("arrived", ""),
+    }
