@@ -6,9 +6,9 @@ Each module has
 - ``GAPS``, their names,
 - ``apply(settings)``, which replaces functions of MiniStack.
 
-``tests/emulator/test_gaps.py`` has a check for each name. It runs against a MiniStack without
-patches, where it must find the gap, and against the emulator, where it must not. When a new version
-of MiniStack closes a gap, that test fails; delete the patch then.
+``tests/emulator/end_to_end/test_gaps.py`` has a check for each name. It runs against a MiniStack
+without patches, where it must find the gap, and against the emulator, where it must not. When a new
+version of MiniStack closes a gap, that test fails; delete the patch then.
 """
 
 from __future__ import annotations

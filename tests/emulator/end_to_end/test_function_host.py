@@ -539,7 +539,7 @@ def test_a_process_has_no_descriptor_of_another(functions: Functions) -> None:
 HOST = """
 import signal, sys, threading, time
 from pathlib import Path
-from tests.emulator.test_function_host import Functions, PID, handler
+from tests.emulator.end_to_end.test_function_host import Functions, PID, handler
 # A parent that ignores Ctrl-C, such as a job in the background, hands that down.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 functions = Functions(Path(sys.argv[1]))

@@ -53,7 +53,7 @@ def test_the_folder_decides_the_kind(file: str, kind: str) -> None:
 
 
 def test_a_test_has_the_marker_of_its_kind(request: pytest.FixtureRequest) -> None:
-    assert request.node.get_closest_marker("unit") is not None
+    assert request.node.get_closest_marker("end_to_end") is not None
 
 
 def run(*arguments: str, cwd: Path) -> None:
