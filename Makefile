@@ -19,6 +19,10 @@ export PYTHONDONTWRITEBYTECODE := 1
 ifdef EMULATED
 export FLOWBRIDGE_EMULATED := $(EMULATED)
 endif
+# QUOTAS=aws starts an emulator with AWS's quotas; QUOTAS=aws:0.1 with a tenth of them.
+ifdef QUOTAS
+export FLOWBRIDGE_QUOTAS := $(QUOTAS)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-ops package up down status demo send watch dead-letters \
@@ -34,7 +38,7 @@ takes.demo := FLOW
 demo: setup-ops package ## Run a flow here on its examples and show the results: make demo [FLOW=name]
 	@$(OPS) demo $(call option,--flow,FLOW)
 
-up: setup-ops ## Start the local environment (MariaDB and the AWS emulator)
+up: setup-ops ## Start the local environment (MariaDB and the AWS emulator): make up [QUOTAS=aws or aws:0.1]
 	@$(OPS) up
 
 down: setup-ops ## Stop the local environment; rows stay, the emulator's bus, executions and queues do not
@@ -202,7 +206,7 @@ clean: ## Remove what was built and set up (stop the local environment first)
 goals   := $(or $(MAKECMDGOALS),help)
 allowed := $(foreach goal,$(goals),$(takes.$(goal)))
 typed   := $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
-unknown := $(filter-out $(allowed) EMULATED FLOWBRIDGE_% AWS_% TF_% COLUMNS SHELL,$(typed))
+unknown := $(filter-out $(allowed) EMULATED QUOTAS FLOWBRIDGE_% AWS_% TF_% COLUMNS SHELL,$(typed))
 $(if $(unknown),$(error make $(goals) takes no $(unknown). $(if $(strip $(allowed)),Use only: $(strip $(allowed)),It takes no variable)))
 # A make within these recipes finds the variables in its environment.
 MAKEOVERRIDES :=

@@ -12,8 +12,9 @@ import os
 import signal
 from pathlib import Path
 
-from emulator import patches, stand_ins
+from emulator import patches, stand_ins, throttling
 from emulator.idempotent_calls import WithIdempotentCalls
+from emulator.quotas import Quotas, scale_of
 from emulator.settings import LOOPBACK, ROOT_KEY, ROOT_SECRET, Settings
 
 #: Above the 90 s for which Terraform keeps an idle connection. Otherwise a connection could end
@@ -39,7 +40,10 @@ async def serve(settings: Settings, patched: bool) -> None:
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.keep_alive_max_requests = 10**9
     config.graceful_timeout = STOP_SECONDS
-    application = WithIdempotentCalls(stand_ins.with_stand_ins(ministack.app))
+    application = stand_ins.with_stand_ins(ministack.app)
+    if settings.quotas:
+        application = throttling.install(Quotas(scale_of(settings.quotas)))(application)
+    application = WithIdempotentCalls(application)
 
     async def stopped() -> None:
         await stop.wait()
@@ -72,11 +76,14 @@ def main() -> None:
     parser.add_argument("--pid-file", type=Path, help="where to write the process's number")
     parser.add_argument("--databases", type=Path, help="folder of the RDS instances' servers")
     parser.add_argument("--certificates", type=Path, help="folder of those servers' certificate")
+    parser.add_argument("--quotas", default="", help="aws, or aws:0.1 for a tenth of its quotas")
     parser.add_argument(
         "--unpatched", action="store_true", help="leave MiniStack as it is, for a test of patches"
     )
     arguments = parser.parse_args()
-    settings = Settings(arguments.port, arguments.databases, arguments.certificates)
+    settings = Settings(
+        arguments.port, arguments.databases, arguments.certificates, arguments.quotas
+    )
     if arguments.pid_file:
         arguments.pid_file.write_text(f"{os.getpid()}\n")
     os.environ.update(environment(settings))

@@ -23,6 +23,8 @@ class Settings:
         Folder of the RDS instances' servers; None leaves RDS as MiniStack has it.
     certificates
         Folder with the certificate of those servers.
+    quotas
+        ``aws``, or with a scale ``aws:0.1``, to keep callers within AWS's quotas; empty for none.
     at_exit
         Runs its callbacks when the server ends.
     """
@@ -30,6 +32,7 @@ class Settings:
     port: int
     databases: Path | None = None
     certificates: Path | None = None
+    quotas: str = ""
     at_exit: ExitStack = field(default_factory=ExitStack)
 
     @property

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from emulator.quotas import scale_of
 from ops.errors import OperationError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -28,7 +29,9 @@ EMULATOR_PORT_VARIABLE = "FLOWBRIDGE_EMULATOR_PORT"
 DATABASE_PORT_VARIABLE = "FLOWBRIDGE_DATABASE_PORT"
 EMULATED_VARIABLE = "FLOWBRIDGE_EMULATED"
 FLOWS_VARIABLE = "FLOWBRIDGE_FLOWS"
+QUOTAS_VARIABLE = "FLOWBRIDGE_QUOTAS"
 PORTS_FILE = "ports.json"
+QUOTAS_FILE = "quotas"
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 #: Programs differ in which of the two they read.
 NO_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")
@@ -48,12 +51,14 @@ class LocalSettings:
 
     `emulated`: dev, qa and prd run on the emulator as separate accounts, instead of on AWS.
     `flows`: the settings of each flow of the local environment, instead of those in its tfvars.
+    `quotas`: ``aws``, or ``aws:0.1`` for a tenth, if the emulator has AWS's quotas; else empty.
     """
 
     folder: Path
     ports: Ports
     emulated: bool = False
     flows: Mapping[str, Any] | None = None
+    quotas: str = ""
 
     @property
     def endpoint(self) -> str:
@@ -75,6 +80,14 @@ class LocalSettings:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.folder / PORTS_FILE).write_text(json.dumps(asdict(self.ports)) + "\n")
 
+    def record_quotas(self) -> None:
+        """Record the quotas for later commands, which stay within them."""
+        (self.folder / QUOTAS_FILE).write_text(self.quotas)
+
+    def forget_quotas(self) -> None:
+        """Remove that record: the next emulator has no quotas unless it is started with some."""
+        (self.folder / QUOTAS_FILE).unlink(missing_ok=True)
+
 
 def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
     """Return this command's settings.
@@ -82,8 +95,8 @@ def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
     Raises
     ------
     OperationError
-        When a port is not a number from 1024 to 65535, both ports are the same, or
-        FLOWBRIDGE_EMULATED is neither yes nor no.
+        When a port is not a number from 1024 to 65535, both ports are the same,
+        FLOWBRIDGE_EMULATED is neither yes nor no, or FLOWBRIDGE_QUOTAS is not a scale of AWS's.
     """
     folder = (REPOSITORY / environment.get(FOLDER_VARIABLE, DEFAULT_FOLDER)).resolve()
     recorded = _recorded_ports(folder / PORTS_FILE)
@@ -101,6 +114,7 @@ def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
         ports,
         emulated=_yes(environment, EMULATED_VARIABLE),
         flows=_flows(environment),
+        quotas=_quotas(environment, folder / QUOTAS_FILE),
     )
 
 
@@ -152,6 +166,20 @@ def _flows(environment: Mapping[str, str]) -> dict[str, Any] | None:
             'Give the settings of each flow by its name, such as {"image_catalog": {}}.',
         )
     return flows
+
+
+def _quotas(environment: Mapping[str, str], recorded: Path) -> str:
+    text = environment.get(QUOTAS_VARIABLE, "")
+    if not text and recorded.exists():
+        text = recorded.read_text()
+    try:
+        if text:
+            scale_of(text)
+    except ValueError:
+        raise OperationError(
+            f"{QUOTAS_VARIABLE} is '{text}'.", "Use aws, or a share of AWS's quotas: aws:0.1."
+        ) from None
+    return text
 
 
 def _yes(environment: Mapping[str, str], variable: str) -> bool:

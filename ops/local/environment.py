@@ -64,6 +64,7 @@ class LocalEnvironment:
         credentials = self.database.prepare()
         certificates.make(self.settings.certificates)
         self.settings.record_ports()
+        self.settings.record_quotas()
         self._emulator_files.mkdir(exist_ok=True)
         try:
             self._supervisor.start(self._programs())
@@ -78,6 +79,7 @@ class LocalEnvironment:
     def down(self) -> bool:
         """Stop everything; return whether anything ran."""
         ran = self._supervisor.stop(self._programs())
+        self.settings.forget_quotas()
         self._clear()
         return ran
 
@@ -137,6 +139,7 @@ class LocalEnvironment:
                     f"--pid-file={pid_file}",
                     f"--databases={self._rds_servers}",
                     f"--certificates={self.settings.certificates}",
+                    f"--quotas={self.settings.quotas}",
                 ],
                 pid_file=pid_file,
                 folder=REPOSITORY,

@@ -125,7 +125,12 @@ def test_a_value_is_one_word_of_the_shell_whatever_it_holds() -> None:
 
 
 def test_the_environments_own_variables_are_taken_everywhere() -> None:
-    for variable in ("FLOWBRIDGE_EMULATOR_PORT=5000", "EMULATED=yes", "AWS_PROFILE=other"):
+    for variable in (
+        "FLOWBRIDGE_EMULATOR_PORT=5000",
+        "EMULATED=yes",
+        "QUOTAS=aws",
+        "AWS_PROFILE=other",
+    ):
         assert make("up", variable).returncode == 0
 
 

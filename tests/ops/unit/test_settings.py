@@ -41,6 +41,29 @@ def test_a_port_that_is_none_is_refused_by_name(text: str) -> None:
     assert "1024 to 65535" in caught.value.action
 
 
+@pytest.mark.parametrize("text", ["aws", "aws:0.1"])
+def test_the_emulator_may_have_the_quotas_of_aws(text: str) -> None:
+    assert load({}).quotas == ""
+    assert load({"FLOWBRIDGE_QUOTAS": text}).quotas == text
+
+
+def test_later_commands_stay_within_the_quotas_of_the_environment(tmp_path: Path) -> None:
+    started = load({"FLOWBRIDGE_FOLDER": str(tmp_path), "FLOWBRIDGE_QUOTAS": "aws"})
+    started.record_quotas()
+
+    assert load({"FLOWBRIDGE_FOLDER": str(tmp_path)}).quotas == "aws"
+    started.forget_quotas()
+    assert load({"FLOWBRIDGE_FOLDER": str(tmp_path)}).quotas == ""
+
+
+@pytest.mark.parametrize("text", ["yes", "aws:0", "aws:much"])
+def test_quotas_that_are_none_are_refused_by_name(text: str) -> None:
+    with pytest.raises(OperationError, match=f"FLOWBRIDGE_QUOTAS is '{text}'") as caught:
+        load({"FLOWBRIDGE_QUOTAS": text})
+
+    assert "aws:0.1" in caught.value.action
+
+
 def test_one_port_for_both_is_refused() -> None:
     with pytest.raises(OperationError, match="cannot both use port 5000"):
         load({"FLOWBRIDGE_DATABASE_PORT": "5000", "FLOWBRIDGE_EMULATOR_PORT": "5000"})
