@@ -20,7 +20,9 @@ DEPENDABOT = REPOSITORY / ".github" / "dependabot.yml"
 PRE_COMMIT = REPOSITORY / ".pre-commit-config.yaml"
 MAKEFILE = REPOSITORY / "Makefile"
 
-FLOWS = sorted(flow_folders(REPOSITORY))
+#: The example of the guide and of the modules' documents may become a flow.
+EXAMPLE = "order_intake"
+FLOWS = sorted({*flow_folders(REPOSITORY)} - {EXAMPLE})
 #: Which files of a folder each of Dependabot's ecosystems reads.
 READ_BY = {
     "github-actions": (".github/workflows/*.yml", "action.yml"),
