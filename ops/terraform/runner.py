@@ -285,9 +285,7 @@ class Terraform:
     @property
     def flows(self) -> list[str]:
         """The flows that the bootstrap prepares the account for."""
-        if self.environment.name == LOCAL and self._local.flows is not None:
-            return sorted(self._local.flows)
-        return sorted(self.environment.variables["flows"])
+        return sorted(self._used_flows)
 
     @property
     def _authority(self) -> Path:
