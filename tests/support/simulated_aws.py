@@ -1,6 +1,6 @@
 """AWS with published quotas and a history of executions, behind boto3's real clients.
 
-Time is simulated: calls take some, and whoever waits lets it pass.
+Time is simulated: each call takes some, and a thread that waits lets it pass.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Answer = dict[str, Any]
 
 
 class Clock:
-    """A clock that moves when somebody sleeps."""
+    """A clock that moves when a thread sleeps."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
