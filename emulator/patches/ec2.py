@@ -2,6 +2,8 @@
 
 - ``endpoint-fields``: a VPC endpoint forgets its policy, its security groups and its private DNS.
 - ``flow-log-fields``: a flow log forgets its role, its interval and its tags.
+- ``tag-rights``: policies can see neither the tags of a resource nor those that a creation sets,
+  and a change of tags is about every resource.
 - ``fourth-zone``: a region has three availability zones. In us-east-1 one of these is use1-az3,
   which the network avoids because it has little capacity for functions, so no network could span
   three.
@@ -16,7 +18,18 @@ from xml.sax.saxutils import escape
 
 from emulator.settings import Settings
 
-GAPS = ("endpoint-fields", "flow-log-fields", "fourth-zone")
+GAPS = ("endpoint-fields", "flow-log-fields", "tag-rights", "fourth-zone")
+#: Kinds of resources whose tags policies ask for, by how their identifiers begin.
+KINDS = {
+    "fl": "vpc-flow-log",
+    "rtb": "route-table",
+    "sg": "security-group",
+    "sgr": "security-group-rule",
+    "subnet": "subnet",
+    "vpc": "vpc",
+    "vpce": "vpc-endpoint",
+}
+TAG_SPECIFICATION = re.compile(r"(TagSpecification\.\d+\.Tag\.\d+)\.Key")
 NETWORK_ID = re.compile(rb"\b(?:vpce|fl)-[0-9a-f]{17}\b")
 NAMED_NETWORK_ID = re.compile(rb"<(?:vpcEndpointId|flowLogId)>([^<]+)</[^>]+>")
 
@@ -25,8 +38,12 @@ Answer = tuple[int, dict[str, str], bytes]
 
 def apply(_: Settings) -> None:
     """Close the gaps."""
-    from ministack.services import ec2
+    from ministack.core import iam_actions
+    from ministack.services import ec2, tagging
 
+    iam_actions.extract_resource_arn = with_tagged(iam_actions.extract_resource_arn)
+    iam_actions.request_tag_context = with_specified_tags(iam_actions.request_tag_context)
+    tagging.resource_tags = with_tags(tagging.resource_tags, lambda name: ec2._tags.get(name))
     actions = ec2._ACTION_MAP
     network = NetworkFields(ec2._parse_tag_specs)
     for name in ("CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateFlowLogs"):
@@ -34,6 +51,76 @@ def apply(_: Settings) -> None:
     for name in ("DescribeVpcEndpoints", "DescribeFlowLogs"):
         actions[name] = network.given(actions[name])
     actions["DescribeAvailabilityZones"] = with_fourth_zone(actions["DescribeAvailabilityZones"])
+
+
+def with_tagged(arn_of: Callable[..., str]) -> Callable[..., str]:
+    """Return MiniStack's lookup of a call's resource: for a change of tags, what is tagged.
+
+    Only the first resource counts; AWS checks each.
+    """
+
+    def arn_with_tagged(
+        service: str,
+        method: str,
+        path: str,
+        headers: Any,
+        body: bytes,
+        params: Mapping[str, Any],
+        region: str,
+        account: str,
+    ) -> str:
+        asked = flat(params) if service == "ec2" else {}
+        tagged = asked.get("ResourceId.1", "")
+        if asked.get("Action") in ("CreateTags", "DeleteTags") and tagged:
+            kind = KINDS.get(tagged.partition("-")[0], "*")
+            return f"arn:aws:ec2:{region}:{account}:{kind}/{tagged}"
+        return arn_of(service, method, path, headers, body, params, region, account)
+
+    return arn_with_tagged
+
+
+def with_specified_tags(context: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Return MiniStack's reading of a request's tags, with those of what a call creates."""
+
+    def context_with_specified(
+        service: str, action: str, body: bytes, params: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        found = dict(context(service, action, body, params))
+        asked = flat(params) if service == "ec2" else {}
+        tags = {
+            value: asked.get(f"{match[1]}.Value", "")
+            for name, value in asked.items()
+            if (match := TAG_SPECIFICATION.fullmatch(name))
+        }
+        if tags:
+            found |= {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+            found["aws:TagKeys"] = list(tags)
+        return found
+
+    return context_with_specified
+
+
+def with_tags(
+    tags_of: Callable[[str], dict[str, str] | None],
+    kept: Callable[[str], list[dict[str, str]] | None],
+) -> Callable[[str], dict[str, str] | None]:
+    """Return MiniStack's lookup of a resource's tags by ARN, which knows those of EC2.
+
+    Parameters
+    ----------
+    tags_of
+        MiniStack's function.
+    kept
+        Returns the tags that MiniStack keeps for an identifier of EC2.
+    """
+
+    def tags_with_ec2(arn: str) -> dict[str, str] | None:
+        if arn.startswith("arn:aws:ec2:"):
+            found = kept(arn.rpartition("/")[2])
+            return None if found is None else {tag["Key"]: tag["Value"] for tag in found}
+        return tags_of(arn)
+
+    return tags_with_ec2
 
 
 def with_fourth_zone(describe: Callable[..., Answer]) -> Callable[..., Answer]:

@@ -317,6 +317,59 @@ data "aws_iam_policy_document" "deploy_never" {
     # All roles of the account keep their boundaries.
     resources = ["*"]
   }
+
+  statement {
+    sid     = "AdoptNoKey"
+    effect  = "Deny"
+    actions = ["kms:TagResource"]
+    # MakeKey allows tags on "*". A key that exists needs the environment's tag already, or the role
+    # could give itself every right on it. KMS names no key when it checks the tags of a new one.
+    resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "aws:ResourceTag/environment"
+      values   = [var.environment]
+    }
+  }
+
+  statement {
+    sid    = "LeaveUnusedGroupsUnused"
+    effect = "Deny"
+    actions = [
+      "ec2:AuthorizeSecurityGroupEgress",
+      "ec2:AuthorizeSecurityGroupIngress",
+      "ec2:DeleteSecurityGroup",
+      "ec2:ModifySecurityGroupRules",
+    ]
+    # See TakeDefaultSecurityGroup.
+    resources = ["arn:${local.partition}:ec2:${local.place}:security-group/*"]
+
+    condition {
+      test     = "Null"
+      variable = "aws:ResourceTag/unused"
+      values   = ["false"]
+    }
+  }
+
+  statement {
+    sid       = "KeepUnusedTag"
+    effect    = "Deny"
+    actions   = ["ec2:CreateTags", "ec2:DeleteTags"]
+    resources = ["arn:${local.partition}:ec2:${local.place}:security-group/*"]
+
+    condition {
+      test     = "Null"
+      variable = "aws:ResourceTag/unused"
+      values   = ["false"]
+    }
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "aws:TagKeys"
+      values   = ["unused"]
+    }
+  }
 }
 
 data "aws_iam_policy_document" "deploy_state" {
@@ -652,8 +705,6 @@ data "aws_iam_policy_document" "deploy_network" {
   statement {
     sid = "MakeNetwork"
     actions = [
-      "ec2:AuthorizeSecurityGroupEgress",
-      "ec2:AuthorizeSecurityGroupIngress",
       "ec2:CreateFlowLogs",
       "ec2:CreateRouteTable",
       "ec2:CreateSecurityGroup",
@@ -667,10 +718,22 @@ data "aws_iam_policy_document" "deploy_network" {
       "arn:${local.partition}:ec2:${local.place}:subnet/*",
       "arn:${local.partition}:ec2:${local.place}:route-table/*",
       "arn:${local.partition}:ec2:${local.place}:security-group/*",
-      "arn:${local.partition}:ec2:${local.place}:security-group-rule/*",
       "arn:${local.partition}:ec2:${local.place}:vpc-endpoint/*",
       "arn:${local.partition}:ec2:${local.place}:vpc-flow-log/*",
     ]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/environment"
+      values   = [var.environment]
+    }
+  }
+
+  statement {
+    sid     = "MakeRules"
+    actions = ["ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress"]
+    # Only the new rule. ChangeNetwork allows these calls on groups that have the environment's tag.
+    resources = ["arn:${local.partition}:ec2:${local.place}:security-group-rule/*"]
 
     condition {
       test     = "StringEquals"
@@ -738,13 +801,27 @@ data "aws_iam_policy_document" "deploy_network" {
   statement {
     sid     = "TakeDefaultSecurityGroup"
     actions = ["ec2:CreateTags"]
-    # AWS creates this group with the VPC, without a tag. The tag allows the deploy role to empty it.
+    # AWS creates this group with the VPC, without a tag, so this allows to take every group without
+    # the tag. It must get the tag 'unused' as well, with which LeaveUnusedGroupsUnused only lets the
+    # deploy role empty it.
     resources = ["arn:${local.partition}:ec2:${local.place}:security-group/*"]
 
     condition {
       test     = "StringEquals"
       variable = "aws:RequestTag/environment"
       values   = [var.environment]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/unused"
+      values   = ["true"]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "aws:ResourceTag/environment"
+      values   = ["true"]
     }
   }
 

@@ -169,7 +169,9 @@ def is_refused(call: Callable[..., Any], **arguments: Any) -> bool:
     try:
         call(**arguments)
     except ClientError as error:
-        return error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
+        # EC2 has a code of its own.
+        refusals = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+        return error.response["Error"]["Code"] in refusals
     return False
 
 
@@ -256,6 +258,92 @@ def test_a_key_that_is_not_tagged_yet_can_be_made_and_no_more(account: Account) 
         condition = {"StringEqualsIfExists": {"aws:ResourceTag/environment": "dev"}}
         assert statement.content["Condition"] == condition
         assert not {"kms:Decrypt", "kms:PutKeyPolicy"} & {*statement.actions}
+
+
+def test_the_pipeline_adopts_no_key_by_tagging_it(account: Account, deploy: Any) -> None:
+    root, kms = account.root.client("kms"), deploy("kms")
+
+    def tags(environment: str) -> list[dict[str, str]]:
+        return [{"TagKey": "environment", "TagValue": environment}]
+
+    own = kms.create_key(Tags=tags("dev"))["KeyMetadata"]["KeyId"]
+    policy = {
+        "PolicyName": "default",
+        "Policy": kms.get_key_policy(KeyId=own, PolicyName="default")["Policy"],
+    }
+    for key in (
+        root.create_key()["KeyMetadata"]["KeyId"],
+        root.create_key(Tags=tags("qa"))["KeyMetadata"]["KeyId"],
+    ):
+        assert is_refused(kms.put_key_policy, KeyId=key, **policy)
+        assert is_refused(kms.tag_resource, KeyId=key, Tags=tags("dev"))
+        assert is_refused(kms.put_key_policy, KeyId=key, **policy)
+        assert is_refused(kms.schedule_key_deletion, KeyId=key)
+    for wrong in ({}, {"Tags": tags("qa")}):
+        assert is_refused(kms.create_key, **wrong)
+
+    kms.tag_resource(KeyId=own, Tags=[{"TagKey": "cost", "TagValue": "1"}])
+    kms.put_key_policy(KeyId=own, **policy)
+    kms.schedule_key_deletion(KeyId=own)
+
+
+def test_the_pipeline_only_empties_a_security_group_that_it_did_not_make(
+    account: Account, deploy: Any
+) -> None:
+    root, ec2 = account.root.client("ec2"), deploy("ec2")
+    own, unused = {"environment": "dev"}, {"environment": "dev", "unused": "true"}
+
+    def tags(values: dict[str, str]) -> list[dict[str, str]]:
+        return [{"Key": key, "Value": value} for key, value in values.items()]
+
+    def tagged(kind: str, values: dict[str, str]) -> dict[str, Any]:
+        return {"TagSpecifications": [{"ResourceType": kind, "Tags": tags(values)}]}
+
+    def group(client: Any, name: str, values: dict[str, str]) -> str:
+        described = {"GroupName": name, "Description": name, "VpcId": vpc}
+        specified = tagged("security-group", values) if values else {}
+        return str(client.create_security_group(**described, **specified)["GroupId"])
+
+    vpc = root.create_vpc(CidrBlock="10.9.0.0/20", **tagged("vpc", own))["Vpc"]["VpcId"]
+    of_vpc = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
+    [default] = ec2.describe_security_groups(Filters=of_vpc)["SecurityGroups"]
+    everywhere = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    opened = [
+        {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    ]
+    with_tag = tagged("security-group-rule", own)
+
+    def changes(name: str) -> list[tuple[Callable[..., Any], dict[str, Any]]]:
+        """Return what the pipeline must not do with a group that it took."""
+        return [
+            (ec2.authorize_security_group_ingress, {"GroupId": name, "IpPermissions": opened}),
+            (
+                ec2.authorize_security_group_egress,
+                {"GroupId": name, "IpPermissions": opened, **with_tag},
+            ),
+            (ec2.delete_security_group, {"GroupId": name}),
+            (ec2.delete_tags, {"Resources": [name], "Tags": [{"Key": "unused"}]}),
+            (ec2.create_tags, {"Resources": [name], "Tags": tags({"unused": "false"})}),
+        ]
+
+    for name in (default["GroupId"], group(root, "foreign", {})):
+        emptied = {"GroupId": name, "IpPermissions": everywhere}
+        assert is_refused(ec2.revoke_security_group_egress, **emptied)
+        assert is_refused(ec2.create_tags, Resources=[name], Tags=tags(own))
+        for change, arguments in changes(name):
+            assert is_refused(change, **arguments), arguments
+        ec2.create_tags(Resources=[name], Tags=tags(unused))
+        ec2.create_tags(Resources=[name], Tags=tags({"Name": "unused"}))
+        ec2.revoke_security_group_egress(**emptied)
+        for change, arguments in changes(name):
+            assert is_refused(change, **arguments), arguments
+    of_qa = group(root, "of-qa", {"environment": "qa"})
+    assert is_refused(ec2.create_tags, Resources=[of_qa], Tags=tags(unused))
+
+    made = group(ec2, "own", own)
+    ec2.create_tags(Resources=[made], Tags=tags({"Name": "own"}))
+    ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=opened, **with_tag)
+    ec2.delete_security_group(GroupId=made)
 
 
 def test_roles_are_trusted_for_jobs_of_one_repository(account: Account) -> None:

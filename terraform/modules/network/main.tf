@@ -79,12 +79,13 @@ resource "aws_route_table_association" "private" {
   route_table_id = one([for table in aws_route_table.private : table.id])
 }
 
-# The default security group allows no traffic.
+# The default security group allows no traffic. With the tag 'unused', the bootstrap lets the pipeline
+# empty it and do nothing else with it.
 resource "aws_default_security_group" "this" {
   for_each = local.own
 
   vpc_id = local.vpc_id
-  tags   = merge(var.tags, { Name = "${var.name}-unused" })
+  tags   = merge(var.tags, { Name = "${var.name}-unused", unused = "true" })
 }
 
 # --- the ways to AWS's services --------------------------------------------------------------

@@ -15,6 +15,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -221,7 +222,9 @@ def is_denied(call: Callable[[], Any]) -> bool:
     try:
         call()
     except ClientError as error:
-        return "Denied" in error.response["Error"]["Code"]
+        code = error.response["Error"]["Code"]
+        # EC2 has a code of its own.
+        return "Denied" in code or code == "UnauthorizedOperation"
     return False
 
 
@@ -425,6 +428,44 @@ def boundaries(server: Server) -> bool:
     )
 
 
+def tag_rights(server: Server) -> bool:
+    allowed = {"Action": "ec2:CreateSecurityGroup"}
+    made = {"StringEquals": {"aws:RequestTag/own": "1"}, "Null": {"aws:TagKeys": "false"}}
+    found = {"StringEquals": {"aws:ResourceTag/own": "1"}}
+    changed = {"Action": "ec2:CreateTags", "Resource": "arn:aws:ec2:*:*:security-group/*"}
+    client = server.client_with(
+        "ec2", {**allowed, "Condition": made}, {**changed, "Condition": found}
+    )
+
+    def group(maker: Any, value: str) -> str:
+        tags = {"ResourceType": "security-group", "Tags": [{"Key": "own", "Value": value}]}
+        name = new("group")
+        answer = maker.create_security_group(
+            GroupName=name, Description=name, TagSpecifications=[tags]
+        )
+        return str(answer["GroupId"])
+
+    more = [{"Key": "more", "Value": "1"}]
+    client.create_tags(Resources=[group(client, "1")], Tags=more)
+    other = group(server.client("ec2"), "2")
+    return is_denied(lambda: group(client, "2")) and is_denied(
+        lambda: client.create_tags(Resources=[other], Tags=more)
+    )
+
+
+def tags_of_new_keys(server: Server) -> bool:
+    create = {"Action": "kms:CreateKey"}
+    tag = {"Action": "kms:TagResource"}
+    tags = [{"TagKey": "own", "TagValue": "1"}]
+    server.client_with("kms", create).create_key()
+    server.client_with("kms", create, tag).create_key(Tags=tags)
+    clients = [
+        server.client_with("kms", create),
+        server.client_with("kms", create, {**tag, "Resource": "arn:aws:kms:*:*:key/*"}),
+    ]
+    return all(is_denied(partial(client.create_key, Tags=tags)) for client in clients)
+
+
 def role_arns(server: Server) -> bool:
     condition = {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/*"}}
     role = server.role("lambda", {"Action": "sqs:ListQueues", "Condition": condition})
@@ -579,6 +620,8 @@ CHECKS: dict[str, Callable[[Server], bool]] = {
         log_group_targets,
         named_executions,
         boundaries,
+        tag_rights,
+        tags_of_new_keys,
         role_arns,
         filter_pages,
         real_servers,
