@@ -1,4 +1,4 @@
-"""The flows that are all_expectations, and flows by what they are for."""
+"""The flows that are tested, and flows by what they are for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def chosen() -> str:
 
 
 def all_expectations() -> dict[str, Expectations]:
-    """Return what is expected of each flow that is all_expectations, by its name."""
+    """Return what is expected of each flow that is tested, by its name."""
     names = [chosen()] if chosen() else sorted(flow_folders(REPOSITORY))
     return {name: expectations_of(name) for name in names}
 

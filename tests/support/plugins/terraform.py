@@ -16,8 +16,10 @@ import tftest
 
 from build.package import DIST
 from ops.local.prepare import terraform_cli_config
+from ops.new_flow import flow_folders
 from ops.settings import LOCAL, REPOSITORY
 from ops.terraform.environments import STAGES, Environment
+from ops.terraform.links import link_with_flows
 from ops.terraform.runner import FASTER, ROOT
 from tests.support.emulator import running_emulator
 from tests.support.flows import active, chosen, shared, with_own_environment
@@ -115,6 +117,10 @@ def terraform_of(
             if not (folder / "data").exists():
                 terraform.setup(cleanup_on_exit=False)
             put_release(Environment(name), settings.endpoint)
+            flows = [chosen()] if chosen() else active(name)
+            if {*flows} != {*flow_folders(REPOSITORY)}:
+                link_with_flows(folder / "terraform", folder / name / "terraform", flows)
+                terraform.tfdir = str(folder / name / "terraform")
             return terraform
 
         yield terraform_of_account
@@ -170,8 +176,12 @@ def plan_of(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Go through the environments of AWS that have what is tested, and those that run."""
+    """Go through the environments of AWS that have what is tested, and those that run.
+
+    For one flow alone, the first of AWS is enough: the others differ by settings.
+    """
     stages = [name for name in STAGES if not chosen() or chosen() in active(name)]
+    stages = stages[:1] if chosen() else stages
     is_generic = metafunc.definition.path.is_relative_to(GENERIC)
     own = with_own_environment() if is_generic else []
     running = [*([LOCAL] if shared() else []), *own]
