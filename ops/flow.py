@@ -14,6 +14,8 @@ from ops.recovery.dead_letters import FAILED, UNDELIVERED
 MAIN = "main"
 #: The kind of a trigger that is a rule on an event bus.
 EVENT_RULE = "event_rule"
+#: The function that queues the event of a failed execution.
+CATCH_ERRORS = "CatchErrors"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Workflow:
         The workflow's name within its flow.
     event_bus_name
         The environment's bus, where its events are published again.
+    catch_errors_log_group
+        The log of the function that queues failed events; None if the flow has none.
     """
 
     flow: str
@@ -46,6 +50,7 @@ class Workflow:
     state_machine_arn: str
     failed_queue_url: str
     triggers: tuple[Trigger, ...] = ()
+    catch_errors_log_group: str | None = None
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any], flow: str, key: str = MAIN) -> Workflow:
@@ -57,6 +62,7 @@ class Workflow:
             When the environment does not have the flow.
         """
         found = _workflows(outputs, flow)[key]
+        catch_errors = outputs["flows"][flow].get("functions", {}).get(CATCH_ERRORS)
         return cls(
             flow=flow,
             key=key,
@@ -72,6 +78,7 @@ class Workflow:
                 )
                 for trigger in found.get("triggers", {}).values()
             ),
+            catch_errors_log_group=f"/aws/lambda/{catch_errors['name']}" if catch_errors else None,
         )
 
     @classmethod

@@ -9,6 +9,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from emulator.quotas import Quotas, scale_of
+from ops.aws.pace import SHARE, Pace
 from ops.errors import OperationError
 from ops.settings import LOCAL, LocalSettings
 from ops.terraform.environments import Environment
@@ -25,6 +27,11 @@ KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKE
 #: boto3 retries; the timeouts keep an operator's command from hanging.
 CLIENT_CONFIG = Config(
     connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 4}
+)
+#: These services throttle commands that read much. boto3 slows down then, and tries for minutes.
+THROTTLING_SERVICES = ("stepfunctions", "logs")
+PATIENT_CONFIG = CLIENT_CONFIG.merge(
+    Config(read_timeout=20, retries={"mode": "adaptive", "max_attempts": 10})
 )
 
 #: boto3 raises these when AWS refuses or does not answer.
@@ -58,15 +65,19 @@ class Aws:
         self._local = local
         self._clients: dict[str, Any] = {}
         self._session = self._new_session()
+        self.calls = Pace(self.quotas)
 
     def client(self, service: str) -> Any:
         """Return the client of a service, such as ``stepfunctions``."""
         if service not in self._clients:
-            self._clients[service] = self._session.client(
+            patient = service in THROTTLING_SERVICES
+            client = self._session.client(
                 service,  # type: ignore[call-overload]
                 endpoint_url=self._local.endpoint if self.emulated else None,
-                config=CLIENT_CONFIG,
+                config=PATIENT_CONFIG if patient else CLIENT_CONFIG,
             )
+            self.calls.watch(client)
+            self._clients[service] = client
         return self._clients[service]
 
     def require_account(self) -> None:
@@ -104,6 +115,14 @@ class Aws:
     @cached_property
     def _environment(self) -> Environment:
         return Environment.named(self.environment)
+
+    @cached_property
+    def quotas(self) -> Quotas | None:
+        """The quotas that this command stays within; the emulator may have none."""
+        if not self.emulated:
+            return Quotas(SHARE)
+        setting = self._local.quotas
+        return Quotas(SHARE * scale_of(setting)) if setting else None
 
     def _profile(self) -> str | None:
         """Return the environment's AWS profile, such as ``flowbridge-dev``, if it exists.

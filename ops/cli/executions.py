@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ops import settings
+from ops.cli import terminal
 from ops.cli.options import EnvironmentOption, FlowOption, SinceOption
 from ops.cli.terminal import console, step
 from ops.cli.text import moment, write_privately
@@ -82,7 +83,8 @@ def report(
     context = Context.reachable(environment)
     file = Path(out) if out else settings.load().folder / f"report-{environment}.html"
     with step("Write the report") as current:
-        flows = gather(context.aws, context.terraform.outputs(), begin, most, now)
+        outputs = context.terraform.outputs()
+        flows = gather(context.aws, outputs, begin, most, now, current.show)
         page = render(environment, flows, now, personal=personal)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -94,3 +96,4 @@ def report(
         count = sum(len(flow.visits) for flow in flows)
         current.detail = f"{count} executions, {len(page) / 1000:,.0f} kB"
     console.print(f"  {file}")
+    terminal.calls(context.aws.calls.summary)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -42,10 +43,7 @@ def dead_letters(
     """List failed and stuck events with their errors, or show one message in full."""
     context, now = Context.reachable(environment), datetime.now(UTC)
     outputs = context.terraform.outputs()
-    found = {
-        chosen.name: waiting.of_flow(context.aws, chosen, now)
-        for chosen in Workflow.chosen(outputs, flow)
-    }
+    found = _waiting(context, Workflow.chosen(outputs, flow), now)
     if not flow:
         found[AUDIT_LOG] = letters.look(
             context.aws.client("sqs"), letters.UNAUDITED, outputs["event_audit"]["queue_url"]
@@ -58,6 +56,25 @@ def dead_letters(
         if not flow:
             terminal.heading(name)
         console.print(screens.dead_letters_table(some, now))
+    terminal.calls(context.aws.calls.summary)
+
+
+def _waiting(
+    context: Context, flows: Sequence[Workflow], now: datetime
+) -> dict[str, list[letters.DeadLetter]]:
+    """Return the dead letters of flows by name. Each queue takes a second or more, so at once."""
+    for service in ("sqs", "stepfunctions", "logs"):
+        # boto3 does not create clients in several threads.
+        context.aws.client(service)
+    with terminal.working("Look for dead letters") as current, ThreadPoolExecutor(10) as pool:
+
+        def look(flow: Workflow) -> list[letters.DeadLetter]:
+            def show(text: str) -> None:
+                current.show(f"{flow.name}: {text}")
+
+            return waiting.of_flow(context.aws, flow, now, show)
+
+        return {flow.name: some for flow, some in zip(flows, pool.map(look, flows), strict=True)}
 
 
 @app.command()
@@ -80,10 +97,12 @@ def redrive(
     outputs = context.terraform.outputs()
     sqs = context.aws.client("sqs")
     begun: dict[str, Iterator[redriving.Outcome]] = {}
-    for chosen in Workflow.chosen(outputs, flow):
+    flows = Workflow.chosen(outputs, flow)
+    # Before the redrive, because a redriven event may fail meanwhile.
+    waits = _waiting(context, flows, datetime.now(UTC))
+    for chosen in flows:
         executions = chosen.executions(context.aws.client)
-        # Before the redrive, because a redriven event may fail meanwhile.
-        found = waiting.of_flow(context.aws, chosen, datetime.now(UTC))
+        found = waits[chosen.name]
         begun[chosen.name] = itertools.chain(
             redriving.redrive(
                 sqs,
@@ -112,6 +131,7 @@ def redrive(
             beginning = outcome.letter.message_id[: screens.NAME_LENGTH]
             console.print(f"{mark} {beginning} {escape(outcome.text)}")
     console.print(f"{sent} redriven, {kept} left in place")
+    terminal.calls(context.aws.calls.summary)
     if not sent and not kept and not selection.everything:
         raise OperationError(
             "No dead letter matches the selection.",
@@ -166,18 +186,21 @@ def reconcile(
     for chosen in Workflow.chosen(outputs, flow):
         if not flow and not as_json:
             terminal.heading(chosen.name)
-        report = reports[chosen.name] = reconciling.Reconciliation(
-            context.aws.client,
-            chosen,
-            outputs["event_audit"],
-            inspector(DeployedFlow(chosen.flow, environment, context.aws.client, outputs))
-            if chosen.is_main
-            else None,
-        ).report(begin, time.sleep)
+        with terminal.working(f"Reconcile {chosen.name}") as current:
+            report = reports[chosen.name] = reconciling.Reconciliation(
+                context.aws.client,
+                chosen,
+                outputs["event_audit"],
+                inspector(DeployedFlow(chosen.flow, environment, context.aws.client, outputs))
+                if chosen.is_main
+                else None,
+                current.show,
+            ).report(begin, time.sleep)
         if not as_json:
             console.print(screens.reconciliation(report, everything))
     if as_json:
         by_flow = {name: report.as_json() for name, report in reports.items()}
         # Not console.print(): a machine reads it.
         print(json.dumps(by_flow[flow] if [*by_flow] == [flow] else by_flow, indent=2))
+    terminal.calls(context.aws.calls.summary)
     raise typer.Exit(0 if all(report.is_whole for report in reports.values()) else 1)

@@ -60,6 +60,10 @@ class Step:
         self.detail = ""
         self.started = time.monotonic()
 
+    def show(self, detail: str) -> None:
+        """Set what it is doing just now."""
+        self.detail = detail
+
     def __str__(self) -> str:
         detail = f": {self.detail}" if self.detail else ""
         return f"{self.title}{detail} ({self.seconds:.0f} s)"
@@ -78,7 +82,7 @@ class Step:
 def step(title: str) -> Iterator[Step]:
     """Show a step: a live line on a terminal, else a line every few seconds."""
     current = Step(title)
-    alive = console.status(current) if console.is_terminal else _heartbeat(current)
+    alive = console.status(current) if console.is_terminal else _heartbeat(current, console)
     try:
         with alive:
             yield current
@@ -89,9 +93,23 @@ def step(title: str) -> Iterator[Step]:
     console.print(f"[green]✓[/green] {escape(title + detail)} [dim]({current.seconds:.1f} s)[/dim]")
 
 
+@contextmanager
+def working(title: str) -> Iterator[Step]:
+    """Show on standard error that something is under way, and nothing when it has ended."""
+    current = Step(title)
+    with errors.status(current) if errors.is_terminal else _heartbeat(current, errors):
+        yield current
+
+
 def heading(text: str) -> None:
     """Print the title of a part of a longer command."""
     console.print(f"\n[bold]{escape(text)}[/bold]")
+
+
+def calls(summary: str) -> None:
+    """Print how many calls a command made, on standard error."""
+    if summary:
+        errors.print(f"[dim]{escape(summary)}[/dim]")
 
 
 def problem(error: OperationError) -> None:
@@ -100,13 +118,13 @@ def problem(error: OperationError) -> None:
 
 
 @contextmanager
-def _heartbeat(current: Step) -> Iterator[None]:
+def _heartbeat(current: Step, to: Console) -> Iterator[None]:
     stop = threading.Event()
 
     def beat() -> None:
         wait = FIRST_BEAT_SECONDS
         while not stop.wait(wait):
-            console.print(f"  … {escape(str(current))}", soft_wrap=True)
+            to.print(f"  … {escape(str(current))}", soft_wrap=True)
             wait = HEARTBEAT_SECONDS
 
     thread = threading.Thread(target=beat, daemon=True)

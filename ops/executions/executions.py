@@ -6,8 +6,10 @@ Every time is in UTC.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -24,6 +26,10 @@ CLOCKS = timedelta(minutes=1)
 LONGEST = timedelta(days=1)
 #: ListExecutions returns no more in one call.
 MOST_LISTED = 1000
+#: Concurrent calls for details.
+WORKERS = 10
+#: So many executions are within what DescribeExecution takes at once.
+FEW = 200
 
 
 class Status(Enum):
@@ -283,6 +289,53 @@ class Executions:
     def describe(self, arn: str) -> Execution:
         """Return one execution with its input."""
         return _execution(self._client.describe_execution(executionArn=arn))
+
+    def outputs(
+        self, succeeded: Sequence[Execution], progress: Callable[[int], None] = lambda _: None
+    ) -> list[Execution]:
+        """Return executions that succeeded with their outputs, in any order.
+
+        DescribeExecution and GetExecutionHistory have a quota each, and both return an output: of
+        many executions, each reads a part.
+
+        Parameters
+        ----------
+        succeeded
+            The executions, as listed.
+        progress
+            Is called with the number of those that were read.
+        """
+        waiting, found = deque(succeeded), list[Execution]()
+
+        def work(read: Callable[[Execution], Execution]) -> None:
+            try:
+                while waiting:
+                    found.append(read(waiting.popleft()))
+                    progress(len(found))
+            except IndexError:
+                # Another thread took the last one.
+                return
+            except BaseException:
+                waiting.clear()
+                raise
+
+        readers = [self._described, self._last_event]
+        if len(succeeded) <= FEW:
+            readers = [self._described]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(work, readers * (WORKERS // len(readers))))
+        return found
+
+    def _described(self, execution: Execution) -> Execution:
+        return self.describe(execution.arn)
+
+    def _last_event(self, execution: Execution) -> Execution:
+        answer = self._client.get_execution_history(
+            executionArn=execution.arn, reverseOrder=True, maxResults=1, includeExecutionData=True
+        )
+        [event] = answer["events"]
+        details: Mapping[str, Any] = event["executionSucceededEventDetails"]
+        return replace(execution, output=details.get("output"))
 
     def event(self, arn: str) -> dict[str, Any] | None:
         """Return the event that started an execution; nothing when Step Functions forgot it."""

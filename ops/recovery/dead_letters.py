@@ -36,8 +36,12 @@ LOOK_SECONDS = 30
 WORK_SECONDS = 120
 #: SQS takes and gives no more messages in one call.
 MOST_AT_ONCE = 10
-#: SQS answers from a sample of its servers: this many empty answers in a row mean no more.
-EMPTY_ANSWERS = 2
+#: A poll that waits asks all servers of SQS. One that does not asks a sample of them, and may find
+#: nothing where messages are
+#: (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html).
+LONG_POLL_SECONDS = 1
+#: So many answers without a new message mean that all were read.
+KNOWN_ANSWERS = 2
 
 
 @dataclass(frozen=True)
@@ -152,20 +156,21 @@ def read(client: Any, queue: str, url: str, seconds: int = LOOK_SECONDS) -> Iter
     none that are new in as many answers as all that were read would fill.
     """
     seen: set[str] = set()
-    empty = known = 0
-    while empty < EMPTY_ANSWERS and known < EMPTY_ANSWERS + len(seen) // MOST_AT_ONCE:
+    known = 0
+    while known < KNOWN_ANSWERS + len(seen) // MOST_AT_ONCE:
         answer = client.receive_message(
             QueueUrl=url,
             MaxNumberOfMessages=MOST_AT_ONCE,
             VisibilityTimeout=seconds,
-            WaitTimeSeconds=0,
+            WaitTimeSeconds=LONG_POLL_SECONDS,
             AttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
         messages = answer.get("Messages", [])
+        if not messages:
+            return
         fresh = [m for m in messages if m["MessageId"] not in seen]
-        empty = 0 if messages else empty + 1
-        known = known + 1 if messages and not fresh else 0
+        known = 0 if fresh else known + 1
         letters = [parse(queue, message) for message in fresh]
         seen |= {letter.message_id for letter in letters}
         try:

@@ -17,8 +17,9 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from ops.errors import OperationError
-from ops.executions.executions import Execution
+from ops.executions.executions import CLOCKS, Execution
 from ops.flow import Workflow
+from ops.recovery import marks
 from ops.recovery.audit import Accepted, audited, unaudited
 from ops.recovery.dead_letters import UNAUDITED, WORK_SECONDS, DeadLetter, look, whole
 from ops.recovery.places import Contents, Key, Look
@@ -219,6 +220,8 @@ class Reconciliation:
     look
         Returns what the flow left, given the executions that succeeded; None where that is out of
         reach, and their success is the proof.
+    progress
+        Is called with what is being done.
     """
 
     def __init__(
@@ -227,11 +230,15 @@ class Reconciliation:
         flow: Workflow,
         audit: Mapping[str, str],
         look: Look | None = None,
+        progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._flow = flow
         self._audit = audit
         self._look = look
+        self._progress = progress
+        #: Ended executions do not change, so a second search does not read them again.
+        self._ended: dict[str, Execution] = {}
         self._executions = flow.executions(client)
 
     def report(
@@ -253,14 +260,16 @@ class Reconciliation:
 
     def gather(self, since: datetime) -> Found:
         """Look at everything, in the order in which events go from place to place."""
+        self._progress("read the audit log")
         patterns = self._patterns()
         every, unreadable = self._accepted(since)
         accepted = [e for e in every if any(matches(pattern, e) for pattern in patterns)]
         executions, begun = self._by_event(since, {event.id for event in accepted})
         accepted += begun
         letters, busy = self._letters()
-        self._add_stuck(executions, letters)
+        self._add_stuck(since, executions, letters)
         done = [e for found in executions.values() for e in found if e.status == "SUCCEEDED"]
+        self._progress("read the results")
         contents = self._look(done) if self._look else None
         return Found(accepted, executions, letters, contents, busy, unreadable)
 
@@ -302,16 +311,22 @@ class Reconciliation:
         program that starts an execution directly names it after the event: the execution itself
         proves that the event was accepted.
         """
+        self._progress("list the executions")
         found: dict[str, list[Execution]] = defaultdict(list)
+        succeeded: list[Execution] = []
         unnamed: list[Execution] = []
         for execution in self._executions.since(since):
             event = execution.named_event
             if event in wanted and not (self._look and execution.status == "SUCCEEDED"):
                 found[event].append(execution)
+            elif event in wanted:
+                succeeded.append(execution)
             else:
                 unnamed.append(execution)
+        for execution in self._with_outputs(succeeded):
+            found[execution.named_event].append(execution)
         begun: list[Accepted] = []
-        for execution in _at_once(lambda e: self._executions.describe(e.arn), unnamed):
+        for execution in _at_once(self._described, unnamed):
             event_id = execution.event_id
             if event_id == execution.name and event_id not in wanted and execution.started >= since:
                 # The log's times are whole seconds, and those are compared with this one.
@@ -321,8 +336,24 @@ class Reconciliation:
                 found[event_id].append(execution)
         return found, begun
 
+    def _with_outputs(self, succeeded: Sequence[Execution]) -> list[Execution]:
+        unread = [e for e in succeeded if e.arn not in self._ended]
+
+        def progress(number: int) -> None:
+            self._progress(f"output {number:,} of {len(unread):,}")
+
+        self._ended |= {e.arn: e for e in self._executions.outputs(unread, progress)}
+        return [self._ended[e.arn] for e in succeeded]
+
+    def _described(self, execution: Execution) -> Execution:
+        known = self._ended.get(execution.arn) or self._executions.describe(execution.arn)
+        if known.status == "SUCCEEDED":
+            self._ended[execution.arn] = known
+        return known
+
     def _letters(self) -> tuple[dict[str, DeadLetter], int]:
         """Return what waits in the queues by event, and how many messages others hold."""
+        self._progress("read the queues")
         sqs = self._client("sqs")
         letters: dict[str, DeadLetter] = {}
         busy = 0
@@ -337,7 +368,10 @@ class Reconciliation:
         return letters, busy
 
     def _add_stuck(
-        self, found: Mapping[str, Sequence[Execution]], letters: dict[str, DeadLetter]
+        self,
+        since: datetime,
+        found: Mapping[str, Sequence[Execution]],
+        letters: dict[str, DeadLetter],
     ) -> None:
         """Add to the letters the executions that ended before they could leave one."""
         ended = {
@@ -346,6 +380,11 @@ class Reconciliation:
             if event not in letters
             and not {"SUCCEEDED", "RUNNING"} & {execution.status for execution in executions}
         }
+        if ended:
+            group = self._flow.catch_errors_log_group
+            marked = marks.queued(self._client("logs"), group, since - CLOCKS)
+            ended = {event: e for event, e in ended.items() if e.arn not in marked}
+        self._progress(f"histories of {len(ended):,} failed executions")
         answers = _at_once(lambda e: stuck(self._executions, e), list(ended.values()))
         letters.update({e: x for e, x in zip(ended, answers, strict=True) if x})
 

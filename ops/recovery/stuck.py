@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -25,12 +25,36 @@ REDRIVABLE = timedelta(days=14)
 
 
 def find(
-    executions: Executions, now: datetime, known: Container[str | None]
+    executions: Executions,
+    now: datetime,
+    known: Container[str | None],
+    queued: Callable[[], Container[str]] = frozenset,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[DeadLetter]:
-    """Yield the executions that are stuck, but those that are known to have left a message."""
+    """Yield the executions that are stuck.
+
+    Parameters
+    ----------
+    executions
+        The executions of a state machine.
+    now
+        The current time.
+    known
+        The executions that have a message in a queue.
+    queued
+        Returns the executions that have queued a message, which may be gone. The history of the
+        others is read.
+    progress
+        Is called with what is being done.
+    """
     ended = [e for e in executions.failed(now - REDRIVABLE) if e.arn not in known]
+    if ended:
+        marked = queued()
+        ended = [e for e in ended if e.arn not in marked]
     with ThreadPoolExecutor(max_workers=10) as pool:
-        for letter in pool.map(lambda execution: stuck(executions, execution), ended):
+        found = pool.map(lambda execution: stuck(executions, execution), ended)
+        for number, letter in enumerate(found, start=1):
+            progress(f"history {number:,} of {len(ended):,}")
             if letter:
                 yield letter
 

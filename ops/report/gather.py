@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import islice
@@ -20,7 +20,12 @@ WORKERS = 8
 
 
 def gather(
-    aws: Aws, outputs: Mapping[str, Any], since: datetime, most: int, now: datetime
+    aws: Aws,
+    outputs: Mapping[str, Any],
+    since: datetime,
+    most: int,
+    now: datetime,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> list[FlowReport]:
     """Return the report of each flow.
 
@@ -36,11 +41,21 @@ def gather(
         Maximum number of executions for each flow; the newest are shown.
     now
         The current time.
+    progress
+        Is called with what is being done.
     """
-    return [_flow(aws, flow, since, most, now) for flow in Workflow.chosen(outputs, "")]
+    return [_flow(aws, flow, since, most, now, progress) for flow in Workflow.chosen(outputs, "")]
 
 
-def _flow(aws: Aws, flow: Workflow, since: datetime, most: int, now: datetime) -> FlowReport:
+def _flow(
+    aws: Aws,
+    flow: Workflow,
+    since: datetime,
+    most: int,
+    now: datetime,
+    progress: Callable[[str], None],
+) -> FlowReport:
+    progress(f"{flow.name}: list the executions")
     executions = flow.executions(aws.client)
     wanted = (e for e in executions.since(since) if e.started >= since)
     # One more than shown, to learn whether there are more.
@@ -50,7 +65,10 @@ def _flow(aws: Aws, flow: Workflow, since: datetime, most: int, now: datetime) -
         return Visit(execution, executions.history(execution.arn))
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        visits = list(pool.map(visit, found[:most]))
+        visits = []
+        for made in pool.map(visit, found[:most]):
+            visits.append(made)
+            progress(f"{flow.name}: history {len(visits):,} of {min(len(found), most):,}")
     graph = Graph.of(executions.definition())
-    letters = waiting.of_flow(aws, flow, now)
+    letters = waiting.of_flow(aws, flow, now, lambda text: progress(f"{flow.name}: {text}"))
     return FlowReport(flow.name, graph, visits, letters, is_cut=len(found) > most)

@@ -25,8 +25,10 @@ from tests.support.times import START
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:machine"
+DEFINITION = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
 PAGE = 1000
-CALL_SECONDS = 0.05
+#: Ten threads make calls of 50 ms each.
+CALL_SECONDS = 0.005
 THROTTLED = {"__type": "ThrottlingException", "message": "Rate exceeded"}
 
 Answer = dict[str, Any]
@@ -111,6 +113,7 @@ class SimulatedAws:
             "DescribeExecution": self._describe,
             "GetExecutionHistory": self._history,
             "FilterLogEvents": self._filter,
+            "DescribeStateMachine": lambda _: {"definition": DEFINITION},
         }
         self._quotas = Quotas(now=clock.now)
         self._by_arn = {record.arn: record for record in records}

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from types import SimpleNamespace
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
+from emulator.quotas import Quotas
+from ops.aws.clients import Aws
+from ops.aws.pace import SHARE, Pace
 from ops.executions import follow
-from ops.executions.executions import Executions
+from ops.executions.executions import Execution, Executions
+from ops.executions.watch import ExecutionsView
+from ops.flow import EVENT_RULE, MAIN, Trigger, Workflow
+from ops.recovery import waiting
+from ops.recovery.places import Contents, Key, Look
+from ops.recovery.reconcile import Fate, Reconciliation, Report
+from ops.recovery.stuck import STUCK
+from ops.report.gather import gather
+from tests.support.outputs import flow, workflow
 from tests.support.simulated_aws import MACHINE, Clock, Record, SimulatedAws
 from tests.support.times import START
 
@@ -52,3 +66,234 @@ def test_a_smoke_test_does_not_take_an_execution_for_its_own() -> None:
 
     assert known == {}
     assert aws.calls == {"ListExecutions": 1}
+
+
+def busy(count: int, a_day: int, failed: int = 0) -> tuple[Clock, SimulatedAws, datetime]:
+    """Return an account at the end of a history, and when that is.
+
+    The failed executions are spread over 14 days; CatchErrors has queued all but ten of them, which
+    ended in it.
+    """
+    clock = Clock()
+    clock.sleep(timedelta(days=30).total_seconds())
+    gap = timedelta(days=1) / a_day
+    records = [
+        Record(
+            event(number),
+            clock.moment - gap * (count - number),
+            output={"rut": str(number), "store": "s"},
+        )
+        for number in range(count)
+    ]
+    for number in range(failed):
+        record = Record(event(count + number), clock.moment - timedelta(days=14) / failed * number)
+        record.status, record.end = "FAILED", ("Failed", "Fail")
+        if number % (failed // 10) == 0:
+            record.end = ("CatchErrors", "Task")
+        records.append(record)
+    records.sort(key=lambda record: record.started)
+    return clock, SimulatedAws(clock, records), clock.moment
+
+
+def paced(aws: SimulatedAws, service: str, pace: Pace) -> Any:
+    client = aws.client(service)
+    pace.watch(client)
+    return client
+
+
+class Place:
+    """The parts of an account that a command gets, each paced."""
+
+    def __init__(self, aws: SimulatedAws) -> None:
+        self.pace = Pace(Quotas(SHARE, aws.clock.now), aws.clock.now, aws.clock.sleep)
+        self._aws = aws
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        if service in ("sqs", "events"):
+            return Empty()
+        if service not in self._clients:
+            self._clients[service] = paced(self._aws, service, self.pace)
+        return self._clients[service]
+
+
+class Empty:
+    """Empty queues, and a rule that takes every event of a source."""
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        return {"Attributes": {"ApproximateNumberOfMessagesNotVisible": "0"}}
+
+    def describe_rule(self, **_: Any) -> dict[str, Any]:
+        return {"EventPattern": json.dumps({"source": ["s"]})}
+
+
+LOG, AUDIT = "/aws/lambda/catch-errors", "audit"
+FLOW = Workflow(
+    "flow",
+    MAIN,
+    "bus",
+    MACHINE,
+    "failed",
+    (Trigger(EVENT_RULE, "rule", "bus", "undelivered"),),
+    LOG,
+)
+
+
+def queued_lines(aws: SimulatedAws) -> list[dict[str, Any]]:
+    return [
+        {
+            "timestamp": int(record.started.timestamp() * 1000),
+            "message": json.dumps({"message": "execution failed", "execution": record.arn}),
+        }
+        for record in aws.records
+        if record.end[1] == "Fail"
+    ]
+
+
+def audit_lines(aws: SimulatedAws) -> list[dict[str, Any]]:
+    return [
+        {
+            "timestamp": int(record.started.timestamp()) * 1000,
+            "message": json.dumps(
+                {"id": record.event, "source": "s", "detail_type": "d", "resources": "[]"}
+            ),
+        }
+        for record in aws.records
+    ]
+
+
+def test_dead_letters_read_the_history_of_what_queued_nothing_alone() -> None:
+    _, aws, now = busy(HISTORY, 33_000, failed=5000)
+    aws.lines[LOG] = queued_lines(aws)
+    place, shown = Place(aws), list[float]()
+    began = aws.clock.now()
+
+    letters = waiting.of_flow(
+        cast(Aws, place), FLOW, now, lambda _: shown.append(aws.clock.now() - began)
+    )
+
+    assert [letter.queue for letter in letters] == [STUCK] * 10
+    assert {letter.state for letter in letters} == {"CatchErrors"}
+    assert shown[0] < 3
+    assert aws.calls["GetExecutionHistory"] == 10
+    assert not aws.throttled
+    assert aws.clock.now() - began < 30
+
+
+def test_dead_letters_without_marks_take_minutes_and_are_not_throttled() -> None:
+    """The log of CatchErrors may have been deleted, or keep less than 14 days."""
+    _, aws, now = busy(6000, 33_000, failed=5000)
+    place, began = Place(aws), aws.clock.now()
+
+    letters = waiting.of_flow(cast(Aws, place), FLOW, now)
+
+    assert len(letters) == 10
+    assert aws.calls["GetExecutionHistory"] == 5000
+    assert not aws.throttled
+    assert aws.clock.now() - began < 600
+
+
+def reconciled(aws: SimulatedAws, now: datetime, look: Look | None) -> tuple[Report, Place, float]:
+    aws.lines |= {LOG: queued_lines(aws), AUDIT: audit_lines(aws)}
+    place, began = Place(aws), aws.clock.now()
+    shown: list[float] = []
+    report = Reconciliation(
+        place.client,
+        FLOW,
+        {"log_group": AUDIT, "queue_url": "unaudited"},
+        look,
+        lambda _: shown.append(aws.clock.now() - began),
+    ).report(now - timedelta(days=1), aws.clock.sleep, lambda: now)
+    assert shown[0] < 3
+    return report, place, aws.clock.now() - began
+
+
+def test_a_day_of_33_000_executions_is_reconciled_within_5_minutes() -> None:
+    _, aws, now = busy(HISTORY, 33_000)
+
+    report, _, seconds = reconciled(aws, now, None)
+
+    # The gap between two executions is whole microseconds.
+    assert report.counts[Fate.ARRIVED] == len(report.verdicts) >= 32_999
+    assert report.is_whole
+    assert seconds < 300
+    assert not aws.throttled
+
+
+def test_each_event_is_compared_with_its_row_below_the_published_rates() -> None:
+    """Outputs are read one by one. Two actions return them, and both are used."""
+    _, aws, now = busy(5000, 3000)
+    missing = "4999"
+
+    def look(executions: Iterable[Execution]) -> Contents:
+        found: dict[Key, int] = {((e.answer or {})["rut"],): 1 for e in executions}
+        assert len(found) >= 3000
+        found.pop((missing,))
+        return Contents({"CLIENTS": ("rut",)}, {"CLIENTS": found})
+
+    report, place, seconds = reconciled(aws, now, look)
+
+    lost = [verdict for verdict in report.verdicts if verdict.fate is Fate.LOST]
+    assert [(v.event.id, v.reason) for v in lost] == [(event(4999), "no row in CLIENTS")]
+    assert report.counts[Fate.ARRIVED] >= 2999
+    assert not aws.throttled
+    assert min(aws.calls["DescribeExecution"], aws.calls["GetExecutionHistory"]) > 1000
+    # The second search, for what was lost, reads no output again.
+    assert aws.calls["DescribeExecution"] + aws.calls["GetExecutionHistory"] < 3100
+    assert seconds < 180
+    assert "AWS calls in" in place.pace.summary
+    assert place.pace.calls == aws.calls
+
+
+def test_a_report_of_the_newest_executions_takes_seconds() -> None:
+    _, aws, now = busy(HISTORY, 33_000, failed=5000)
+    outputs = {
+        "event_bus_name": "bus",
+        "flows": {
+            "flow": flow(workflow(MACHINE), functions={"CatchErrors": {"name": "catch-errors"}})
+        },
+    }
+    aws.lines[LOG] = queued_lines(aws)
+    place, began, shown = Place(aws), aws.clock.now(), list[float]()
+
+    [report] = gather(
+        cast(Aws, place),
+        outputs,
+        now - timedelta(days=1),
+        500,
+        now,
+        lambda _: shown.append(aws.clock.now() - began),
+    )
+
+    assert len(report.visits) == 500
+    assert len(report.dead_letters) == 10
+    assert shown[0] < 3
+    assert not aws.throttled
+    assert aws.clock.now() - began < 60
+
+
+def test_the_newest_executions_are_shown_at_once() -> None:
+    _, aws, _ = busy(HISTORY, 33_000)
+    executions = Executions(Place(aws).client("stepfunctions"), MACHINE)
+    began = aws.clock.now()
+
+    for _ in range(60):
+        ExecutionsView({"flow": executions}).render()
+
+    assert aws.calls["ListExecutions"] == 60
+    assert not aws.throttled
+    # Each of these is the first of a command of its own.
+    assert (aws.clock.now() - began) / 60 < 3
+
+
+def test_a_few_calls_are_not_reported() -> None:
+    _, aws, _ = busy(100, 100)
+    place = Place(aws)
+
+    Executions(place.client("stepfunctions"), MACHINE).newest(10)
+
+    assert place.pace.calls == {"ListExecutions": 1}
+    assert place.pace.summary == ""

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from ops.aws.pace import Pace
 from ops.cli.main import app
 from ops.context import Context
 from ops.errors import OperationError
@@ -114,7 +115,8 @@ def environment(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> E
         "event_audit": {"log_group": GROUP, "queue_url": queue("audit")},
     }
     context = SimpleNamespace(
-        aws=SimpleNamespace(client=aws), terraform=SimpleNamespace(outputs=lambda: outputs)
+        aws=SimpleNamespace(client=aws, calls=Pace(None)),
+        terraform=SimpleNamespace(outputs=lambda: outputs),
     )
     monkeypatch.setattr(Context, "reachable", lambda _: context)
     monkeypatch.setattr(time, "sleep", lambda _: None)

@@ -116,6 +116,30 @@ def test_looking_takes_nothing_away_and_hides_nothing(account: Account) -> None:
     assert len(account.look()) == 25
 
 
+class Servers:
+    """A queue whose short polls ask the one server that has no message."""
+
+    def __init__(self, *bodies: str) -> None:
+        self.waiting = [
+            {"MessageId": str(number), "ReceiptHandle": "handle", "Body": body}
+            for number, body in enumerate(bodies)
+        ]
+
+    def receive_message(self, WaitTimeSeconds: int, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if not WaitTimeSeconds or not self.waiting:
+            return {}
+        return {"Messages": [self.waiting.pop(0)]}
+
+    def change_message_visibility_batch(self, **_: Any) -> None:
+        pass
+
+
+def test_an_empty_answer_of_one_server_is_not_the_end() -> None:
+    letters = look(Servers(failed(1), failed(2)), FAILED, "url")
+
+    assert [letter.execution for letter in letters] == [EXECUTION.format(n) for n in (1, 2)]
+
+
 def test_a_message_tells_what_failed_where_and_why(account: Account) -> None:
     account.put(failed(1, "CrmRejected", f"{ORIGIN}event-0", EXECUTION.format(0)))
 

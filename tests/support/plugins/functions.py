@@ -62,6 +62,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    # A short poll of moto finds every message.
+    monkeypatch.setattr("ops.recovery.dead_letters.LONG_POLL_SECONDS", 0)
     with mock_aws():
         yield client
 

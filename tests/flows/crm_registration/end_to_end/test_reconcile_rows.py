@@ -1,18 +1,19 @@
-"""A lead whose row was deleted is a loss that ``make reconcile`` reports."""
+"""Operators learn of a row that was deleted, and read the marks of CatchErrors."""
 
 from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pymysql
 
+from ops.recovery import marks as marks_of
 from ops.settings import LOOPBACK
 from tests.flows.crm_registration.support.new_leads import new_lead
 from tests.flows.crm_registration.support.registration import Registration
-from tests.support.platform import Run
+from tests.support.platform import Run, wait_for
 
 
 def reconciled(platform: Registration, since: str) -> tuple[Run, dict[str, Any]]:
@@ -59,3 +60,16 @@ def test_a_row_that_is_deleted_is_a_loss(platform: Registration) -> None:
         event: ("LOST", "no row in PARTNERS"),
         kept: ("arrived", ""),
     }
+
+
+def test_the_log_of_catch_errors_marks_what_is_queued(platform: Registration) -> None:
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    execution, _ = platform.ended(*platform.publish(new_lead(rut="nonsense")))
+    good, _ = platform.ended(*platform.publish(new_lead()))
+    group, logs = platform.flow.catch_errors_log_group, platform.aws.client("logs")
+
+    def marks() -> set[str]:
+        found = marks_of.queued(logs, group, since)
+        return found if execution.arn in found else set()
+
+    assert good.arn not in wait_for(marks, "the mark of the execution", 10)

@@ -16,6 +16,7 @@ from crm_registration.catch_errors import handler
 from flowbridge import bus
 from flowbridge.catch_errors import MAX_MESSAGE_BYTES, UNSENDABLE
 from flowbridge.errors import ConfigurationError
+from ops.recovery.marks import marked
 from tests.support.functions import LEAD, LambdaContext, logged, personal_data_in
 
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:flowbridge-local-crm-registration:one"
@@ -116,6 +117,22 @@ def test_the_bus_is_told_without_personal_data(surroundings: Surroundings) -> No
         "error": "CrmRejected",
         "eventId": "event-1",
     }
+
+
+def test_the_log_marks_the_execution_once_its_event_is_queued(
+    surroundings: Surroundings, logs: list[logging.LogRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Operators' commands read the mark instead of the execution's history."""
+    handler(FAILURE, LambdaContext())
+    [line] = logged(logs, logging.INFO).splitlines()
+    assert marked(line) == EXECUTION
+    logs.clear()
+
+    monkeypatch.setenv("FAILED_QUEUE_URL", surroundings.url + "-missing")
+    with pytest.raises(ClientError):
+        handler(FAILURE, LambdaContext())
+
+    assert [marked(line) for line in logged(logs).splitlines()] == []
 
 
 def test_no_personal_data_is_logged(
