@@ -1,7 +1,8 @@
 """AWS's published quotas: token buckets by account, region and action, and other limits.
 
-``quotas.json`` holds the numbers, each with the page that publishes it. This module uses nothing of
-the emulator, so that tests of other parts can meet the same quotas.
+``quotas.json`` holds the numbers, each with the page that publishes it and the day on which the two
+were compared. This module uses nothing of the emulator, so that tests of other parts can meet the
+same quotas.
 """
 
 from __future__ import annotations
