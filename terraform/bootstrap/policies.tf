@@ -300,9 +300,13 @@ data "aws_iam_policy_document" "deploy_never" {
       "iam:DeleteRolePermissionsBoundary",
       "iam:DeleteRolePolicy",
       "iam:DetachRolePolicy",
+      "iam:PutRolePermissionsBoundary",
       "iam:PutRolePolicy",
+      "iam:TagRole",
+      "iam:UntagRole",
       "iam:UpdateAssumeRolePolicy",
       "iam:UpdateRole",
+      "iam:UpdateRoleDescription",
     ]
     resources = [
       "arn:${local.partition}:iam::${var.account_id}:role/${local.api_gateway_role}",
@@ -789,6 +793,14 @@ data "aws_iam_policy_document" "deploy_network" {
       variable = "aws:ResourceTag/environment"
       values   = [var.environment]
     }
+  }
+
+  statement {
+    sid     = "DeleteInterfacesOfFunctions"
+    actions = ["ec2:DeleteNetworkInterface", "ec2:DetachNetworkInterface"]
+    # Lambda's interfaces outlast their functions, without tags. Terraform's provider deletes them
+    # before it deletes their subnet or security group.
+    resources = ["arn:${local.partition}:ec2:${local.place}:network-interface/*"]
   }
 
   statement {

@@ -224,6 +224,7 @@ def test_what_may_be_named_is_named_after_the_environment(account: Account) -> N
         "apigateway",
         ":cloudfront::",
         ":identity/*",
+        ":network-interface/*",
         ":og:default:*",
         "route53:::hostedzone",
         "secret:rds!db-",

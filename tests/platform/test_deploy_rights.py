@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ops.terraform.environments import Environment
-from ops.terraform.runner import DEPLOY_RIGHTS, FLOWS
+from ops.terraform.runner import BOOTSTRAP, DEPLOY_RIGHTS, FLOWS
 from tests.support.bootstrap import (
     PlanError,
     copy_bootstrap,
@@ -29,6 +29,8 @@ DEV = Environment("dev")
 POLICY_CHARACTERS, POLICIES_OF_ROLE = 6144, 10
 #: As many flows as the platform is built for.
 MANY = 21
+#: Parts of the names of the environment's own things.
+OWN = (DEV.prefix, DEV.prefix.replace("-", "/"))
 #: Services that copies of flows share even when each brings services of its own.
 SHARED = ("apigateway",)
 
@@ -237,6 +239,81 @@ def test_faults_of_files_and_rights_that_do_not_fit_are_named(root: Path, plan: 
         assert fault in text, text
     assert re.search(r"The boundary of stock_count has \d+ characters", text)
     assert re.search(r"Longer of the plan role has \d+ characters", text)
+
+
+def wide_rights(documents: dict[str, JsonObject]) -> list[str]:
+    """Return the rows of the README's table: the deploy role's rights on others' things."""
+    found: dict[str, set[str]] = {}
+    for name, document in documents.items():
+        if not re.fullmatch(rf"{DEV.prefix}-deploy-\d+", name):
+            continue
+        for statement in document["Statement"]:
+            if statement["Effect"] == "Deny" or is_tagged(statement.get("Condition", {})):
+                continue
+            for resource in as_list(statement["Resource"]):
+                if not any(own in resource for own in OWN):
+                    place = resource.replace(DEV.account_id, "<account>")
+                    place = place.replace(DEV.region, "<region>")
+                    found.setdefault(place, set()).update(
+                        action
+                        for action in as_list(statement["Action"])
+                        if not re.match(r"[^:]+:(Describe|GET|Get|List|Validate)", action)
+                    )
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for place, actions in sorted(found.items()):
+        alike.setdefault(tuple(sorted(actions)), []).append(place)
+    return [
+        f"| {' '.join(f'`{n}`' for n in places)} | {' '.join(f'`{n}`' for n in rights)} |"
+        for rights, places in alike.items()
+        if rights
+    ]
+
+
+def is_tagged(condition: JsonObject) -> bool:
+    """Return whether a statement is about new resources or about those with the right tag."""
+    equal = condition.get("StringEquals", {})
+    is_untagged = "aws:ResourceTag/environment" in condition.get("Null", {})
+    return not is_untagged and bool(
+        {"aws:RequestTag/environment", "aws:ResourceTag/environment"} & set(equal)
+    )
+
+
+def test_the_readme_lists_every_right_beyond_the_environments_names(root: Path, plan: Plan) -> None:
+    rows = wide_rights(policies(plan(root, sorted(DEV.variables["flows"]))))
+
+    text = (BOOTSTRAP / "README.md").read_text()
+    listed = text.partition("<!-- wide rights -->\n")[2].partition("<!-- end of wide rights -->")[0]
+    assert len(rows) > 8
+    assert listed.splitlines() == ["| resource | rights |", "| --- | --- |", *rows], "\n".join(rows)
+
+
+def test_no_role_of_the_bootstrap_can_be_changed(root: Path, plan: Plan) -> None:
+    """The deploy role is denied each change of the bootstrap's roles that it may make of others."""
+    statements = [
+        statement
+        for name, document in policies(plan(root, sorted(DEV.variables["flows"]))).items()
+        if re.fullmatch(rf"{DEV.prefix}-deploy-\d+", name)
+        for statement in document["Statement"]
+    ]
+    role = f"arn:aws:iam::{DEV.account_id}:role/"
+    denied = {
+        action
+        for statement in statements
+        if statement["Effect"] == "Deny"
+        and {f"{role}bootstrap/*", f"{role}{DEV.prefix}-api-gateway-logs"}
+        <= {*as_list(statement["Resource"])}
+        for action in as_list(statement["Action"])
+    }
+    changes = {
+        action
+        for statement in statements
+        if statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"])
+        if re.match(r"iam:(Attach|Delete|Detach|Put|Tag|Untag|Update)", action)
+    }
+
+    assert len(changes) > 5
+    assert changes <= denied
 
 
 def test_the_platform_is_no_flow(root: Path, plan: Plan) -> None:
