@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from build.package import PackagingError, build, find_packages, is_wanted, zip_bytes
+from build.package import (
+    PackagingError,
+    build,
+    find_packages,
+    is_wanted,
+    manifest,
+    release_digest,
+    zip_bytes,
+)
 
 LOCK = "library==1.0 --hash=sha256:0\n"
 
@@ -258,7 +266,20 @@ def test_a_zip_is_read_by_other_tools_names_and_contents_whole() -> None:
         assert archive.namelist() == sorted(contents)
         assert {name: archive.read(name) for name in contents} == contents
         assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
+        # Unix: otherwise unzip ignores the mode.
+        assert {entry.create_system for entry in archive.infolist()} == {3}
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_the_name_of_a_release_depends_on_its_packages_and_not_on_their_order() -> None:
+    entries = {"b": {"sha256": "02"}, "a": {"sha256": "01"}}
+    # The SHA-256 digest of {"a": "01", "b": "02"}.
+    known = "32b640387f576e19ab9428967272db997056073ab323a8f28500c2b78ba45f4d"
+
+    assert manifest(entries) == {"release": known, "packages": entries}
+    assert list(manifest(entries)["packages"]) == ["a", "b"]
+    assert release_digest({"a": "01", "b": "02"}) == known
+    assert release_digest({"a": "01", "b": "03"}) != known
 
 
 @pytest.mark.parametrize(

@@ -338,6 +338,25 @@ def test_nothing_of_an_event_becomes_markup() -> None:
     assert "&lt;script&gt;" in text
 
 
+def test_no_identifier_occurs_twice_on_a_page() -> None:
+    text = page(report(visit(1), visit(2)))
+
+    assert text.count("<svg") > 2
+    identifiers = re.findall(r'\bid="([^"]+)"', text)
+    assert identifiers == ["tip"]
+    assert set(re.findall(r"url\(#([^)]+)\)", text)) == set(identifiers)
+
+
+@pytest.mark.parametrize("minutes", [0, 90])
+def test_the_ends_of_the_axis_are_different_times(minutes: int) -> None:
+    flow = report(visit(1), visit(2, begin=NOW + timedelta(minutes=minutes)))
+    [chart] = re.findall(r"Executions over time \(UTC\).*?</svg>", page(flow), re.DOTALL)
+
+    ends = re.findall(r'y="170"[^>]*>([^<]+)<', chart)
+    assert ends[0] == "2026-11-21 12:00:00"
+    assert len(ends) == len(set(ends)) == (2 if minutes else 1)
+
+
 def test_the_page_fetches_nothing_and_runs_nothing() -> None:
     text = page(report(visit(1), visit(2, "FAILED")))
 
