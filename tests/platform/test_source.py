@@ -16,6 +16,9 @@ from ops.terraform.environments import Environment, names
 from ops.terraform.runner import ROOT
 
 FILES = sorted(file for file in ROOT.rglob("*.tf") if ".terraform" not in file.parts)
+OPENAPI_DOCUMENTS = sorted(
+    file for file in ROOT.rglob("*.yaml.tftpl") if "\nopenapi: " in file.read_text()
+)
 #: An example is a root module to copy, in as few files as it needs.
 MODULES = sorted({file.parent for file in FILES if file.parent.parent.name != "examples"})
 OPTIONS = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False)
@@ -119,3 +122,11 @@ def test_the_bootstrap_names_no_flow(flow: str) -> None:
 
     assert {"main.tf", "policies.tf", "README.md", "dev.tfvars"} <= {file.name for file in texts}
     assert [file.name for file, text in texts.items() if written.search(text)] == []
+
+
+@pytest.mark.parametrize("file", OPENAPI_DOCUMENTS, ids=lambda f: str(f.relative_to(ROOT)))
+def test_an_api_document_refers_to_schemas_only(file: Path) -> None:
+    """API Gateway's import does not support references to responses and other components."""
+    references = re.findall(r"\$ref: *(\S+)", file.read_text())
+
+    assert [name for name in references if not name.startswith('"#/components/schemas/')] == []

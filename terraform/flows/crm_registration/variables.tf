@@ -19,7 +19,7 @@ variable "settings" {
     api: limits of the CRM API (requests per second, at once, and per month); raise key_generation for a new key.
     backend_concurrency: requests that each backend function serves at a time, which bounds the database's connections; null for no limit.
     event_pattern: sources and detail-types of the events that hold a lead.
-    front_door: the public form: leads per second and at once, own names and the ARN of their certificate in us-east-1; null for no form.
+    front_door: the public form: leads per second and at once, own names, the ARN of their certificate in us-east-1, and whether HSTS includes their subdomains; null for no form.
   EOT
   type = object({
     api = object({
@@ -35,9 +35,13 @@ variable "settings" {
       detail_types = ["CRM Registration", "CRM Registration "]
     })
     front_door = optional(object({
-      rate   = optional(number, 10)
-      burst  = optional(number, 20)
-      domain = optional(object({ names = list(string), certificate_arn = string }))
+      rate  = optional(number, 10)
+      burst = optional(number, 20)
+      domain = optional(object({
+        names           = list(string)
+        certificate_arn = string
+        hsts_subdomains = optional(bool, false)
+      }))
     }))
   })
   nullable = false

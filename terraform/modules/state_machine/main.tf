@@ -210,9 +210,10 @@ data "aws_iam_policy_document" "trust" {
     }
 
     condition {
-      test     = "ArnEquals"
+      test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = [local.arn]
+      # Executions start by the alias, whose ARN continues that of the state machine.
+      values = [local.arn, "${local.arn}:*"]
     }
 
     condition {

@@ -116,7 +116,7 @@ resource "aws_cloudfront_response_headers_policy" "this" {
 
     strict_transport_security {
       access_control_max_age_sec = 365 * 24 * 3600
-      include_subdomains         = true
+      include_subdomains         = anytrue([for domain in local.domain : domain.hsts_subdomains])
       override                   = true
     }
   }

@@ -45,9 +45,18 @@ variable "api" {
 }
 
 variable "domain" {
-  description = "Own names of the site, and the ARN of a certificate for them, which must be in us-east-1; null for CloudFront's name. Only own names can refuse TLS before 1.2."
-  type        = object({ names = list(string), certificate_arn = string })
-  default     = null
+  description = <<-EOT
+    Own names of the site, which alone can refuse TLS before 1.2; null for CloudFront's name.
+    names: the names.
+    certificate_arn: certificate for these names, in us-east-1.
+    hsts_subdomains: browsers must use HTTPS for every subdomain of these names too.
+  EOT
+  type = object({
+    names           = list(string)
+    certificate_arn = string
+    hsts_subdomains = optional(bool, false)
+  })
+  default = null
 
   validation {
     condition     = var.domain == null ? true : length(var.domain.names) > 0 && can(regex("^arn:[^:]+:acm:us-east-1:[0-9]{12}:certificate/", var.domain.certificate_arn))

@@ -227,6 +227,17 @@ def test_the_role_has_the_rights_that_the_definition_needs_and_no_others(plan: A
         assert made.values["type"] == more.get("type", "STANDARD")
 
 
+def test_the_role_trusts_the_state_machine_and_its_aliases(plan: Any) -> None:
+    found = plan({"one": GOOD[next(iter(GOOD))][:2]})
+
+    [role] = of_type(found, "aws_iam_role")
+    [statement] = json.loads(role.values["assume_role_policy"])["Statement"]
+    [arn, aliases] = statement["Condition"]["ArnLike"]["aws:SourceArn"]
+    assert arn.endswith(":stateMachine:one")
+    assert aliases == f"{arn}:*"
+    assert statement["Principal"] == {"Service": "states.amazonaws.com"}
+
+
 def test_a_definition_that_the_role_cannot_follow_is_refused_with_its_state(plan: Any) -> None:
     with pytest.raises(tftest.TerraformTestError) as caught:
         plan({name: (definition, more) for name, (definition, more, _) in BAD.items()})
