@@ -30,7 +30,7 @@ locals {
 }
 
 resource "aws_s3_bucket" "this" {
-  # checkov:skip=CKV_AWS_18:Reads and writes of the account's buckets are recorded by the account's CloudTrail
+  # checkov:skip=CKV_AWS_18:Object access is not logged here. For a log, the account adds data events to its CloudTrail
   # checkov:skip=CKV_AWS_145:S3 manages the keys; a key of ours would need a right for every reader of the bucket
   # checkov:skip=CKV_AWS_144:Versions protect against mistakes; the packages can be built again from the commit
   # checkov:skip=CKV2_AWS_61:A rollback needs old states and packages; they are small

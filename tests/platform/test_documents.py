@@ -53,6 +53,15 @@ def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_block_of_code_names_its_language(document: Path) -> None:
+    fences = re.findall(r"^ *```(.*)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+    assert len(fences) % 2 == 0
+    assert "" not in fences[::2]
+    assert set(fences[1::2]) <= {""}
+
+
 def test_decisions_are_numbered_in_order() -> None:
     assert len(DECISIONS) >= 10
     numbers = [int(file.name[:4]) for file in DECISIONS]

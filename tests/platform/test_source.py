@@ -16,6 +16,7 @@ from ops.terraform.environments import Environment, names
 from ops.terraform.runner import ROOT
 
 FILES = sorted(file for file in ROOT.rglob("*.tf") if ".terraform" not in file.parts)
+PAGES = sorted((REPOSITORY / "web").glob("*/*.html"))
 OPENAPI_DOCUMENTS = sorted(
     file for file in ROOT.rglob("*.yaml.tftpl") if "\nopenapi: " in file.read_text()
 )
@@ -130,3 +131,12 @@ def test_an_api_document_refers_to_schemas_only(file: Path) -> None:
     references = re.findall(r"\$ref: *(\S+)", file.read_text())
 
     assert [name for name in references if not name.startswith('"#/components/schemas/')] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda f: str(f.relative_to(REPOSITORY)))
+def test_a_page_describes_itself_and_each_input_has_a_type(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+
+    assert re.search(r'<meta name="description" content="[^"]+">', text)
+    inputs = re.findall(r"<input [^>]*>", text)
+    assert [found for found in inputs if ' type="' not in found] == []

@@ -6,7 +6,7 @@ locals {
 }
 
 resource "aws_s3_bucket" "this" {
-  # checkov:skip=CKV_AWS_18:Reads and writes of the account's buckets are recorded by the account's CloudTrail
+  # checkov:skip=CKV_AWS_18:Object access is not logged here. For a log, the account adds data events to its CloudTrail
   # checkov:skip=CKV_AWS_145:S3 manages the keys; every reader of the bucket would get the right on the key as well
   # checkov:skip=CKV_AWS_144:Versions protect against mistakes; a copy in another region would spread personal data
   # checkov:skip=CKV2_AWS_62:Nothing waits for these objects
