@@ -347,6 +347,15 @@ def escaped(text: str) -> str:
     return text.replace("${", "$${").replace("%{", "%%{")
 
 
+def tainted(state: Mapping[str, Any]) -> list[str]:
+    """Return the addresses of what a root module's next apply would replace as incomplete.
+
+    `state` is that of ``terraform show -json``; modules that it calls are not looked at.
+    """
+    resources = state.get("values", {}).get("root_module", {}).get("resources", [])
+    return [resource["address"] for resource in resources if resource.get("tainted")]
+
+
 @contextmanager
 def with_imports(folder: Path, found: Iterable[Leftover]) -> Iterator[None]:
     """Put ``import`` blocks into a folder for a while."""

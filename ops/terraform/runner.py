@@ -111,6 +111,7 @@ class Terraform:
         progress("init")
         self._run(work, *init, *([] if is_first else backend))
         self._push_errored_state(work, BOOTSTRAP_STATE_KEY, progress)
+        self._keep_tainted(work)
         progress("apply")
         self._apply(work, progress, self._bootstrap_variables())
         if is_first:
@@ -477,6 +478,18 @@ class Terraform:
                 "push it with 'terraform state push' and delete it.",
             ) from error
         left.unlink()
+
+    def _keep_tainted(self, folder: Path) -> None:
+        """Have the next apply complete the resources whose creation failed or was interrupted.
+
+        Terraform would replace them, which the bootstrap forbids for its buckets.
+        """
+        # On AWS, that apply may have been another computer's.
+        if self._aws.emulated and not self._unfinished(folder).exists():
+            return
+        state = json.loads(self._run(folder, "show", "-json"))
+        for address in adoption.tainted(state):
+            self._run(folder, "untaint", address)
 
     def _remove_stale_lock(self, key: str) -> None:
         """Remove the lock of a killed Terraform from a state on the emulator.

@@ -195,6 +195,29 @@ def test_the_state_of_the_bootstrap_is_written_by_the_next_bootstrap(account: Ac
     assert not bootstrap()
 
 
+def test_what_an_interrupted_bootstrap_created_is_completed_and_not_replaced(
+    account: Account,
+) -> None:
+    def bucket(command: str) -> None:
+        """Give the bootstrap a resource that must not be replaced, and ends with a command."""
+        account.write(account.bootstrap)
+        with (account.bootstrap / "main.tf").open("a") as file:
+            file.write(
+                'resource "terraform_data" "bucket" {\n'
+                "  lifecycle {\n    prevent_destroy = true\n  }\n"
+                f'  provisioner "local-exec" {{\n    command = "{command}"\n  }}\n}}\n'
+            )
+
+    bucket("exit 1")
+    with pytest.raises(OperationError, match="local-exec"):
+        account.terraform.bootstrap(lambda _: None)
+    bucket("exit 0")
+
+    assert account.terraform.bootstrap(lambda _: None)
+
+    assert account.state(BOOTSTRAP_STATE_KEY) == ["bucket"]
+
+
 def test_a_state_is_kept_when_an_adoption_could_not_write_it(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
