@@ -31,7 +31,7 @@ SUFFIXES = frozenset(
 )
 NAMES = frozenset({"Makefile", "CODEOWNERS", "run"})
 #: JSON files that hold descriptions, comments and reasons.
-JSON_SUFFIXES = (".schema.json", ".asl.json", "deploy_rights.json")
+JSON_SUFFIXES = (".schema.json", ".asl.json", "deploy_rights.json", "quotas.json")
 
 LEADER = re.compile(r"^[ \t]*(?:#+|//+|--+|/\*+|\*|<!--)(?=\s|$)", re.MULTILINE)
 FENCE = re.compile(r"^[ \t]*```.*?^[ \t]*```", re.MULTILINE | re.DOTALL)

@@ -46,7 +46,7 @@ variable "api" {
 
 variable "domain" {
   description = <<-EOT
-    Own names of the site, which alone can refuse TLS before 1.2; null for CloudFront's name.
+    Own names of the site, which alone can refuse TLS before 1.2; null for CloudFront's name:
     names: the names.
     certificate_arn: certificate for these names, in us-east-1.
     hsts_subdomains: browsers must use HTTPS for every subdomain of these names too.
