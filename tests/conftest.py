@@ -6,11 +6,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ops.local.demo import demo_of
 from ops.settings import REPOSITORY
 from tests.support.flows import chosen, shared
 from tests.support.platform import Platform
+
+# The first example of a fresh clone builds tables of Unicode, which takes a busy machine seconds.
+settings.register_profile("tests", settings(), suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 pytest_plugins = [
     "tests.support.plugins.cases",
