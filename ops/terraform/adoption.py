@@ -47,6 +47,9 @@ STATEFUL = {
 TAGGED_LATER = {"aws_s3_bucket"}
 PARALLEL = 8
 IMPORTS_FILE = "adopted.tf"
+#: Types whose interrupted creation the next apply completes in place: one call creates them, and a
+#: refresh shows what is missing. An API, in contrast, could stay without its document.
+COMPLETED_IN_PLACE = frozenset({"aws_lambda_function", "aws_s3_bucket"})
 
 
 @dataclass(frozen=True)
@@ -347,13 +350,15 @@ def escaped(text: str) -> str:
     return text.replace("${", "$${").replace("%{", "%%{")
 
 
-def tainted(state: Mapping[str, Any]) -> list[str]:
-    """Return the addresses of what a root module's next apply would replace as incomplete.
+def tainted(module: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the next apply would replace as incomplete: types by address.
 
-    `state` is that of ``terraform show -json``; modules that it calls are not looked at.
+    `module` is one of ``terraform show -json``; those that it calls are included.
     """
-    resources = state.get("values", {}).get("root_module", {}).get("resources", [])
-    return [resource["address"] for resource in resources if resource.get("tainted")]
+    found = {x["address"]: x["type"] for x in module.get("resources", []) if x.get("tainted")}
+    for child in module.get("child_modules", []):
+        found |= tainted(child)
+    return found
 
 
 @contextmanager

@@ -111,7 +111,6 @@ class Terraform:
         progress("init")
         self._run(work, *init, *([] if is_first else backend))
         self._push_errored_state(work, BOOTSTRAP_STATE_KEY, progress)
-        self._keep_tainted(work)
         progress("apply")
         self._apply(work, progress, self._bootstrap_variables())
         if is_first:
@@ -363,6 +362,9 @@ class Terraform:
 
     def _apply(self, folder: Path, progress: Progress, arguments: list[str]) -> str:
         """Apply a module; when a resource exists already, adopt it and apply again."""
+        # On AWS, the apply that was cut off may have been another computer's.
+        if not self._aws.emulated or self._unfinished(folder).exists():
+            self._keep_tainted(folder)
         for is_last in (False, False, True):
             with self._adopting(folder, progress, arguments) as (chosen, plan):
                 try:
@@ -480,16 +482,17 @@ class Terraform:
         left.unlink()
 
     def _keep_tainted(self, folder: Path) -> None:
-        """Have the next apply complete the resources whose creation failed or was interrupted.
+        """Have the next apply complete resources whose creation was interrupted.
 
-        Terraform would replace them, which the bootstrap forbids for its buckets.
+        Terraform would replace them. The bootstrap forbids that for its buckets. A function that an
+        API's deployment depends on would be created a second time first, which its name forbids.
         """
-        # On AWS, that apply may have been another computer's.
-        if self._aws.emulated and not self._unfinished(folder).exists():
-            return
         state = json.loads(self._run(folder, "show", "-json"))
-        for address in adoption.tainted(state):
-            self._run(folder, "untaint", address)
+        found = adoption.tainted(state.get("values", {}).get("root_module", {}))
+        for address, kind in found.items():
+            # The bootstrap has only types that an apply can complete.
+            if folder.name != ROOT.name or kind in adoption.COMPLETED_IN_PLACE:
+                self._run(folder, "untaint", address)
 
     def _remove_stale_lock(self, key: str) -> None:
         """Remove the lock of a killed Terraform from a state on the emulator.
