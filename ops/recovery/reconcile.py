@@ -19,11 +19,10 @@ from typing import Any, TypeVar
 from ops.errors import OperationError
 from ops.executions.executions import CLOCKS, Execution
 from ops.flow import Workflow
-from ops.recovery import marks
+from ops.recovery import marks, stuck
 from ops.recovery.audit import Accepted, audited, unaudited
 from ops.recovery.dead_letters import UNAUDITED, WORK_SECONDS, DeadLetter, look, whole
 from ops.recovery.places import Contents, Key, Look
-from ops.recovery.stuck import stuck
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -380,13 +379,14 @@ class Reconciliation:
             if event not in letters
             and not {"SUCCEEDED", "RUNNING"} & {execution.status for execution in executions}
         }
-        if ended:
+        events = {execution.arn: event for event, execution in ended.items()}
+
+        def queued() -> set[str]:
             group = self._flow.catch_errors_log_group
-            marked = marks.queued(self._client("logs"), group, since - CLOCKS)
-            ended = {event: e for event, e in ended.items() if e.arn not in marked}
-        self._progress(f"histories of {len(ended):,} failed executions")
-        answers = _at_once(lambda e: stuck(self._executions, e), list(ended.values()))
-        letters.update({e: x for e, x in zip(ended, answers, strict=True) if x})
+            return marks.queued(self._client("logs"), group, since - CLOCKS)
+
+        found_stuck = stuck.among(self._executions, [*ended.values()], queued, self._progress)
+        letters.update({events[execution.arn]: letter for execution, letter in found_stuck})
 
 
 def _at_once(call: Callable[[T], R], items: Iterable[T]) -> list[R]:

@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -48,15 +48,28 @@ def find(
         Is called with what is being done.
     """
     ended = [e for e in executions.failed(now - REDRIVABLE) if e.arn not in known]
-    if ended:
-        marked = queued()
-        ended = [e for e in ended if e.arn not in marked]
+    for _, letter in among(executions, ended, queued, progress):
+        yield letter
+
+
+def among(
+    executions: Executions,
+    ended: Sequence[Execution],
+    queued: Callable[[], Container[str]],
+    progress: Callable[[str], None],
+) -> Iterator[tuple[Execution, DeadLetter]]:
+    """Yield those of some ended executions that are stuck, with their letters; see `find`."""
+    if not ended:
+        return
+    marked = queued()
+    unmarked = [e for e in ended if e.arn not in marked]
     with ThreadPoolExecutor(max_workers=10) as pool:
-        found = pool.map(lambda execution: stuck(executions, execution), ended)
-        for number, letter in enumerate(found, start=1):
-            progress(f"history {number:,} of {len(ended):,}")
+        letters = pool.map(lambda execution: stuck(executions, execution), unmarked)
+        found = zip(unmarked, letters, strict=True)
+        for number, (execution, letter) in enumerate(found, start=1):
+            progress(f"history {number:,} of {len(unmarked):,}")
             if letter:
-                yield letter
+                yield execution, letter
 
 
 def stuck(executions: Executions, execution: Execution) -> DeadLetter | None:

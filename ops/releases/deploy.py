@@ -39,7 +39,7 @@ Confirm = Callable[[str], None]
 def bootstrap(deployment: Deployment) -> None:
     """Make what an account has before the platform, or change it."""
     with step("Make what the account has before the platform") as current:
-        made = deployment.terraform.bootstrap(lambda text: setattr(current, "detail", text))
+        made = deployment.terraform.bootstrap(current.show)
         current.detail = "" if made else "nothing changed"
 
 
@@ -76,9 +76,7 @@ def plan(deployment: Deployment, digest: str | None = None) -> bool:
 def destroy(deployment: Deployment) -> None:
     """Destroy everything of an environment but what the bootstrap made."""
     with step(f"Destroy '{deployment.name}'") as current:
-        current.detail = deployment.terraform.destroy(
-            lambda text: setattr(current, "detail", text), deployment.release()
-        )
+        current.detail = deployment.terraform.destroy(current.show, deployment.release())
 
 
 def smoke(deployment: Deployment) -> None:
@@ -140,9 +138,7 @@ def promote(
         confirm(target.name)
         try:
             with step(f"Apply Terraform to '{target.name}'{canary}") as current:
-                current.detail = target.terraform.apply_plan(
-                    file, lambda text: setattr(current, "detail", text)
-                )
+                current.detail = target.terraform.apply_plan(file, current.show)
             if canary.percent:
                 _watch(target, canary)
                 _apply(target, packages.digest)
@@ -252,9 +248,7 @@ def drift(deployment: Deployment) -> list[str]:
     """Return what differs between the code and the cloud, a line each."""
     with step(f"Look for differences between '{deployment.name}' and its code") as current:
         running = deployment.running()
-        found = deployment.terraform.differences(
-            running.digest, lambda text: setattr(current, "detail", text)
-        )
+        found = deployment.terraform.differences(running.digest, current.show)
         found += deployment.foreign_code(running, deployment.terraform.outputs())
         current.detail = f"release {running.short}, {len(found)} found"
     return found
@@ -292,9 +286,7 @@ def _tell_origin(packages: Release, origin: Origin) -> None:
 
 def _apply(deployment: Deployment, digest: str | None) -> None:
     with step(f"Apply Terraform to '{deployment.name}'") as current:
-        current.detail = deployment.terraform.apply(
-            lambda text: setattr(current, "detail", text), digest
-        )
+        current.detail = deployment.terraform.apply(current.show, digest)
 
 
 def _check_code(deployment: Deployment, packages: Release) -> None:

@@ -362,8 +362,7 @@ class Terraform:
 
     def _apply(self, folder: Path, progress: Progress, arguments: list[str]) -> str:
         """Apply a module; when a resource exists already, adopt it and apply again."""
-        # On AWS, the apply that was cut off may have been another computer's.
-        if not self._aws.emulated or self._unfinished(folder).exists():
+        if self._may_be_unfinished(folder):
             self._keep_tainted(folder)
         for is_last in (False, False, True):
             with self._adopting(folder, progress, arguments) as (chosen, plan):
@@ -389,8 +388,7 @@ class Terraform:
         OperationError
             When something exists that cannot be adopted.
         """
-        # On AWS, the apply that was cut off may have been another computer's.
-        if self._aws.emulated and not self._unfinished(folder).exists():
+        if not self._may_be_unfinished(folder):
             yield folder, None
             return
         self._data_folder.mkdir(parents=True, exist_ok=True)
@@ -403,7 +401,7 @@ class Terraform:
             if not found:
                 yield folder, file
                 return
-            own = nullcontext(folder) if folder.name != ROOT.name else linked(folder)
+            own = linked(folder) if _is_root(folder) else nullcontext(folder)
             with own as copy, adoption.with_imports(copy, found):
                 plan = self._plan_as_json(copy, progress, arguments, file)
                 self._check_adoption(plan)
@@ -491,7 +489,7 @@ class Terraform:
         found = adoption.tainted(state.get("values", {}).get("root_module", {}))
         for address, kind in found.items():
             # The bootstrap has only types that an apply can complete.
-            if folder.name != ROOT.name or kind in adoption.COMPLETED_IN_PLACE:
+            if not _is_root(folder) or kind in adoption.COMPLETED_IN_PLACE:
                 self._run(folder, "untaint", address)
 
     def _remove_stale_lock(self, key: str) -> None:
@@ -538,11 +536,16 @@ class Terraform:
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder / f"{folder.name}.unfinished"
 
+    def _may_be_unfinished(self, folder: Path) -> bool:
+        """Return whether an earlier apply of a module may have been cut off."""
+        # On AWS, it may have been another computer's.
+        return not self._aws.emulated or self._unfinished(folder).exists()
+
     def _errored_state(self, folder: Path) -> Path:
         """Return where a module's state is kept that Terraform could not write."""
         # The bootstrap has a state of its own.
-        is_root = folder.name == ROOT.name
-        return self._folder / (ERRORED_STATE if is_root else f"{folder.name}.{ERRORED_STATE}")
+        name = ERRORED_STATE if _is_root(folder) else f"{folder.name}.{ERRORED_STATE}"
+        return self._folder / name
 
     def _run(self, folder: Path, *arguments: str) -> str:
         self._data_folder.mkdir(parents=True, exist_ok=True)
@@ -602,7 +605,7 @@ class Terraform:
     def _failure(self, folder: Path, command: str, words: str) -> OperationError:
         """Return the error of a failed command, which may only lack the bootstrap."""
         environment = self.environment
-        if folder.name == ROOT.name and not self._has_state_bucket():
+        if _is_root(folder) and not self._has_state_bucket():
             return OperationError(
                 f"'{environment.name}' is not bootstrapped: its account has no bucket "
                 f"'{environment.state_bucket}' for Terraform's state.",
@@ -628,9 +631,14 @@ class Terraform:
 
     def _environment_for(self, folder: Path) -> dict[str, str]:
         environment = self.process_environment()
-        if folder.name != ROOT.name:
+        if not _is_root(folder):
             del environment["TF_DATA_DIR"]
         return environment
+
+
+def _is_root(folder: Path) -> bool:
+    """Return whether a module is the root module, or a copy of it, and not the bootstrap."""
+    return folder.name == ROOT.name
 
 
 class ExistsError(OperationError):
