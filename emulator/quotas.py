@@ -113,7 +113,7 @@ class Quotas:
             return bucket is None or bucket.take()
 
     def delay(self, account: str, region: str, service: str, action: str) -> float:
-        """Return the seconds by which AWS delays what it does not refuse, and count it."""
+        """Count a call that AWS delays instead of refusing it; return the delay in seconds."""
         with self._lock:
             bucket = self._bucket(account, region, service, action)
             return bucket.claim() if bucket else 0.0

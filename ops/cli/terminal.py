@@ -61,7 +61,7 @@ class Step:
         self.started = time.monotonic()
 
     def show(self, detail: str) -> None:
-        """Set what it is doing just now."""
+        """Show what the step does now."""
         self.detail = detail
 
     def __str__(self) -> str:

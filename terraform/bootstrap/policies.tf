@@ -208,7 +208,7 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid     = "MakePasswords"
     actions = ["secretsmanager:GetRandomPassword"]
-    # Each plan generates a password and stores it nowhere, so there is no resource to name.
+    # Each plan generates a password and does not store it. Such a password is not a resource.
     resources = ["*"]
   }
 
@@ -266,7 +266,7 @@ data "aws_iam_policy_document" "read_state" {
   statement {
     sid     = "RefreshDatabaseCredentials"
     actions = ["secretsmanager:GetSecretValue"]
-    # Terraform's provider reads the value when it refreshes a secret's version, and stores it nowhere.
+    # Terraform's provider reads the value when it refreshes a secret's version. It does not store it.
     resources = ["arn:${local.partition}:secretsmanager:${local.place}:secret:${local.name_prefix}-database-*"]
   }
 

@@ -1,4 +1,4 @@
-"""The database on RDS keeps what it has, as each environment wants it."""
+"""RDS protects the data of a database as the settings of each environment say."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ NAMED = re.compile(r"folder \S+/(database/(administrator\.json|start\.sql)|logs/
 
 @dataclass(frozen=True)
 class Marked:
-    """The marks of each flow of an environment, and all that is secret in it, by what it is."""
+    """Each flow's marks in an environment, and the secrets of the environment by name."""
 
     marks: list[tuple[RunningFlow, Marks]]
     secrets: dict[str, str]

@@ -107,7 +107,7 @@ EXPECTATIONS = Expectations(
     marks=marks,
     places=PLACES,
     settings=Settings(
-        wrong={"tenants": ["ACME"], "sender": "nobody", "rate": 0},
+        wrong={"tenants": ["ACME"], "sender": "no-address", "rate": 0},
         sentences=[
             "user_onboarding.tenants has at least",
             "user_onboarding.sender is a mail address",

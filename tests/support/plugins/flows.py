@@ -1,4 +1,4 @@
-"""Tests by flow: ``--flow`` chooses one, and the generic tests go through all that are tested."""
+"""Tests by flow: ``--flow`` chooses one, and the generic tests go through every tested flow."""
 
 from __future__ import annotations
 
