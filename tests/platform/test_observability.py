@@ -6,15 +6,15 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 import tftest
 
 from ops.settings import REPOSITORY
 from ops.terraform.runner import ROOT
+from tests.support.plans import plan_modules
 from tests.support.platform import Platform
-from tests.support.resources import JsonObject, Resource, of_type, planned_resources, statements
+from tests.support.resources import JsonObject, Resource, of_type, statements
 
 COLUMNS = 24
 
@@ -269,14 +269,7 @@ def test_the_dashboard_takes_any_number_of_flows_and_a_database(
         "database": database,
         "flows": {name: f"${{module.{name}.overview}}" for name in flows},
     }
-    written = {"provider": {"aws": {"region": "us-east-1"}}, "module": modules}
-    (tmp_path / "main.tf.json").write_text(json.dumps(written))
-    new = cast(Any, tftest.TerraformTest)  # it ships no types
-    environment = {**terraform_of_dev.env, "TF_DATA_DIR": str(tmp_path / "data")}
-    terraform = new(str(tmp_path), env=environment)
-    terraform.setup(cleanup_on_exit=False)
-    plan = terraform.plan(output=True)
-    found = planned_resources(plan)
+    found = plan_modules(terraform_of_dev, tmp_path, modules)
 
     bodies = dashboards(found)
     assert set(bodies) == {"flowbridge-dev", "flowbridge-dev-big", "flowbridge-dev-small"}

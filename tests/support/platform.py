@@ -21,7 +21,16 @@ import yaml
 
 from ops.aws.clients import Aws
 from ops.local.database import DatabaseServer
-from ops.settings import FLOWS_VARIABLE, LOCAL, REPOSITORY, LocalSettings, Ports
+from ops.settings import (
+    DATABASE_PORT_VARIABLE,
+    EMULATOR_PORT_VARIABLE,
+    FLOWS_VARIABLE,
+    FOLDER_VARIABLE,
+    LOCAL,
+    REPOSITORY,
+    LocalSettings,
+    Ports,
+)
 from ops.terraform.runner import Terraform
 from tests.support.terraform_calls import LOG_FILE, LOG_LEVEL
 
@@ -45,6 +54,17 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> An
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
         time.sleep(0.1)
     return value
+
+
+def selecting(settings: LocalSettings) -> dict[str, str]:
+    """Return the environment variables with which a command has these settings."""
+    flows = settings.flows
+    return {
+        FOLDER_VARIABLE: str(settings.folder),
+        EMULATOR_PORT_VARIABLE: str(settings.ports.emulator),
+        DATABASE_PORT_VARIABLE: str(settings.ports.database),
+        **({} if flows is None else {FLOWS_VARIABLE: json.dumps(flows)}),
+    }
 
 
 @dataclass(frozen=True)
@@ -100,14 +120,10 @@ class Platform:
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that select this environment."""
-        flows = self.settings.flows
         return {
             **{k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "MAKE"))},
-            "FLOWBRIDGE_FOLDER": str(self.settings.folder),
-            "FLOWBRIDGE_EMULATOR_PORT": str(self.settings.ports.emulator),
-            "FLOWBRIDGE_DATABASE_PORT": str(self.settings.ports.database),
+            **selecting(self.settings),
             "COLUMNS": "200",
-            **({} if flows is None else {FLOWS_VARIABLE: json.dumps(flows)}),
             **self.more,
             LOG_LEVEL: "DEBUG",
             LOG_FILE: str(self.terraform_log),

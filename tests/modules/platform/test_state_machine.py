@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import tftest
 import yaml
 
 from ops.terraform.runner import ROOT
-from tests.support.resources import Resource, of_type, planned_resources, statements
+from tests.support.plans import plan_modules
+from tests.support.resources import Resource, of_type, statements
 
 MODULE = ROOT / "modules" / "state_machine"
 LAMBDA = "arn:aws:states:::lambda:invoke"
@@ -197,13 +198,7 @@ def plan(terraform_of_dev: tftest.TerraformTest, tmp_path: Path) -> Any:
             }
             for name, (definition, more) in machines.items()
         }
-        written = {"provider": {"aws": {"region": "us-east-1"}}, "module": modules}
-        (tmp_path / "main.tf.json").write_text(json.dumps(written))
-        new = cast(Any, tftest.TerraformTest)  # it ships no types
-        environment = {**terraform_of_dev.env, "TF_DATA_DIR": str(tmp_path / "data")}
-        terraform = new(str(tmp_path), env=environment)
-        terraform.setup(cleanup_on_exit=False)
-        return planned_resources(terraform.plan(output=True))
+        return plan_modules(terraform_of_dev, tmp_path, modules)
 
     return plan_of
 

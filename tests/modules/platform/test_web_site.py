@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import tftest
 
 from ops.terraform.runner import ROOT
-from tests.support.resources import of_type, planned_resources
+from tests.support.plans import plan_modules
+from tests.support.resources import of_type
 
 DOMAIN = {
     "names": ["example.com"],
@@ -37,19 +37,11 @@ def test_browsers_require_https_of_subdomains_only_when_asked(
     # A module may refer to its neighbours only from a folder below the root module's.
     ignored = shutil.ignore_patterns("examples", ".terraform")
     shutil.copytree(ROOT / "modules", tmp_path / "modules", ignore=ignored)
-    written = {"provider": {"aws": {"region": "us-east-1"}}, "module": modules}
-    (tmp_path / "main.tf.json").write_text(json.dumps(written))
-    new = cast(Any, tftest.TerraformTest)  # it ships no types
-    environment = {**terraform_of_dev.env, "TF_DATA_DIR": str(tmp_path / "data")}
-    terraform = new(str(tmp_path), env=environment)
-    terraform.setup(cleanup_on_exit=False)
 
-    found = of_type(
-        planned_resources(terraform.plan(output=True)), "aws_cloudfront_response_headers_policy"
-    )
+    found = plan_modules(terraform_of_dev, tmp_path, modules)
 
     included = {}
-    for policy in found:
+    for policy in of_type(found, "aws_cloudfront_response_headers_policy"):
         [security] = policy.values["security_headers_config"]
         [hsts] = security["strict_transport_security"]
         assert hsts["access_control_max_age_sec"] == 365 * 24 * 3600

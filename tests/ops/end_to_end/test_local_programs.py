@@ -18,7 +18,7 @@ from ops.local.environment import LocalEnvironment
 from ops.local.mariadb_server import write_privately
 from ops.local.supervision import Supervisor
 from ops.settings import REPOSITORY, LocalSettings, Ports
-from tests.support.platform import free_port, wait_for
+from tests.support.platform import free_port, selecting, wait_for
 
 
 @pytest.fixture
@@ -125,15 +125,10 @@ def hanging(tmp_path: Path) -> Iterator[LocalSettings]:
 
 def run(settings: LocalSettings, command: str) -> subprocess.CompletedProcess[str]:
     """Run a command, which must end within a time that a user waits."""
-    own = {
-        "FLOWBRIDGE_FOLDER": str(settings.folder),
-        "FLOWBRIDGE_EMULATOR_PORT": str(settings.ports.emulator),
-        "FLOWBRIDGE_DATABASE_PORT": str(settings.ports.database),
-    }
     return subprocess.run(
         [sys.executable, "-m", "ops", command],
         cwd=REPOSITORY,
-        env={**os.environ, **own},
+        env={**os.environ, **selecting(settings)},
         capture_output=True,
         text=True,
         timeout=30,

@@ -17,8 +17,8 @@ import pytest
 
 from build.package import CACHE
 from ops.local.prepare import terraform_cli_config
-from ops.settings import REPOSITORY
-from tests.support.platform import free_port, wait_for
+from ops.settings import REPOSITORY, LocalSettings, Ports
+from tests.support.platform import free_port, selecting, wait_for
 
 NAME = "order_intake"
 #: The folders of a flow.
@@ -101,11 +101,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     for name in LINKED:
         (root / name).symlink_to(REPOSITORY / name)
     (root / "build" / "cache").symlink_to(CACHE)
+    settings = LocalSettings(root / ".local", Ports(free_port(), free_port()), flows={NAME: {}})
     variables = {
-        "FLOWBRIDGE_FOLDER": str(root / ".local"),
-        "FLOWBRIDGE_EMULATOR_PORT": str(free_port()),
-        "FLOWBRIDGE_DATABASE_PORT": str(free_port()),
-        "FLOWBRIDGE_FLOWS": json.dumps({NAME: {}}),
+        **selecting(settings),
         "TF_CLI_CONFIG_FILE": str(terraform_cli_config() or ""),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
