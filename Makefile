@@ -67,10 +67,11 @@ redrive: setup-ops ## Redrive dead letters: make redrive MESSAGE=id|ERROR=name|S
 	  $(call option,--error,ERROR) $(call option,--state,STATE) $(call flag,--all,ALL) \
 	  $(call option,--rate,RATE) $(call flag,--dry-run,DRY_RUN)
 
-takes.discard := ENV FLOW MESSAGE CONFIRM
-discard: setup-ops ## Delete one message without redriving it: make discard MESSAGE=id [ENV=dev] [FLOW=name, else all] [CONFIRM=yes]
+takes.discard := ENV FLOW MESSAGE REASON CONFIRM
+discard: setup-ops ## Delete one message without redriving it: make discard MESSAGE=id REASON=text [ENV=dev] [FLOW=name, else all] [CONFIRM=yes]
 	@$(OPS) discard $(call option,--env,ENV) $(call option,--flow,FLOW) $(agreed) \
-	  --message $(call quoted,$(or $(MESSAGE),$(error MESSAGE is missing. Type 'make dead-letters' to see the messages)))
+	  --message $(call quoted,$(or $(MESSAGE),$(error MESSAGE is missing. Type 'make dead-letters' to see the messages))) \
+	  --reason $(call quoted,$(or $(REASON),$(error REASON is missing. Say why the message is deleted: REASON="settled by hand")))
 
 takes.report := ENV SINCE MOST PERSONAL OUT
 report: setup-ops ## Write an HTML report of the executions: make report [ENV=dev] [SINCE=24h] [MOST=500] [PERSONAL=yes] [OUT=file]
@@ -91,8 +92,10 @@ env: setup-ops ## Print the variables that let other tools reach the environment
 setup: ## Set up everything that is needed to develop and test
 	@python3 ops/local/prepare.py dev
 
+# A flow that is shown may need an engine more, such as that of SQL.
+flow_shown = $(if $(filter demo,$(MAKECMDGOALS)),$(call option,--flow,FLOW))
 setup-ops: # What is needed to run, without the test tools
-	@python3 ops/local/prepare.py ops
+	@python3 ops/local/prepare.py ops $(flow_shown)
 
 package: setup-ops ## Build the Lambda packages into build/dist
 	@$(PYTHON) build/package.py
@@ -109,9 +112,9 @@ takes.plan := ENV RELEASE
 plan: setup-ops package ## Show what Terraform would change (fails when anything)
 	@$(OPS) plan $(call option,--env,ENV) $(call option,--release,RELEASE)
 
-takes.apply := ENV RELEASE
-apply: setup-ops package ## Apply Terraform: make apply ENV=dev
-	@$(OPS) apply $(call option,--env,ENV) $(call option,--release,RELEASE)
+takes.apply := ENV RELEASE CONFIRM
+apply: setup-ops package ## Apply Terraform; prd asks after a summary: make apply ENV=dev [RELEASE=digest] [CONFIRM=yes]
+	@$(OPS) apply $(call option,--env,ENV) $(call option,--release,RELEASE) $(agreed)
 
 takes.smoke := ENV
 smoke: setup-ops ## Test the running release with synthetic events: make smoke ENV=dev
@@ -151,7 +154,7 @@ destroy: setup-ops package ## Destroy everything that Terraform made except the 
 takes.test := FLOW
 test: $(if $(FLOW),setup,lint) ## Run every check and test, or the tests of one flow: make test [FLOW=name]
 	@$(MAKE) --no-print-directory package
-	@$(PYTEST) -n $(if $(FLOW),2,3) --dist loadgroup $(call option,--flow,FLOW) tests
+	@$(PYTEST) -n $(if $(FLOW),2,4) --dist loadgroup $(call option,--flow,FLOW) tests
 
 test-unit: setup ## Run the fast tests
 	@$(PYTEST) -n 2 -p no:schemathesis --kind=unit
@@ -198,7 +201,7 @@ docs: setup ## Write the generated parts of the documents: pictures and tables
 	@$(OPS) docs
 
 clean: ## Remove what was built and set up (stop the local environment first)
-	@rm -rf build/dist build/cache .venv .venv-emulator .venv-checkov .venv-bench .venv-runtime .local .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf build/dist build/cache .venv .venv-emulator .venv-checkov .venv-bench .venv-runtime .venv-engines .local .mypy_cache .ruff_cache .pytest_cache
 
 # --- wrong variables stop everything ------------------------------------------------------------
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import time
 import tomllib
-from pathlib import Path
 from typing import Any
 
 from benchmarks.environment import applied
 from benchmarks.figures import median, table, verdict
 from benchmarks.load import drive, lead
+from ops.costs.page import PRICES
 from ops.executions.executions import Execution
 from tests.support.running import RunningFlow
 
 TITLE = "Cost"
-PRICES = Path(__file__).with_name("prices.toml")
 LEADS = 20
 GIGABYTE = 10**9
 #: An execution ends after its last row is written.
@@ -180,8 +179,8 @@ def render(data: dict[str, Any]) -> str:
 ABOUT = """\
 Counted from {leads} leads on the local environment, and compared with the usage of the article's
 design for the same lead: four states, each a function; three of them call its API, which has one
-function per endpoint. Each call sends the complete lead. Prices: `prices.toml`, us-east-1,
-{date}."""
+function per endpoint. Each call sends the complete lead. Prices: `ops/costs/prices.toml`,
+us-east-1, {date}."""
 MORE = """\
 Only ours has an event archive and structured logs. For a million leads they cost ${archive:.2f} and
 ${logs:.2f} ({logged:,.0f} bytes of log lines per lead). The duration of functions is not priced,

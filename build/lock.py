@@ -28,7 +28,7 @@ def lock(source: Path, *more: Path) -> None:
 def main() -> None:
     """Compile all lock files."""
     packages = sorted((REPOSITORY / "lambda_src").glob("*/requirements.in"))
-    for file in [*sorted((REPOSITORY / "requirements").glob("*.in")), *packages]:
+    for file in [*sorted((REPOSITORY / "requirements").rglob("*.in")), *packages]:
         print(f"lock {file.relative_to(REPOSITORY)}")
         lock(file, *(packages if file == TESTS else ()))
 

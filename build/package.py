@@ -463,12 +463,12 @@ def main() -> int:
     except KeyboardInterrupt:
         print("The build was interrupted. Type the command again.", file=sys.stderr)
         return 130
-    for name, (entry, built) in results.items():
-        if built:
-            print(f"✓ {name} {entry['size']:,} bytes, sha256 {entry['sha256'][:12]}")
-    count = sum(built for _, built in results.values())
+    changed = {name: entry for name, (entry, built) in results.items() if built}
+    # After a change, what it changed; a line for each package of a new clone would say nothing.
+    for name, entry in changed.items() if len(changed) < len(results) else ():
+        print(f"✓ {name} {entry['size']:,} bytes, sha256 {entry['sha256'][:12]}")
     seconds = time.monotonic() - started
-    print(f"✓ {count} of {len(results)} packages built ({seconds:.1f} s)")
+    print(f"✓ {len(changed)} of {len(results)} packages built ({seconds:.1f} s)")
     return 0
 
 

@@ -539,6 +539,8 @@ class FunctionHost:
         return {
             "body": {"errorMessage": result["error"], "errorType": result["error_type"]},
             "error": True,
+            "trace": result.get("trace"),
+            "output": result["log"],
             "log": "\n".join(filter(None, [result["log"], end])),
         }
 

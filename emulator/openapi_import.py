@@ -2,8 +2,8 @@
 
 MiniStack has no ``PutRestApi``, by which Terraform sends ``aws_api_gateway_rest_api.body``. This
 module only uses public API calls, so it can be deleted as soon as MiniStack has the call. It covers
-what the platform uses of the OpenAPI extensions: models, request validators, gateway responses, API
-keys, required parameters, and the integrations of each method
+what the platform uses of the OpenAPI extensions: models, request validators, gateway responses, the
+resource policy, API keys, required parameters, and the integrations of each method
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html).
 """
 
@@ -19,6 +19,7 @@ INTEGRATION = "x-amazon-apigateway-integration"
 VALIDATORS = "x-amazon-apigateway-request-validators"
 VALIDATOR = "x-amazon-apigateway-request-validator"
 GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
+POLICY = "x-amazon-apigateway-policy"
 LOCAL_REFERENCE = "#/components/schemas/"
 
 JsonObject = dict[str, Any]
@@ -53,6 +54,7 @@ class OpenApiImport:
         """
         check_document(document)
         self._clear()
+        self._put_policy(document)
         self._create_models(document)
         validators = self._create_validators(document)
         self._put_gateway_responses(document)
@@ -74,6 +76,11 @@ class OpenApiImport:
         for response in self._items("get_gateway_responses"):
             if not response.get("defaultResponse"):
                 self._call("delete_gateway_response", responseType=response["responseType"])
+
+    def _put_policy(self, document: JsonObject) -> None:
+        if POLICY in document:
+            operation = {"op": "replace", "path": "/policy", "value": json.dumps(document[POLICY])}
+            self._call("update_rest_api", patchOperations=[operation])
 
     def _create_models(self, document: JsonObject) -> None:
         for name, schema in document.get("components", {}).get("schemas", {}).items():

@@ -4,7 +4,10 @@ MiniStack keeps the records of instances. This module wraps the calls that creat
 one, and starts or ends a server with them. A server listens on a loopback port of its own, with the
 options of its parameter group and a certificate of the local authority, so TLS is required and
 verified as on AWS. Its data is deleted with its instance or when the emulator ends. Parameters that
-change later reach the next instance only, and snapshots hold no data.
+change later take effect when the instance reboots. Snapshots hold no data.
+
+Every engine version runs the MariaDB that is installed here. A major upgrade restarts it on the
+same data, after the checks that RDS makes.
 """
 
 from __future__ import annotations
@@ -37,6 +40,13 @@ MASTER_RIGHTS = (
     "SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION SLAVE, "
     "REPLICATION CLIENT, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, CREATE USER, "
     "EVENT, TRIGGER"
+)
+#: Fields of a call that MiniStack drops.
+KEPT_FIELDS = (
+    "DatabaseInsightsMode",
+    "PerformanceInsightsKMSKeyId",
+    "PerformanceInsightsRetentionPeriod",
+    "PreferredBackupWindow",
 )
 #: The data does not outlive the emulator, so durability is off.
 EPHEMERAL = (
@@ -74,7 +84,9 @@ class Databases:
         actions = self._rds._ACTION_MAP
         actions["CreateDBInstance"] = self.creation(actions["CreateDBInstance"])
         actions["ModifyDBInstance"] = self.modification(actions["ModifyDBInstance"])
+        actions["RebootDBInstance"] = self.reboot(actions["RebootDBInstance"])
         actions["DeleteDBInstance"] = self.deletion(actions["DeleteDBInstance"])
+        actions["DeleteDBParameterGroup"] = self.group_deletion(actions["DeleteDBParameterGroup"])
         self._rds._instance_xml = with_all_fields(self._rds._instance_xml)
 
     def creation(self, create: Action) -> Action:
@@ -88,6 +100,9 @@ class Databases:
             if not all(IDENTIFIER.match(name) for name in (user, database)):
                 message = "MasterUsername and DBName are a letter, then letters, digits or _."
                 return self._refusal("InvalidParameterValue", message)
+            group = field("DBParameterGroupName")
+            if refusal := self._family_refusal(group, field("EngineVersion")):
+                return refusal
             managed = field("ManageMasterUserPassword") == "true"
             password = secrets.token_urlsafe(24) if managed else field("MasterUserPassword")
             port = free_port()
@@ -112,23 +127,73 @@ class Databases:
         return create_with_server
 
     def modification(self, modify: Action) -> Action:
-        """Return ``ModifyDBInstance``, which also keeps the fields that MiniStack drops."""
+        """Return ``ModifyDBInstance``, which also upgrades the server and keeps all fields."""
 
         def modify_and_remember(params: Parameters) -> Answer:
+            field = field_of(params)
+            instance = self._rds._resolve_instance(field("DBInstanceIdentifier"))
+            if instance is None or instance.get("Engine") != ENGINE:
+                return modify(params)
+            if refusal := self._upgrade_refusal(instance, field):
+                return refusal
+            is_major = is_major_upgrade(instance["EngineVersion"], field("EngineVersion"))
+            is_now = field("ApplyImmediately") == "true"
+            if is_major and not is_now:
+                # The old group stays in use until the upgrade.
+                params = {k: v for k, v in params.items() if k != "DBParameterGroupName"}
             answer = modify(params)
-            instance = self._rds._resolve_instance(field_of(params)("DBInstanceIdentifier"))
-            if answer[0] != 200 or instance is None:
+            if answer[0] != 200:
                 return answer
             self._remember(instance, params)
+            if is_major and is_now:
+                # RDS takes a new group's parameters at the next reboot by the owner.
+                self._restart(instance, [])
+            if field("DBParameterGroupName") in group_names(instance):
+                instance["DBParameterGroups"][0]["ParameterApplyStatus"] = "pending-reboot"
             return self._answer("ModifyDBInstance", instance)
 
         return modify_and_remember
+
+    def reboot(self, reboot: Action) -> Action:
+        """Return ``RebootDBInstance``, which also restarts the server with its parameters."""
+
+        def reboot_with_server(params: Parameters) -> Answer:
+            instance = self._rds._resolve_instance(field_of(params)("DBInstanceIdentifier"))
+            answer = reboot(params)
+            if answer[0] == 200 and instance is not None and instance.get("Engine") == ENGINE:
+                self._restart(instance, self._parameters(instance))
+                instance["DBParameterGroups"][0]["ParameterApplyStatus"] = "in-sync"
+            return answer
+
+        return reboot_with_server
+
+    def group_deletion(self, delete: Action) -> Action:
+        """Return ``DeleteDBParameterGroup``, which refuses a group that is in use."""
+
+        def delete_unused(params: Parameters) -> Answer:
+            name = field_of(params)("DBParameterGroupName")
+            if any(name in group_names(each) for each in self._rds._instances.values()):
+                return self._refusal(
+                    "InvalidDBParameterGroupState",
+                    "One or more database instances are still members of this parameter group "
+                    f"{name}, so the group cannot be deleted",
+                )
+            return delete(params)
+
+        return delete_unused
 
     def deletion(self, delete: Action) -> Action:
         """Return ``DeleteDBInstance``, which also ends the server and deletes its secret."""
 
         def delete_with_server(params: Parameters) -> Answer:
-            instance = self._rds._resolve_instance(field_of(params)("DBInstanceIdentifier"))
+            field = field_of(params)
+            instance = self._rds._resolve_instance(field("DBInstanceIdentifier"))
+            if (snapshot := field("FinalDBSnapshotIdentifier")) in self._rds._snapshots:
+                return self._refusal(
+                    "DBSnapshotAlreadyExists",
+                    f"Cannot create the snapshot because one with the identifier {snapshot} "
+                    "already exists.",
+                )
             answer = delete(params)
             if answer[0] == 200 and instance is not None:
                 with self._lock:
@@ -152,6 +217,19 @@ class Databases:
         server = MariaDBServer(self._server_folder(arn), port)
         shutil.rmtree(server.folder, ignore_errors=True)
         server.prepare(statements)
+        self._run(arn, server, options)
+
+    def _restart(self, instance: Instance, options: Iterable[str]) -> None:
+        """Restart a server on its data, with other options."""
+        arn = instance["DBInstanceArn"]
+        with self._lock:
+            process = self._processes.pop(arn)
+            process.terminate()
+            process.wait()
+        server = MariaDBServer(self._server_folder(arn), int(instance["Endpoint"]["Port"]))
+        self._run(arn, server, [*self._tls(), *options])
+
+    def _run(self, arn: str, server: MariaDBServer, options: Iterable[str]) -> None:
         log = server.folder / "server.log"
         command = server.command(*EPHEMERAL, *options)
         with self._lock, log.open("wb") as output:
@@ -159,7 +237,7 @@ class Databases:
             process = subprocess.Popen(command, stdout=output, stderr=output)
             self._processes[arn] = process
         deadline = time.monotonic() + START_SECONDS
-        while not greets(port):
+        while not greets(server.port):
             if process.poll() is not None or time.monotonic() > deadline:
                 end = log.read_text(errors="replace")[-1000:]
                 with self._lock:
@@ -185,13 +263,45 @@ class Databases:
         return [f"--ssl-cert={certificate}", f"--ssl-key={key}"]
 
     def _parameters(self, instance: Instance) -> list[str]:
-        groups = [group["DBParameterGroupName"] for group in instance["DBParameterGroups"]]
-        found = [self._rds._param_groups.get(name) or {} for name in groups]
+        found = [self._rds._param_groups.get(name) or {} for name in group_names(instance)]
         return [
             f"--{name.replace('_', '-')}={value['ParameterValue']}"
             for group in found
             for name, value in group.get("Parameters", {}).items()
         ]
+
+    def _upgrade_refusal(self, instance: Instance, field: Callable[[str], str]) -> Answer | None:
+        """Return what RDS answers to a change of version or group that it does not make."""
+        current, wanted = instance["EngineVersion"], field("EngineVersion") or None
+        if is_major_upgrade(current, wanted):
+            if series(wanted or "") < series(current):
+                return self._refusal(
+                    "InvalidParameterCombination",
+                    f"Cannot upgrade {ENGINE} from {current} to {wanted}",
+                )
+            if field("AllowMajorVersionUpgrade") != "true":
+                return self._refusal(
+                    "InvalidParameterCombination",
+                    "The AllowMajorVersionUpgrade flag must be present when upgrading to a new "
+                    "major version.",
+                )
+        group = field("DBParameterGroupName") or group_names(instance)[0]
+        return self._family_refusal(group, wanted or current)
+
+    def _family_refusal(self, group: str, version: str) -> Answer | None:
+        found = self._rds._param_groups.get(group)
+        if not found:
+            return None
+        version = version or self._rds._default_engine_version(ENGINE)
+        wanted = f"{ENGINE}{'.'.join(map(str, series(version)))}"
+        if found["DBParameterGroupFamily"] == wanted:
+            return None
+        return self._refusal(
+            "InvalidParameterCombination",
+            f"The parameter group {group} with DBParameterGroupFamily "
+            f"{found['DBParameterGroupFamily']} can't be used for this instance. Please use a "
+            f"parameter group with DBParameterGroupFamily {wanted}",
+        )
 
     def _keep(
         self, instance: Instance, credentials: Mapping[str, str], field: Callable[[str], str]
@@ -219,7 +329,7 @@ class Databases:
         exports |= {*self._list(params, f"{change}.EnableLogTypes")}
         exports -= {*self._list(params, f"{change}.DisableLogTypes")}
         instance["EnabledCloudwatchLogsExports"] = sorted(exports)
-        for name in ("PreferredBackupWindow", "PerformanceInsightsKMSKeyId"):
+        for name in KEPT_FIELDS:
             if value := field(name):
                 instance[name] = value
         if enabled := field("EnablePerformanceInsights"):
@@ -251,8 +361,9 @@ def with_all_fields(render: Callable[[Instance], str]) -> Callable[[Instance], s
             "<EnabledCloudwatchLogsExports/>",
             f"<EnabledCloudwatchLogsExports>{members}</EnabledCloudwatchLogsExports>",
         )
-        if key := instance.get("PerformanceInsightsKMSKeyId"):
-            text += f"<PerformanceInsightsKMSKeyId>{key}</PerformanceInsightsKMSKeyId>"
+        for name in ("DatabaseInsightsMode", "PerformanceInsightsKMSKeyId"):
+            if value := instance.get(name):
+                text += f"<{name}>{value}</{name}>"
         if secret := instance.get("MasterUserSecret"):
             fields = "".join(f"<{name}>{value}</{name}>" for name, value in secret.items())
             text += f"<MasterUserSecret>{fields}</MasterUserSecret>"
@@ -270,6 +381,21 @@ def start_script(database: str, user: str, password: str) -> list[str]:
         f"GRANT {MASTER_RIGHTS} ON *.* TO '{user}'@'%' WITH GRANT OPTION;",
         *LOCK_SPARE_ACCOUNTS,
     ]
+
+
+def series(version: str) -> tuple[int, ...]:
+    """Return the major version of a version of MariaDB, which has two numbers."""
+    return tuple(int(number) for number in version.split(".")[:2])
+
+
+def is_major_upgrade(current: str, wanted: str | None) -> bool:
+    """Return whether a version is of another major version."""
+    return bool(wanted) and series(wanted or "") != series(current)
+
+
+def group_names(instance: Instance) -> list[str]:
+    """Return the names of the parameter groups that an instance uses."""
+    return [group["DBParameterGroupName"] for group in instance["DBParameterGroups"]]
 
 
 def greets(port: int) -> bool:

@@ -78,17 +78,28 @@ def main() -> None:
     parser.add_argument("--certificates", type=Path, help="folder of those servers' certificate")
     parser.add_argument("--quotas", default="", help="aws, or aws:0.1 for a tenth of its quotas")
     parser.add_argument(
+        "--express-seconds",
+        type=float,
+        default=Settings.express_seconds,
+        help="how long an Express execution may run",
+    )
+    parser.add_argument(
         "--unpatched", action="store_true", help="leave MiniStack as it is, for a test of patches"
     )
     arguments = parser.parse_args()
     settings = Settings(
-        arguments.port, arguments.databases, arguments.certificates, arguments.quotas
+        arguments.port,
+        arguments.databases,
+        arguments.certificates,
+        arguments.quotas,
+        arguments.express_seconds,
     )
     if arguments.pid_file:
         arguments.pid_file.write_text(f"{os.getpid()}\n")
     os.environ.update(environment(settings))
-    # It logs the receiver of each mail.
-    logging.getLogger("ses-v2").setLevel(logging.WARNING)
+    # They log the receiver of each mail, and the beginning of each notification.
+    for name in ("ses-v2", "sns"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     with settings.at_exit:
         asyncio.run(serve(settings, patched=not arguments.unpatched))
 

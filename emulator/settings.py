@@ -25,6 +25,8 @@ class Settings:
         Folder with the certificate of those servers.
     quotas
         ``aws``, or with a scale ``aws:0.1``, to keep callers within AWS's quotas; empty for none.
+    express_seconds
+        How long an Express execution may run; AWS's five minutes, or less in tests.
     at_exit
         Runs its callbacks when the server ends.
     """
@@ -33,6 +35,7 @@ class Settings:
     databases: Path | None = None
     certificates: Path | None = None
     quotas: str = ""
+    express_seconds: float = 300
     at_exit: ExitStack = field(default_factory=ExitStack)
 
     @property

@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ops.errors import OperationError
 from ops.executions.executions import Executions
-from ops.recovery.dead_letters import FAILED, UNDELIVERED
+from ops.executions.express import ExpressExecutions
+from ops.recovery.dead_letters import FAILED, UNDELIVERED, UNPROCESSED, UNREAD, UNRECEIVED
 
 #: The key of a flow's first workflow, which has the flow's name.
 MAIN = "main"
 #: The kind of a trigger that is a rule on an event bus.
 EVENT_RULE = "event_rule"
+#: The kind of a trigger that is a table's stream.
+STREAM = "stream_consumer"
+#: The kind of a trigger that is a topic.
+TOPIC = "topic"
+#: The type of a state machine whose executions are in its log alone.
+EXPRESS = "EXPRESS"
+#: The kind of a consumer of an SQS queue.
+QUEUE = "queue"
 #: The function that queues the event of a failed execution.
 CATCH_ERRORS = "CatchErrors"
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger of a workflow; only a rule on a bus has a bus."""
+    """A trigger; only a rule on a bus has a bus, and only a topic has an ARN."""
 
     kind: str
     name: str
     event_bus_name: str | None = None
     undelivered_queue_url: str | None = None
+    arn: str | None = None
+
+    @classmethod
+    def all_of(cls, output: Mapping[str, Any]) -> tuple[Trigger, ...]:
+        """Return the triggers in the output of a workflow or a flow."""
+        return tuple(
+            cls(
+                kind=trigger["kind"],
+                name=trigger["name"],
+                event_bus_name=trigger.get("event_bus_name"),
+                undelivered_queue_url=trigger.get("undelivered_queue_url"),
+                arn=trigger.get("arn"),
+            )
+            for trigger in output.get("triggers", {}).values()
+        )
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A function that gets the messages of a queue, and the queue of its dead letters."""
+
+    name: str
+    queue_url: str
+    dead_letter_queue_url: str
 
 
 @dataclass(frozen=True)
@@ -42,6 +75,11 @@ class Workflow:
         The environment's bus, where its events are published again.
     catch_errors_log_group
         The log of the function that queues failed events; None if the flow has none.
+    express_log_group
+        The state machine's log, if it is an Express one; else None.
+    consumers, helpers
+        The flow's consumers of queues, and its triggers that start another part of it than a
+        workflow. Its first workflow has them.
     """
 
     flow: str
@@ -51,6 +89,9 @@ class Workflow:
     failed_queue_url: str
     triggers: tuple[Trigger, ...] = ()
     catch_errors_log_group: str | None = None
+    express_log_group: str | None = None
+    consumers: tuple[Consumer, ...] = ()
+    helpers: tuple[Trigger, ...] = ()
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any], flow: str, key: str = MAIN) -> Workflow:
@@ -69,16 +110,11 @@ class Workflow:
             event_bus_name=outputs["event_bus_name"],
             state_machine_arn=found["state_machine_arn"],
             failed_queue_url=found["failed_queue_url"],
-            triggers=tuple(
-                Trigger(
-                    kind=trigger["kind"],
-                    name=trigger["name"],
-                    event_bus_name=trigger.get("event_bus_name"),
-                    undelivered_queue_url=trigger.get("undelivered_queue_url"),
-                )
-                for trigger in found.get("triggers", {}).values()
-            ),
+            triggers=Trigger.all_of(found),
             catch_errors_log_group=f"/aws/lambda/{catch_errors['name']}" if catch_errors else None,
+            express_log_group=found["log_group_name"] if found.get("type") == EXPRESS else None,
+            consumers=consumers_of(outputs, flow) if key == MAIN else (),
+            helpers=Trigger.all_of(outputs["flows"][flow]) if key == MAIN else (),
         )
 
     @classmethod
@@ -113,21 +149,72 @@ class Workflow:
 
     @property
     def undelivered_queue_urls(self) -> tuple[str, ...]:
-        """URLs of the queues of the inputs that a trigger could not deliver."""
-        urls = (trigger.undelivered_queue_url for trigger in self.triggers)
-        return tuple(url for url in urls if url)
+        """URLs of the queues of the events that a trigger of the workflow could not deliver."""
+        return tuple(url for one, url in _kept(self.triggers) if one.kind != STREAM)
+
+    @property
+    def unread_queue_urls(self) -> tuple[str, ...]:
+        """URLs of the queues of records that the function of a stream failed on."""
+        return tuple(url for one, url in _kept(self.triggers) if one.kind == STREAM)
+
+    @property
+    def event_queues(self) -> tuple[tuple[str, str, str], ...]:
+        """Kind and URL of the queues of failed and undelivered events, and the bus to go back to.
+
+        A schedule has no bus.
+        """
+        own = self.event_bus_name
+        return (
+            (FAILED, self.failed_queue_url, own),
+            *((UNDELIVERED, url, own) for url in self.undelivered_queue_urls),
+            *(
+                (UNDELIVERED, url, one.event_bus_name or own)
+                for one, url in _kept(self.helpers)
+                if one.kind != TOPIC
+            ),
+        )
+
+    @property
+    def topic_queues(self) -> tuple[tuple[str, str], ...]:
+        """URL of the queue of what a topic could not deliver, and the topic's ARN."""
+        return tuple(
+            (url, one.arn) for one, url in _kept(self.helpers) if one.kind == TOPIC and one.arn
+        )
 
     @property
     def queues(self) -> tuple[tuple[str, str], ...]:
-        """Kind and URL of the queues of failed and undelivered inputs."""
+        """Kind and URL of every queue whose messages wait for an operator."""
         return (
-            (FAILED, self.failed_queue_url),
-            *((UNDELIVERED, url) for url in self.undelivered_queue_urls),
+            *((kind, url) for kind, url, _ in self.event_queues),
+            *((UNPROCESSED, one.dead_letter_queue_url) for one in self.consumers),
+            *((UNREAD, url) for url in self.unread_queue_urls),
+            *((UNRECEIVED, url) for url, _ in self.topic_queues),
         )
 
     def executions(self, client: Callable[[str], Any]) -> Executions:
         """Return its executions, given the function that returns the client of a service."""
-        return Executions(client("stepfunctions"), self.state_machine_arn)
+        if self.express_log_group is None:
+            return Executions(client("stepfunctions"), self.state_machine_arn)
+        return ExpressExecutions(
+            client("stepfunctions"), client("logs"), self.state_machine_arn, self.express_log_group
+        )
+
+
+def _kept(triggers: Iterable[Trigger]) -> Iterator[tuple[Trigger, str]]:
+    """Yield the triggers that keep what they could not deliver, each with its queue's URL."""
+    for one in triggers:
+        if one.undelivered_queue_url:
+            yield one, one.undelivered_queue_url
+
+
+def consumers_of(outputs: Mapping[str, Any], flow: str) -> tuple[Consumer, ...]:
+    """Return a flow's consumers of queues."""
+    found = outputs["flows"][flow].get("consumers", {}).values()
+    return tuple(
+        Consumer(one["name"], one["queue_url"], one["dead_letter_queue_url"])
+        for one in found
+        if one["kind"] == QUEUE
+    )
 
 
 def _workflows(outputs: Mapping[str, Any], flow: str) -> dict[str, Any]:

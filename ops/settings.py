@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ FLOWS_VARIABLE = "FLOWBRIDGE_FLOWS"
 QUOTAS_VARIABLE = "FLOWBRIDGE_QUOTAS"
 PORTS_FILE = "ports.json"
 QUOTAS_FILE = "quotas"
+SHOWN_FILE = "flows.json"
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 #: Programs differ in which of the two they read.
 NO_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")
@@ -50,7 +51,9 @@ class LocalSettings:
     """The folder and ports of one local environment.
 
     `emulated`: dev, qa and prd run on the emulator as separate accounts, instead of on AWS.
-    `flows`: the settings of each flow of the local environment, instead of those in its tfvars.
+    `flows`: the settings of each flow of the local environment, instead of those in its tfvars. A
+    rehearsed environment has those of its flows that are named here.
+    `shown`: the flows whose demos ran here, the only ones that it has; empty for all of its tfvars.
     `quotas`: ``aws``, or ``aws:0.1`` for a tenth, if the emulator has AWS's quotas; else empty.
     """
 
@@ -58,6 +61,7 @@ class LocalSettings:
     ports: Ports
     emulated: bool = False
     flows: Mapping[str, Any] | None = None
+    shown: frozenset[str] = frozenset()
     quotas: str = ""
 
     @property
@@ -84,9 +88,14 @@ class LocalSettings:
         """Record the quotas for later commands, which stay within them."""
         (self.folder / QUOTAS_FILE).write_text(self.quotas)
 
-    def forget_quotas(self) -> None:
-        """Remove that record: the next emulator has no quotas unless it is started with some."""
-        (self.folder / QUOTAS_FILE).unlink(missing_ok=True)
+    def record_shown(self, flows: Iterable[str]) -> None:
+        """Record the flows whose demos ran, for later commands."""
+        (self.folder / SHOWN_FILE).write_text(json.dumps(sorted(flows)) + "\n")
+
+    def forget_emulator(self) -> None:
+        """Remove the records of the emulator: the next one begins empty and without quotas."""
+        for name in (QUOTAS_FILE, SHOWN_FILE):
+            (self.folder / name).unlink(missing_ok=True)
 
 
 def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
@@ -114,6 +123,7 @@ def load(environment: Mapping[str, str] = os.environ) -> LocalSettings:
         ports,
         emulated=_yes(environment, EMULATED_VARIABLE),
         flows=_flows(environment),
+        shown=_recorded_flows(folder / SHOWN_FILE),
         quotas=_quotas(environment, folder / QUOTAS_FILE),
     )
 
@@ -139,6 +149,15 @@ def _recorded_ports(file: Path) -> Ports:
         return Ports(emulator=DEFAULT_EMULATOR_PORT, database=DEFAULT_DATABASE_PORT)
     try:
         return Ports(**json.loads(file.read_text()))
+    except (ValueError, TypeError) as error:
+        raise OperationError(f"{file} cannot be read: {error}.", "Delete it.") from error
+
+
+def _recorded_flows(file: Path) -> frozenset[str]:
+    if not file.exists():
+        return frozenset()
+    try:
+        return frozenset(json.loads(file.read_text()))
     except (ValueError, TypeError) as error:
         raise OperationError(f"{file} cannot be read: {error}.", "Delete it.") from error
 

@@ -69,6 +69,7 @@ module "event_bus" {
 
   name          = local.name_prefix
   archive_days  = var.event_archive_days
+  whole_events  = var.event_log
   alarm_actions = [module.observability.topic_arn]
   emulator      = var.emulator
 }
@@ -84,8 +85,9 @@ module "network" {
 }
 
 module "database" {
-  source   = "./modules/database"
-  for_each = var.database == null ? {} : { this = var.database }
+  source    = "./modules/database"
+  for_each  = var.database == null ? {} : { this = var.database }
+  providers = { aws = aws, aws.backup_region = aws.backup_region }
 
   name                 = "${local.name_prefix}-database"
   settings             = each.value
@@ -94,6 +96,42 @@ module "database" {
   emulator             = var.emulator
   network              = one(values(module.network))
   secret_recovery_days = var.secret_recovery_days
+}
+
+locals {
+  database_limits      = [for database in module.database : database.connections if database.connections != null]
+  database_connections = sum(concat([0], [for flow in local.flows : flow.database_connections if try(flow.database_connections, null) != null]))
+}
+
+locals {
+  # The events of AWS services that flows ask for, each as a pattern.
+  aws_events = distinct(flatten([for flow in local.flows : values(try(flow.aws_events, {}))]))
+}
+
+# So archive, audit log, reconciliation and replay cover them.
+module "aws_events" {
+  source   = "./modules/aws_events"
+  for_each = length(local.aws_events) == 0 ? {} : { this = local.aws_events }
+
+  name          = "${local.name_prefix}-platform-aws-events"
+  patterns      = each.value
+  event_bus_arn = module.event_bus.arn
+  role          = local.roles.platform
+  alarm_actions = [module.observability.topic_arn]
+  emulator      = var.emulator
+}
+
+# A release of before has no guard.
+module "canary_guard" {
+  source   = "./modules/canary_guard"
+  for_each = var.canary == null ? {} : { for name, package in local.packages : "this" => package if name == "canary_guard" }
+
+  name_prefix      = local.name_prefix
+  parameter_prefix = "/${var.project}/${var.environment}/"
+  package          = each.value
+  logs             = var.logs
+  role             = local.roles.platform
+  alarm_actions    = [module.observability.topic_arn]
 }
 
 module "observability" {
@@ -107,8 +145,13 @@ module "observability" {
 }
 
 module "flow_dashboard" {
-  source   = "./modules/flow_dashboard"
-  for_each = merge(local.flows, { audit = { triggers = { audit = module.event_bus.audit_rule } } })
+  source = "./modules/flow_dashboard"
+  for_each = merge(
+    local.flows,
+    { audit = { triggers = merge({ audit = module.event_bus.audit_rule }, module.event_bus.whole_event_rule) } },
+    { for guard in module.canary_guard : "canary" => guard.observed },
+    { for events in module.aws_events : "aws_events" => { triggers = { forward = events.summary } } },
+  )
 
   name_prefix = local.name_prefix
   name        = each.key
@@ -134,11 +177,13 @@ module "platform" {
     environment          = var.environment
     event_bus            = { name = module.event_bus.name, arn = module.event_bus.arn }
     packages             = local.packages
-    canaries             = { for function, version in var.stable_versions : function => { stable_version = version, percent = var.canary.percent } }
+    canaries             = { for function, version in var.stable_versions.functions : function => { stable_version = version, percent = var.canary.percent } }
+    machine_canaries     = { for machine, version in var.stable_versions.state_machines : machine => { stable_version = version, percent = var.canary.percent } }
     retry                = var.retry
     logs                 = var.logs
     role                 = local.roles.platform
     secret_recovery_days = var.secret_recovery_days
+    failed_share         = var.failed_share
     alarm_actions        = [module.observability.topic_arn]
     database             = one(values(module.database))
     emulator             = var.emulator

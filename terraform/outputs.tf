@@ -18,6 +18,11 @@ output "event_audit" {
   value       = module.event_bus.audit
 }
 
+output "aws_events" {
+  description = "Rule that forwards events of AWS services to the bus; null in an environment whose flows ask for none."
+  value       = one(values(module.aws_events)[*].summary)
+}
+
 output "database" {
   description = "The database: host, port, name, and the secret of the functions' user; null in an environment without one."
   value = one([for database in module.database : {
@@ -26,6 +31,11 @@ output "database" {
     name       = database.name
     secret_arn = database.secret_arn
   }])
+
+  precondition {
+    condition     = alltrue([for limit in local.database_limits : local.database_connections <= limit.alarm])
+    error_message = "The flows may open ${local.database_connections} connections to the database, and its alarm fires above ${join(", ", local.database_limits[*].alarm)}. Choose a larger database.rds.instance_class, or lower the flows' concurrency."
+  }
 }
 
 output "flows" {
@@ -37,6 +47,11 @@ output "flows" {
     condition     = length(local.unknown_settings) == 0
     error_message = "No flow has the settings ${join(", ", local.unknown_settings)}. Correct their names in the environment's tfvars."
   }
+}
+
+output "canary_guard" {
+  description = "Function that reverts a canary; null in an environment without canaries."
+  value       = one(values(module.canary_guard)[*].summary)
 }
 
 output "dashboard_name" {

@@ -12,3 +12,17 @@ provider "aws" {
     }
   }
 }
+
+# The region to which the database's backups are copied, if they are.
+provider "aws" {
+  alias               = "backup_region"
+  region              = try(coalesce(var.database.rds.backup_copy.region), var.region)
+  allowed_account_ids = [var.account_id]
+
+  default_tags {
+    tags = {
+      project     = var.project
+      environment = var.environment
+    }
+  }
+}

@@ -100,7 +100,7 @@ variable "flows" {
 }
 
 variable "database" {
-  description = "The relational database: mode rds creates one, on_premises uses an existing one; null for none."
+  description = "The relational database, as modules/database describes it; null for none."
   type = object({
     mode             = string
     password_version = optional(number)
@@ -119,14 +119,18 @@ variable "database" {
       storage_gb          = optional(number)
       multi_az            = optional(bool)
       backup_days         = optional(number)
+      backup_copy         = optional(object({ region = string, days = optional(number) }))
       deletion_protection = optional(bool)
       backup_window       = optional(string)
       maintenance_window  = optional(string)
+      apply_immediately   = optional(bool)
+      database_insights   = optional(string)
       slow_query_log      = optional(bool)
       alarm = optional(object({
-        connections      = optional(number)
-        cpu_percent      = optional(number)
-        free_storage_gib = optional(number)
+        connections_percent  = optional(number)
+        cpu_percent          = optional(number)
+        free_storage_percent = optional(number)
+        free_memory_percent  = optional(number)
       }))
     }))
   })
@@ -148,10 +152,16 @@ variable "network" {
 }
 
 variable "retry" {
-  description = "How a state repeats a call that may work later: first wait, repetitions, growth of the wait, longest wait."
+  description = <<-EOT
+    How a state retries, whose defaults outlast a database that is away for five minutes (999 of 1,000):
+    interval_seconds: the longest first wait.
+    max_attempts: retries, after which the event waits in the flow's failed queue.
+    backoff_rate: growth of the longest wait from one retry to the next.
+    max_delay_seconds: limit of the longest wait.
+  EOT
   type = object({
     interval_seconds  = optional(number, 2)
-    max_attempts      = optional(number, 6)
+    max_attempts      = optional(number, 22)
     backoff_rate      = optional(number, 2)
     max_delay_seconds = optional(number, 60)
   })
@@ -168,24 +178,43 @@ variable "event_archive_days" {
   type        = number
 }
 
+variable "event_log" {
+  description = "Days that a log keeps whole events, with their personal data, encrypted with a key of its own; null for none. The audit log holds ids only. Set it where compliance asks for every event."
+  type        = object({ days = number })
+  default     = null
+}
+
 variable "canary" {
-  description = "How a promotion begins: the percentage of calls that the new release gets, and for how many minutes no alarm may be raised; null gives it all at once."
+  description = <<-EOT
+    How a promotion begins; null gives the new release all calls at once:
+    percent: percentage of the calls that the new release gets.
+    minutes: how long it must raise no technical error.
+  EOT
   type        = object({ percent = number, minutes = number })
   default     = null
 
+  # The pipeline's session lasts two hours, for the canary and for what comes before and after it.
   validation {
-    condition     = var.canary == null ? true : var.canary.percent >= 1 && var.canary.percent <= 50 && var.canary.minutes > 0 && var.canary.minutes <= 60
-    error_message = "canary takes 1 to 50 percent, and up to 60 minutes."
+    condition     = var.canary == null ? true : contains(range(1, 51), var.canary.percent) && var.canary.minutes > 0 && var.canary.minutes <= 60
+    error_message = "canary takes 1 to 50 whole percent, and up to 60 minutes."
   }
 }
 
 variable "stable_versions" {
-  description = "While a canary runs, given by 'make promote': the version of each function, by name, that keeps the other calls."
-  type        = map(string)
-  default     = {}
+  description = <<-EOT
+    Versions that keep the other calls while a canary runs; 'make promote' gives them:
+    functions: version of each function, by name.
+    state_machines: version of each state machine, by name.
+  EOT
+  type = object({
+    functions      = optional(map(string), {})
+    state_machines = optional(map(string), {})
+  })
+  default  = {}
+  nullable = false
 
   validation {
-    condition     = length(var.stable_versions) == 0 || var.canary != null
+    condition     = length(var.stable_versions.functions) + length(var.stable_versions.state_machines) == 0 || var.canary != null
     error_message = "stable_versions needs canary, which says how many calls go to the new versions."
   }
 }
@@ -204,8 +233,8 @@ variable "logs" {
   }
 
   validation {
-    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR", "FATAL"], var.logs.level)
-    error_message = "The log level is DEBUG, INFO, WARN, ERROR or FATAL."
+    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.logs.level)
+    error_message = "The log level is DEBUG, INFO, WARN or ERROR; alarms count lines of the level ERROR."
   }
 
   validation {
@@ -229,6 +258,32 @@ variable "role" {
   description = "IAM path and permissions boundary of every role; without a boundary, the one of the role's flow."
   type        = object({ path = optional(string, "/"), permissions_boundary = optional(string) })
   default     = {}
+}
+
+variable "failed_share" {
+  description = <<-EOT
+    When executions that failed for a business reason, such as an invalid event, raise an alarm:
+    percent: percentage of the executions that may fail.
+    minutes: time in which executions are counted.
+    at_least: failures in this time below which the alarm does not fire.
+  EOT
+  type = object({
+    percent  = optional(number, 5)
+    minutes  = optional(number, 15)
+    at_least = optional(number, 3)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.failed_share.percent > 0 && var.failed_share.percent < 100
+    error_message = "failed_share.percent is above 0 and below 100."
+  }
+
+  validation {
+    condition     = var.failed_share.minutes >= 1 && var.failed_share.minutes <= 1440 && floor(var.failed_share.minutes) == var.failed_share.minutes && var.failed_share.at_least >= 1
+    error_message = "failed_share.minutes is a whole number from 1 to 1440 (a day), and failed_share.at_least is 1 or more."
+  }
 }
 
 variable "alarm_receivers" {

@@ -2,13 +2,14 @@
 
 Each module has
 
-- a docstring that lists the gaps it closes,
-- ``GAPS``, their names,
+- a docstring that lists the gaps it closes, and what MiniStack does,
+- ``GAPS``, their names, and what AWS does,
 - ``apply(settings)``, which replaces functions of MiniStack.
 
 ``tests/emulator/end_to_end/test_gaps.py`` has a check for each name. It runs against a MiniStack
 without patches, where it must find the gap, and against the emulator, where it must not. When a new
-version of MiniStack closes a gap, that test fails; delete the patch then.
+version of MiniStack closes a gap, that test fails; delete the patch then. ``make docs`` writes the
+table of all gaps to ``emulator/README.md``.
 """
 
 from __future__ import annotations

@@ -17,7 +17,11 @@ from typing import Any
 from emulator.asgi import App, Receive, Scope, Send
 from emulator.settings import LOOPBACK, Settings
 
-GAPS = ("local-sites", "api-origins")
+#: The name of each gap, and what AWS does.
+GAPS = {
+    "local-sites": "A distribution answers at its host name, over TLS.",
+    "api-origins": "The origin of a distribution may be an API.",
+}
 Forward = Callable[..., tuple[Any, ...]]
 
 LOCAL_SITE = re.compile(rb"^([a-z0-9]+)\.cloudfront\.localhost(?::\d+)?$")

@@ -13,7 +13,10 @@ from typing import Any
 
 from emulator.settings import Settings
 
-GAPS = ("leading-keys",)
+#: The name of each gap, and what AWS does.
+GAPS = {
+    "leading-keys": "``dynamodb:LeadingKeys`` has the partition keys of a request.",
+}
 
 JsonObject = dict[str, Any]
 

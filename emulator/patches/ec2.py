@@ -7,6 +7,8 @@
 - ``fourth-zone``: a region has three availability zones. In us-east-1 one of these is use1-az3,
   which the network avoids because it has little capacity for functions, so no network could span
   three.
+- ``default-network``: the filter ``isDefault``, by which Terraform finds the default VPC, selects
+  every VPC.
 """
 
 from __future__ import annotations
@@ -18,7 +20,17 @@ from xml.sax.saxutils import escape
 
 from emulator.settings import Settings
 
-GAPS = ("endpoint-fields", "flow-log-fields", "tag-rights", "fourth-zone")
+#: The name of each gap, and what AWS does.
+GAPS = {
+    "endpoint-fields": "A VPC endpoint keeps its policy, security groups and private DNS.",
+    "flow-log-fields": "A flow log keeps its role, interval and tags.",
+    "tag-rights": (
+        "Conditions see tags of requests and resources; tags are changed with the right "
+        "on the resource."
+    ),
+    "fourth-zone": "us-east-1 has six availability zones.",
+    "default-network": "The filter `isDefault` selects the default VPC, as `is-default` does.",
+}
 #: Kinds of resources whose tags policies ask for, by how their identifiers begin.
 KINDS = {
     "fl": "vpc-flow-log",
@@ -51,6 +63,17 @@ def apply(_: Settings) -> None:
     for name in ("DescribeVpcEndpoints", "DescribeFlowLogs"):
         actions[name] = network.given(actions[name])
     actions["DescribeAvailabilityZones"] = with_fourth_zone(actions["DescribeAvailabilityZones"])
+    ec2._matches_vpc_filters = with_default_network(ec2._matches_vpc_filters)
+
+
+def with_default_network(matches: Callable[..., bool]) -> Callable[..., bool]:
+    """Return MiniStack's filter of VPCs, with the name that Terraform's provider uses."""
+
+    def matches_default(vpc: Any, filters: Mapping[str, Any]) -> bool:
+        names = {"isDefault": "is-default"}
+        return matches(vpc, {names.get(name, name): values for name, values in filters.items()})
+
+    return matches_default
 
 
 def with_tagged(arn_of: Callable[..., str]) -> Callable[..., str]:

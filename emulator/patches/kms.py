@@ -11,7 +11,10 @@ from typing import Any
 
 from emulator.settings import Settings
 
-GAPS = ("tags-of-new-keys",)
+#: The name of each gap, and what AWS does.
+GAPS = {
+    "tags-of-new-keys": "Creating a key with tags needs ``kms:TagResource`` on every resource.",
+}
 
 
 def apply(_: Settings) -> None:

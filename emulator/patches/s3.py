@@ -2,25 +2,60 @@
 
 - ``conditional-writes``: policies cannot read whether a write is conditional
   (``s3:if-none-match``, ``s3:ObjectCreationOperation``).
+- ``encoded-versions``: ``ListObjectVersions`` returns keys as they are, although the caller asked
+  for encoded ones and decodes them. Terraform then cannot empty a bucket with such a key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
 
 from emulator.settings import Settings
 
-GAPS = ("conditional-writes",)
+#: The name of each gap, and what AWS does.
+GAPS = {
+    "conditional-writes": "``s3:if-none-match`` has the condition of a write.",
+    "encoded-versions": "``ListObjectVersions`` encodes keys for a caller that asks for it.",
+}
+
+#: The elements of a list of versions that are encoded
+#: (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html).
+ENCODED = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
+NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 JsonObject = dict[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
 
 
 def apply(_: Settings) -> None:
-    """Close the gap."""
+    """Close the gaps."""
     from ministack.core import iam_actions
+    from ministack.services import s3
 
     iam_actions.s3_service_context = with_conditional_writes(iam_actions.s3_service_context)
+    s3._list_object_versions = with_encoding(s3._list_object_versions)
+
+
+def with_encoding(versions: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Return MiniStack's list of versions, whose keys are encoded on demand."""
+
+    def encoded(bucket: str, query: Mapping[str, Any]) -> Answer:
+        status, headers, body = versions(bucket, query)
+        asked = query.get("encoding-type", "")
+        if status != HTTPStatus.OK or "url" not in (asked if isinstance(asked, list) else [asked]):
+            return status, headers, body
+        root = ElementTree.fromstring(body)  # noqa: S314  MiniStack made it
+        for element in root.iter():
+            if element.tag.removeprefix(NAMESPACE) in ENCODED:
+                element.text = quote(element.text or "", safe="/")
+        ElementTree.SubElement(root, f"{NAMESPACE}EncodingType").text = "url"
+        return status, headers, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+    return encoded
 
 
 def with_conditional_writes(context: Callable[..., JsonObject]) -> Callable[..., JsonObject]:

@@ -13,7 +13,10 @@ from collections.abc import Callable
 
 from emulator.settings import Settings
 
-GAPS = ("senders",)
+#: The name of each gap, and what AWS does.
+GAPS = {
+    "senders": "A mail needs the right on the identity of its sender.",
+}
 SENDER = re.compile(r"([^<>@\s]+@([^<>\s]+?))>?$")
 
 

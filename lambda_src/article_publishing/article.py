@@ -37,6 +37,8 @@ def transform(document: dict[str, Any], site_url: str) -> Article:
         "description": _text(document.get("description")) or "",
         "body": _body(document.get("body")),
         "categories": _categories(document.get("categories")),
+        "categorySlugs": _category_slugs(document.get("categories")),
+        "slug": _slug(document),
         "createdAt": _time(_first(document, "_createdAt", "createdAt")),
         "updatedAt": _time(_first(document, "_updatedAt", "updatedAt")),
         # Independent of the title, because targets identify the article by this URL.
@@ -76,9 +78,12 @@ def version(article: Article) -> int:
 
 
 def tags(article: Article, most: int, keep_hyphens: bool = False) -> list[str]:
-    """Return the first categories as unique tags of lower-case letters and digits."""
+    """Return the first categories as unique tags of lower-case letters and digits.
+
+    The slugs of the categories are their short names, if the CMS has any.
+    """
     unwanted = r"[^a-z0-9-]+" if keep_hyphens else r"[^a-z0-9]+"
-    dashed = (re.sub(r"[\s_]+", "-", name.strip().lower()) for name in article["categories"])
+    dashed = (re.sub(r"[\s_]+", "-", name.strip().lower()) for name in _short_names(article))
     found = (re.sub(unwanted, "", name).strip("-") for name in dashed)
     return list(dict.fromkeys(tag for tag in found if tag))[:most]
 
@@ -87,6 +92,19 @@ def slug(article: Article) -> str:
     """Return the last segment of the article's canonical URL."""
     text: str = article["canonicalUrl"].rstrip("/").rpartition("/")[2]
     return re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-") or article["id"].lower()
+
+
+def needs_categories(document: dict[str, Any]) -> bool:
+    """Return whether a document has no categories, or references to them only."""
+    found = document.get("categories")
+    if not isinstance(found, list):
+        return found is None
+    return all(isinstance(item, dict) and "_ref" in item for item in found)
+
+
+def _short_names(article: Article) -> list[str]:
+    names: list[str] = article.get("categorySlugs") or article["categories"]
+    return names
 
 
 def _first(document: dict[str, Any], *names: str) -> Any:
@@ -116,9 +134,16 @@ def _categories(value: Any) -> Any:
     if None in titles:
         raise InvalidArticle(
             f"{NOT_AN_ARTICLE}: a category has no title. "
-            "Resolve it in the webhook's projection: categories[]->{title}."
+            "Resolve it in the webhook's projection: categories[]->{title, slug}."
         )
     return titles
+
+
+def _category_slugs(value: Any) -> list[Any] | None:
+    """Return the slugs of the categories; None if one of them has no slug."""
+    items = value if isinstance(value, list) else []
+    slugs = [_slug(item) if isinstance(item, dict) else None for item in items]
+    return slugs if slugs and all(slugs) else None
 
 
 def _time(value: Any) -> Any:

@@ -7,8 +7,21 @@ import time
 from functools import cache
 from typing import Any
 
-from article_publishing.article import UNPUBLISHED, Article, document_id, execution_name, transform
-from article_publishing.errors import InvalidArticle, SignatureRefused
+from article_publishing.article import (
+    UNPUBLISHED,
+    Article,
+    document_id,
+    execution_name,
+    needs_categories,
+    transform,
+)
+from article_publishing.cms import cms
+from article_publishing.errors import (
+    InvalidArticle,
+    SignatureRefused,
+    TargetBusy,
+    TargetUnavailable,
+)
 from article_publishing.signature import HEADER, verify
 from flowbridge import config
 from flowbridge.clients import client
@@ -33,6 +46,8 @@ Response = dict[str, Any]
 MAX_BODY_BYTES = 128 * 1024
 SOURCE = "flowbridge.cms"
 DETAIL_TYPE = "Article Revision"
+#: Errors after which the CMS should retry.
+TRANSIENT = (SecretUnavailable, TargetBusy, TargetUnavailable)
 
 
 def handler(request: dict[str, Any], context: object) -> Response:
@@ -53,7 +68,7 @@ def handler(request: dict[str, Any], context: object) -> Response:
         document = read_object(request, MAX_BODY_BYTES)
         if str(document_id(document)).startswith(UNPUBLISHED):
             return json_response(200, {"message": "Drafts are not published"})
-        article = transform(document, config.required("SITE_URL"))
+        article = transform(with_categories(document), config.required("SITE_URL"))
         name, is_new = start(article)
     except BodyTooLarge as error:
         return _rejected(413, error, request_log)
@@ -62,7 +77,7 @@ def handler(request: dict[str, Any], context: object) -> Response:
     except (BadRequest, InvalidArticle) as error:
         return _rejected(400, error, request_log)
     except Exception as error:  # every caller gets a response in the API's own shape
-        if isinstance(error, SecretUnavailable) or is_retryable(error):
+        if isinstance(error, TRANSIENT) or is_retryable(error):
             log.error("could not accept the document", extra={**request_log, **describe(error)})
             return unavailable("The document cannot be accepted now. Try again later.")
         log.error("request failed", extra={**request_log, **describe(error)})
@@ -90,6 +105,20 @@ def check_signature(request: dict[str, Any], body: bytes) -> None:
         if not header or not webhook_secret().refresh():
             raise
         verify(header, body, webhook_secret().text().strip(), now)
+
+
+def with_categories(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with its categories, which the CMS is asked for when it has none.
+
+    Raises
+    ------
+    TargetUnavailable, TargetBusy, TargetRefused, ConfigurationError, SecretUnavailable
+        As `Cms.categories` does.
+    """
+    source = cms() if needs_categories(document) else None
+    if source is None:
+        return document
+    return {**document, "categories": source.categories(str(document_id(document)))}
 
 
 def start(article: Article) -> tuple[str, bool]:

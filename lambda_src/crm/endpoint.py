@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,9 @@ from flowbridge.secret import Secret
 log = get_logger("crm_api")
 
 Response = dict[str, Any]
+#: Names the execution that makes the request. A caller without one leaves it out.
+EXECUTION_HEADER = "x-execution"
+EXECUTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 RETRY_AFTER_SECONDS = 5
 
 
@@ -54,7 +58,10 @@ class Endpoint:
             body = normalize(read_object(event))
             self._validator.check(body)
             row = self._table.row(body)
-            outcome = database().transaction(lambda cursor: register(cursor, self._table, row))
+            execution = _execution(event)
+            outcome = database().transaction(
+                lambda cursor: register(cursor, self._table, row, execution)
+            )
         except (BadRequest, SchemaError) as error:
             log.info("request rejected", extra={**request, "reason": str(error)})
             return json_response(400, f"{self._name}: {error}")
@@ -78,6 +85,24 @@ class Endpoint:
             return json_response(200, f"The {noun} already exists")
         columns = ", ".join(outcome.differing)
         return json_response(409, f"The {noun} already exists with another {columns}")
+
+
+def _execution(event: dict[str, Any]) -> str | None:
+    """Return the name of the caller's execution.
+
+    Raises
+    ------
+    BadRequest
+        When the header is not such a name.
+    """
+    headers = event.get("headers") or {}
+    name = next((v for k, v in headers.items() if k.lower() == EXECUTION_HEADER), None)
+    if name is not None and not (isinstance(name, str) and EXECUTION_NAME.fullmatch(name)):
+        raise BadRequest(
+            f"the header {EXECUTION_HEADER} is not a name of 1 to 80 letters, digits, "
+            "underscores and hyphens"
+        )
+    return name
 
 
 def json_response(status: int, message: str) -> Response:

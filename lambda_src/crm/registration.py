@@ -1,4 +1,4 @@
-"""Write one row exactly once, even for repeated requests."""
+"""Write one row exactly once, even for repeated requests; the row names the execution that did."""
 
 from __future__ import annotations
 
@@ -34,8 +34,11 @@ class Outcome(NamedTuple):
     differing: tuple[str, ...] = ()
 
 
-def register(cursor: Cursor, table: Table, row: Row) -> Outcome:
+def register(cursor: Cursor, table: Table, row: Row, execution: str | None = None) -> Outcome:
     """Insert a row, unless its key exists.
+
+    The row names the execution that inserted it, so that the reconciliation finds it without
+    reading the execution's output.
 
     The unique key detects duplicates, not a query before the insert, so two concurrent requests
     cannot both insert. A row with the same key and other data is unchanged: a late event must not
@@ -50,11 +53,11 @@ def register(cursor: Cursor, table: Table, row: Row) -> Outcome:
     """
     columns = list(row)
     names = ", ".join(columns)
-    placeholders = ", ".join(["%s"] * len(columns))
+    placeholders = ", ".join(["%s"] * (len(columns) + 1))
     # The statements have only names from this code; values are parameters.
-    insert = f"INSERT INTO {table.name} ({names}) VALUES ({placeholders})"  # noqa: S608
+    insert = f"INSERT INTO {table.name} ({names}, execution) VALUES ({placeholders})"  # noqa: S608
     try:
-        cursor.execute(insert, list(row.values()))
+        cursor.execute(insert, [*row.values(), execution])
     except pymysql.err.IntegrityError as error:
         if error.args[0] != DUPLICATE_ENTRY:
             raise

@@ -61,7 +61,7 @@ class CRMService:
         self._post("create_benefit", lead)
 
     def _post(self, endpoint: str, lead: Lead) -> None:
-        """Send only the endpoint's fields of the lead.
+        """Send only the endpoint's fields of the lead, and its execution's name.
 
         Raises
         ------
@@ -77,14 +77,15 @@ class CRMService:
             When the URL or the key is invalid.
         """
         fields = self._fields[endpoint]
+        execution = lead.get("execution")
         if missing := [name for name in fields if name not in lead]:
             raise InvalidLead(f"the lead lacks {', '.join(missing)}, which {endpoint} needs")
         body = {name: lead[name] for name in fields}
         try:
-            response = self._request(endpoint, body)
+            response = self._request(endpoint, body, execution)
             if response.status_code == FORBIDDEN and self._api_key.refresh():
                 # The key was rotated after it was read.
-                response = self._request(endpoint, body)
+                response = self._request(endpoint, body, execution)
         except SecretUnavailable as error:
             raise CrmUnavailable(f"{endpoint} cannot be called: {error}") from None
         status = response.status_code
@@ -100,12 +101,18 @@ class CRMService:
             raise CrmUnavailable(f"{endpoint} returned {status} without 'success': true")
         log.info("registered", extra={"endpoint": endpoint, "status": status})
 
-    def _request(self, endpoint: str, body: dict[str, Any]) -> requests.Response:
+    def _request(
+        self, endpoint: str, body: dict[str, Any], execution: str | None
+    ) -> requests.Response:
+        headers = {"x-api-key": self._key()}
+        if execution:
+            # The row will name it.
+            headers["x-execution"] = execution
         try:
             return self._session.post(
                 f"{self._url}/{endpoint}",
                 json=body,
-                headers={"x-api-key": self._key()},
+                headers=headers,
                 timeout=self._timeouts,
                 allow_redirects=False,
             )

@@ -24,6 +24,11 @@ def required(name: str, variables: Mapping[str, str] = os.environ) -> str:
     return value
 
 
+def optional(name: str, variables: Mapping[str, str] = os.environ) -> str:
+    """Return a variable's value; an empty text when it is missing."""
+    return variables.get(name, "")
+
+
 def seconds(name: str, default: float, variables: Mapping[str, str] = os.environ) -> float:
     """Return a duration in seconds.
 

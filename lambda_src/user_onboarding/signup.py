@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 import uuid
 from functools import lru_cache
@@ -46,6 +47,26 @@ def user_id(tenant_id: str, email: str) -> str:
     address.
     """
     return str(uuid.uuid5(USERS, f"{tenant_id}\n{email.lower()}"))
+
+
+def complete(detail: Signup) -> Signup:
+    """Return the sign-up of a detail that holds a ``user_id`` only; another one as it is.
+
+    ``SHORT_EVENTS`` names the tenant of such users, and how their address is made of the id, which
+    is their name too.
+    """
+    short, user = short_events(), detail.get("user_id")
+    if not short or detail.keys() != {"user_id"} or not isinstance(user, str):
+        return detail
+    address = short["address"].replace("{user_id}", user)
+    return {"tenantId": short["tenant"], "userId": user, "email": address, "name": user}
+
+
+@lru_cache(maxsize=1)
+def short_events() -> dict[str, str]:
+    """Return the settings of the environment variable ``SHORT_EVENTS``; none without it."""
+    found: dict[str, str] = json.loads(config.optional("SHORT_EVENTS") or "{}")
+    return found
 
 
 @lru_cache(maxsize=1)

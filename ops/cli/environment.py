@@ -10,7 +10,7 @@ import typer
 
 from ops import settings
 from ops.aws.clients import KEY_VARIABLES
-from ops.cli.options import EnvironmentOption
+from ops.cli.options import EnvironmentOption, agreement
 from ops.cli.terminal import console, step
 from ops.context import Context
 from ops.flows import DeployedFlow
@@ -18,7 +18,7 @@ from ops.local.demo import demo_of, flow_with_demo
 from ops.releases import deploy as deploying
 from ops.settings import LOCAL
 from ops.terraform.environments import Environment
-from ops.terraform.runner import EMULATOR_VARIABLE
+from ops.terraform.runner import EMULATOR_VARIABLE, USED_FLOWS_VARIABLE
 
 app = typer.Typer()
 
@@ -28,12 +28,15 @@ def demo(
     flow: Annotated[str, typer.Option("--flow", help="The flow, else the first with a demo.")] = "",
 ) -> None:
     """Start the local environment, run a flow on its examples, and show the results."""
-    context = Context(LOCAL)
-    flows = context.local.settings.flows or Environment.named(LOCAL).variables["flows"]
-    name = flow_with_demo(flow, flows)
+    given = settings.load().flows
+    name = flow_with_demo(flow, given or Environment.named(LOCAL).variables["flows"])
     up()
+    if given is None:
+        current = settings.load()
+        current.record_shown({*current.shown, name})
+    context = Context(LOCAL)
     deploying.bootstrap(context.deployment)
-    deploying.apply(context.deployment)
+    deploying.apply(context.deployment, agreement(given=True))
     outputs = context.terraform.outputs()
     if run := demo_of(name):
         run(DeployedFlow(name, LOCAL, context.aws.client, outputs))
@@ -78,7 +81,7 @@ def env(environment: EnvironmentOption = LOCAL) -> None:
     elif variables:
         print(f"unset {' '.join(KEY_VARIABLES)}")
     # The make commands keep the result of 'terraform init' here, separately for each environment.
-    own = ("TF_DATA_DIR", "TF_CLI_CONFIG_FILE", EMULATOR_VARIABLE)
+    own = ("TF_DATA_DIR", "TF_CLI_CONFIG_FILE", EMULATOR_VARIABLE, USED_FLOWS_VARIABLE)
     given = context.terraform.process_environment()
     variables |= {name: given[name] for name in own if name in given}
     for name, value in variables.items():

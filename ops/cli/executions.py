@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from ops import settings
 from ops.cli import terminal
@@ -18,6 +19,7 @@ from ops.errors import OperationError
 from ops.executions import send as sending
 from ops.executions import watch as watching
 from ops.executions.events import Publisher
+from ops.executions.patterns import of_rule
 from ops.flow import Workflow
 from ops.report.gather import gather
 from ops.report.page import render
@@ -42,8 +44,12 @@ def send(
     if flow:
         # Sent to an environment without the flow, the events would start nothing.
         Workflow.from_outputs(outputs, flow)
-    publisher = Publisher(context.aws.client("events"), outputs["event_bus_name"])
+    client = context.aws.client("events")
+    publisher = Publisher(client, outputs["event_bus_name"])
     _, refused = sending.send(publisher, items, rate)
+    rules = [rule for workflow in Workflow.chosen(outputs, "") for rule in workflow.rules]
+    for line in sending.taken_by_none(items, [of_rule(client, rule) for rule in rules]):
+        console.print(f"[yellow]![/yellow] {escape(line)}", soft_wrap=True)
     raise typer.Exit(1 if refused else 0)
 
 

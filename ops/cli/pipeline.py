@@ -29,7 +29,7 @@ def sign_in(
     environment: EnvironmentOption,
     role: Annotated[str, typer.Option(help="deploy or plan.")],
 ) -> None:
-    """Assume a role of the environment's account for an hour, in a job on GitHub."""
+    """Assume a role of the environment's account, in a job on GitHub."""
     context = Context(environment)
     endpoint = context.local.settings.endpoint if context.local.settings.emulated else None
     with step(f"Take on the role '{role}' in the account of '{environment}'") as current:

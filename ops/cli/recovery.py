@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
@@ -26,12 +27,22 @@ from ops.recovery import dead_letters as letters
 from ops.recovery import reconcile as reconciling
 from ops.recovery import redrive as redriving
 from ops.recovery import waiting
+from ops.recovery.audit import Discarded, write_discarded
+from ops.recovery.records import Records
 from ops.recovery.stuck import STUCK
 from ops.settings import LOCAL
 
 app = typer.Typer()
 #: Listed after the flows: events that the bus could not write to its audit log.
 AUDIT_LOG = "audit log"
+#: Listed after the flows: events of AWS services that could not be forwarded to the bus.
+AWS_EVENTS = "events of AWS"
+
+
+def _forwarding(outputs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return kind and URL of the queue of events that could not be forwarded, if there is one."""
+    found = outputs.get("aws_events")
+    return [(letters.UNDELIVERED, found["undelivered_queue_url"])] if found else []
 
 
 @app.command()
@@ -48,6 +59,8 @@ def dead_letters(
         found[AUDIT_LOG] = letters.look(
             context.aws.client("sqs"), letters.UNAUDITED, outputs["event_audit"]["queue_url"]
         )
+        for queue, url in _forwarding(outputs):
+            found[AWS_EVENTS] = letters.look(context.aws.client("sqs"), queue, url)
     if message:
         letter = letters.one(itertools.chain(*found.values()), message, environment)
         console.print(escape(screens.indented_json(letter.raw["Body"])), soft_wrap=True)
@@ -104,15 +117,22 @@ def redrive(
         executions = chosen.executions(context.aws.client)
         found = waits[chosen.name]
         begun[chosen.name] = itertools.chain(
-            redriving.redrive(
-                sqs,
-                Publisher(context.aws.client("events"), chosen.event_bus_name),
-                chosen.queues,
-                executions.event,
-                selection,
-                rate,
-                dry_run,
+            *(
+                redriving.redrive(
+                    sqs,
+                    Publisher(context.aws.client("events"), bus),
+                    [(queue, url) for queue, url, of in chosen.event_queues if of == bus],
+                    executions.event,
+                    selection,
+                    rate,
+                    dry_run,
+                )
+                for bus in dict.fromkeys(bus for _, _, bus in chosen.event_queues)
             ),
+            redriving.send_back(sqs, _senders(context, chosen), selection, rate, dry_run),
+            Records(
+                sqs, context.aws.client("dynamodbstreams"), context.aws.client("lambda")
+            ).redrive(chosen.unread_queue_urls, selection, rate, dry_run),
             redriving.go_on(
                 executions, [x for x in found if x.queue == STUCK], selection, rate, dry_run
             ),
@@ -120,6 +140,15 @@ def redrive(
     if not flow:
         logs, audit = context.aws.client("logs"), outputs["event_audit"]
         begun[AUDIT_LOG] = redriving.write_down(sqs, logs, audit, selection, dry_run)
+        begun[AWS_EVENTS] = redriving.redrive(
+            sqs,
+            Publisher(context.aws.client("events"), outputs["event_bus_name"]),
+            _forwarding(outputs),
+            lambda _: None,
+            selection,
+            rate,
+            dry_run,
+        )
     sent = kept = 0
     for name, outcomes in begun.items():
         for number, outcome in enumerate(outcomes):
@@ -141,31 +170,66 @@ def redrive(
         raise typer.Exit(1)
 
 
+def _senders(
+    context: Context, flow: Workflow
+) -> Iterator[tuple[str, str, Callable[[str], object]]]:
+    """Yield kind and URL of each dead-letter queue of messages, and what resends one."""
+    sqs, sns = context.aws.client("sqs"), context.aws.client("sns")
+
+    def to_queue(url: str, body: str) -> None:
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+
+    def to_topic(arn: str, body: str) -> None:
+        sns.publish(TopicArn=arn, Message=body)
+
+    for one in flow.consumers:
+        yield letters.UNPROCESSED, one.dead_letter_queue_url, partial(to_queue, one.queue_url)
+    for url, arn in flow.topic_queues:
+        yield letters.UNRECEIVED, url, partial(to_topic, arn)
+
+
 @app.command()
 def discard(
     message: Annotated[str, typer.Option(help="The message's id.")],
+    reason: Annotated[str, typer.Option(help="Why it is deleted; the audit log keeps it.")],
     environment: EnvironmentOption = LOCAL,
     flow: FlowOption = "",
     yes: YesOption = False,
 ) -> None:
-    """Delete one message from its queue without redriving it."""
+    """Delete one message from its queue without redriving it, and record who decided it and why."""
+    if not reason.strip():
+        raise OperationError("The reason is empty.", "Say why: REASON='settled by hand'.")
     context = Context.reachable(environment)
     outputs = context.terraform.outputs()
     sqs = context.aws.client("sqs")
     queues = [queue for chosen in Workflow.chosen(outputs, flow) for queue in chosen.queues]
     if not flow:
         queues.append((letters.UNAUDITED, outputs["event_audit"]["queue_url"]))
+        queues.extend(_forwarding(outputs))
     found = [(x, queue, url) for queue, url in queues for x in letters.look(sqs, queue, url)]
     meant = letters.one((x for x, _, _ in found), message, environment)
     [(queue, url)] = [(queue, url) for x, queue, url in found if x is meant]
     console.print(screens.dead_letters_table([meant], datetime.now(UTC)))
     agreement(yes)(environment)
+    decision = Discarded(
+        id=(meant.event or {}).get("id") or meant.message_id,
+        at=datetime.now(UTC),
+        by=context.aws.client("sts").get_caller_identity()["Arn"],
+        reason=reason.strip(),
+    )
+    # First, so that no message goes without a record. While it waits, the record has no effect.
+    log_group = outputs["event_audit"]["log_group"]
+    if not write_discarded(context.aws.client("logs"), log_group, decision):
+        raise OperationError(
+            f"The audit log {log_group} did not take the record; nothing was deleted.",
+            "Compare this computer's clock with the time.",
+        )
     if not letters.remove(sqs, queue, url, lambda x: x.message_id == meant.message_id):
         raise OperationError(
             f"Message {meant.message_id} is not in its queue now: another process is reading it.",
             f"Type 'make dead-letters ENV={environment}' in two minutes.",
         )
-    console.print(f"[green]✓[/green] {meant.message_id} is deleted")
+    console.print(f"[green]✓[/green] {meant.message_id} is deleted; {log_group} says why")
 
 
 @app.command()
@@ -198,6 +262,9 @@ def reconcile(
             ).report(begin, time.sleep)
         if not as_json:
             console.print(screens.reconciliation(report, everything))
+    if not as_json and not flow:
+        for line in screens.of_no_flow([*reports.values()], outputs["flows"]):
+            console.print(line, soft_wrap=True)
     if as_json:
         by_flow = {name: report.as_json() for name, report in reports.items()}
         # Not console.print(): a machine reads it.

@@ -37,18 +37,18 @@ def plan(environment: EnvironmentOption = LOCAL, release: ReleaseOption = "") ->
 
 
 @app.command()
-def apply(environment: EnvironmentOption = LOCAL, release: ReleaseOption = "") -> None:
-    """Apply Terraform."""
-    deploying.apply(Context.reachable(environment).deployment, release or None)
+def apply(
+    environment: EnvironmentOption = LOCAL, release: ReleaseOption = "", yes: YesOption = False
+) -> None:
+    """Apply Terraform; in prd, after a summary and a question."""
+    deploying.apply(Context.reachable(environment).deployment, agreement(yes), release or None)
 
 
 @app.command()
 def destroy(environment: EnvironmentOption = LOCAL, yes: YesOption = False) -> None:
     """Destroy everything that Terraform made, except for the bootstrap."""
     deployment = Context.reachable(environment).deployment
-    if environment != LOCAL:
-        agreement(yes, "destroy")(environment)
-    deploying.destroy(deployment)
+    deploying.destroy(deployment, agreement(yes or environment == LOCAL, "destroy"))
 
 
 @app.command()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -177,8 +178,29 @@ FATES = {
     Fate.WAITING: "yellow",
     Fate.IN_FLIGHT: "cyan",
     Fate.REDRIVEN: "dim",
+    Fate.DISCARDED: "dim",
     Fate.LOST: "bold red",
 }
+
+
+def of_no_flow(reports: Sequence[Report], flows: Iterable[str]) -> list[str]:
+    """Return a sentence for each kind of accepted event that none of the flows takes.
+
+    Flows announce failures on the bus under their own names; those events are for others.
+    """
+    announcements = {f"flowbridge.{flow}" for flow in flows}
+    others = [{event.id: event for event in report.others} for report in reports]
+    common = set.intersection(*map(set, others)) if others else set()
+    kinds = Counter(
+        (event.source, event.detail_type)
+        for event in (others[0][event_id] for event_id in common)
+        if event.source not in announcements
+    )
+    return [
+        f"[yellow]![/yellow] {count:,} accepted events of source '{escape(source)}' and "
+        f"detail-type '{escape(detail_type)}' are taken by no flow."
+        for (source, detail_type), count in sorted(kinds.items())
+    ]
 
 
 def reconciliation(report: Report, everything: bool) -> RenderableType:

@@ -102,11 +102,15 @@ def _event(number: int, value: Any) -> Event | Malformed:
             return Malformed(number, f"has no '{name}'")
         if not isinstance(value[name], kind):
             return Malformed(number, f"has a '{name}' that is a JSON {_json_type(value[name])}")
+    resources = value.get("resources") or []
+    if not isinstance(resources, list) or not all(isinstance(one, str) for one in resources):
+        return Malformed(number, "has 'resources' that are not a list of texts")
     event = Event(
         line=number,
         source=value["source"],
         detail_type=value["detail-type"],
         detail=json.dumps(value["detail"], ensure_ascii=False, separators=(",", ":")),
+        resources=tuple(resources),
     )
     if event.size > MAX_BYTES:
         return Malformed(

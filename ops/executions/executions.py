@@ -113,6 +113,10 @@ class Execution:
         return value if isinstance(value, str) else None
 
 
+class NotRedrivableError(Exception):
+    """Step Functions does not let the execution go on; the message says why."""
+
+
 @dataclass(frozen=True)
 class End:
     """How an execution ended: in which state, of which type, and with what error."""
@@ -170,15 +174,17 @@ def _apply(history: _History, event: Mapping[str, Any]) -> StateRun | None:
         return None
     if kind.endswith("StateExited"):
         details = event["stateExitedEventDetails"]
-        # Parallel branches end in any order: the name identifies the branch.
-        owner = next(r for r in reversed(history.runs) if r.name == details["name"])
+        # Parallel branches end in any order. The items of a Map have states of one name, and follow
+        # their own chain; the exit of the Map itself follows that of an item.
+        if owner.name != details["name"]:
+            owner = next(r for r in reversed(history.runs) if r.name == details["name"])
         owner.exited = event["timestamp"]
         owner.output = details.get("output")
         owner.status = Status.CAUGHT if owner.error else Status.SUCCEEDED
     elif kind in ("TaskScheduled", "LambdaFunctionScheduled"):
         owner.attempts += 1
         owner.error = owner.cause = None
-    elif failure := _failure(event):
+    elif failure := failure_of(event):
         owner.error, owner.cause = failure
     if kind in ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"):
         for run in history.runs:
@@ -188,7 +194,7 @@ def _apply(history: _History, event: Mapping[str, Any]) -> StateRun | None:
     return owner
 
 
-def _failure(event: Mapping[str, Any]) -> tuple[str, str] | None:
+def failure_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return error and cause of an event about a failure."""
     for key, details in event.items():
         if key.endswith("EventDetails") and isinstance(details, dict) and "error" in details:
@@ -206,6 +212,10 @@ class Executions:
     state_machine_arn
         The state machine.
     """
+
+    #: As long as Step Functions lets an execution go on
+    #: (https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html).
+    remembered = timedelta(days=14)
 
     def __init__(self, client: Any, state_machine_arn: str) -> None:
         self._client = client
@@ -264,15 +274,26 @@ class Executions:
         )
         failure: tuple[str, str] | None = None
         for event in (event for page in pages for event in page["events"]):
-            failure = failure or _failure(event)
+            failure = failure or failure_of(event)
             if event["type"].endswith("StateEntered"):
                 name = event["stateEnteredEventDetails"]["name"]
                 return End(name, event["type"].removesuffix("StateEntered"), *(failure or ("", "")))
         return End("", "", *(failure or ("", "")))
 
     def redrive(self, arn: str) -> None:
-        """Let an execution go on from the state in which it ended without success."""
-        self._client.redrive_execution(executionArn=arn)
+        """Let an execution go on from the state in which it ended without success.
+
+        Raises
+        ------
+        NotRedrivableError
+            When Step Functions refuses.
+        """
+        try:
+            self._client.redrive_execution(executionArn=arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionNotRedrivable":
+                raise
+            raise NotRedrivableError(error.response["Error"]["Message"]) from error
 
     def stop(self, arn: str, reason: str) -> None:
         """End an execution; one that is over stays as it is."""

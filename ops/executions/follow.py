@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from ops.cli import screens
 from ops.cli.terminal import console, step
@@ -16,8 +17,19 @@ START_SECONDS = 30
 END_SECONDS = 180
 
 
-def follow(executions: Executions, event_id: str) -> tuple[Execution, list[StateRun]]:
+def follow(
+    executions: Executions, event_id: str, hidden: Collection[str] = ()
+) -> tuple[Execution, list[StateRun]]:
     """Print each state as it ends, and return the ended execution with its states.
+
+    Parameters
+    ----------
+    executions
+        The executions of the state machine.
+    event_id
+        The event that starts one.
+    hidden
+        States that are not printed, such as those of a Map.
 
     Raises
     ------
@@ -27,15 +39,42 @@ def follow(executions: Executions, event_id: str) -> tuple[Execution, list[State
     with step("Rule matched, execution started") as current:
         execution = _started(executions, event_id)
         current.detail = execution.name
-    printed = 0
+    return _until_end(executions, execution.arn, hidden)
+
+
+def follow_named(executions: Executions, name: str) -> tuple[Execution, list[StateRun]]:
+    """Print each state of an execution as it ends, and return both as `follow` does.
+
+    Parameters
+    ----------
+    executions
+        The executions of the state machine.
+    name
+        The execution's name.
+
+    Raises
+    ------
+    OperationError
+        When the execution does not end.
+    """
+    machine = executions.state_machine_arn.replace(":stateMachine:", ":execution:")
+    return _until_end(executions, f"{machine}:{name}", ())
+
+
+def _until_end(
+    executions: Executions, arn: str, hidden: Collection[str]
+) -> tuple[Execution, list[StateRun]]:
+    # Places in the history: parallel branches end in any order.
+    printed: set[int] = set()
     deadline = time.monotonic() + END_SECONDS
     while True:
-        execution = executions.describe(execution.arn)
-        runs = executions.history(execution.arn)
-        over = [run for run in runs if run.status is not Status.RUNNING]
-        for run in over[printed:]:
-            console.print(screens.state_line(run))
-        printed = len(over)
+        execution = executions.describe(arn)
+        runs = executions.history(arn)
+        over = {place for place, run in enumerate(runs) if run.status is not Status.RUNNING}
+        for run in (runs[place] for place in sorted(over - printed)):
+            if run.name not in hidden:
+                console.print(screens.state_line(run))
+        printed |= over
         if execution.is_over:
             return execution, runs
         _check(deadline, f"Execution {execution.name} is still running.", "Follow it: make watch")

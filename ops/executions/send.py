@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -14,6 +14,10 @@ from ops.aws.clients import AWS_ERRORS, as_operation_error
 from ops.cli.terminal import console, errors
 from ops.errors import OperationError
 from ops.executions.events import MAX_ENTRIES, Event, Malformed, Publisher, batches, read
+from ops.executions.patterns import Pattern, matches
+
+#: Maximum number of lines to name.
+NAMED_LINES = 5
 
 
 def read_file(name: str) -> list[Event | Malformed]:
@@ -100,6 +104,30 @@ def send(
             raise _broken_off(error, len(sent), refused, unanswered, len(waiting)) from error
     console.print(f"{len(sent)} sent, {refused} not sent")
     return sent, refused
+
+
+def taken_by_none(items: Sequence[Event | Malformed], patterns: Sequence[Pattern]) -> Iterator[str]:
+    """Yield a sentence for each kind of event that no rule takes, with the lines of its events.
+
+    Parameters
+    ----------
+    items
+        The lines of the file.
+    patterns
+        Those of every rule of the environment's flows.
+    """
+    lines: dict[tuple[str, str], list[int]] = {}
+    for event in (item for item in items if isinstance(item, Event)):
+        named = event.source, event.detail_type, event.resources
+        if not any(matches(pattern, *named) for pattern in patterns):
+            lines.setdefault((event.source, event.detail_type), []).append(event.line)
+    for (source, detail_type), numbers in lines.items():
+        first = ", ".join(map(str, numbers[:NAMED_LINES]))
+        rest = f" and {len(numbers) - NAMED_LINES:,} more" if numbers[NAMED_LINES:] else ""
+        yield (
+            f"No flow takes events of source '{source}' and detail-type '{detail_type}' "
+            f"(line {first}{rest}). They are in the bus's archive, and start nothing."
+        )
 
 
 def _broken_off(

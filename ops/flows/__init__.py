@@ -17,7 +17,7 @@ from typing import Any
 
 from ops.aws.clients import Aws
 from ops.flow import Workflow
-from ops.recovery.places import Look
+from ops.recovery.places import Inspector
 
 #: Returns the boto3 client of a service, such as ``stepfunctions``.
 Clients = Callable[[str], Any]
@@ -74,8 +74,8 @@ class FlowHooks:
         Tests the running release with synthetic data, and removes them. Returns a summary in a few
         words; raises an OperationError when the flow does not work.
     inspect
-        Returns a function that reads the flow's results, such as its rows, which ``make reconcile``
-        compares with the executions.
+        Returns what reads the flow's results, such as its rows, which ``make reconcile`` compares
+        with the executions.
     stand_ins
         Creates in the local environment what other teams own elsewhere, such as a secret. It gets
         the AWS clients and the emulator's URL, and may run when it all exists already.
@@ -83,7 +83,7 @@ class FlowHooks:
 
     demo: Callable[[DeployedFlow], None] | None = None
     smoke: Callable[[DeployedFlow], str] | None = None
-    inspect: Callable[[DeployedFlow], Look] | None = None
+    inspect: Callable[[DeployedFlow], Inspector] | None = None
     stand_ins: Callable[[Clients, str], None] | None = None
 
 
@@ -108,7 +108,7 @@ def deployed_flows(aws: Aws, outputs: Mapping[str, Any]) -> list[DeployedFlow]:
     return [DeployedFlow(name, aws.environment, aws.client, outputs) for name in names]
 
 
-def inspector(deployed: DeployedFlow) -> Look | None:
-    """Return the function that reads a flow's results, if the flow has one."""
+def inspector(deployed: DeployedFlow) -> Inspector | None:
+    """Return what reads a flow's results, if the flow has it."""
     inspect = hooks_of(deployed.name).inspect
     return inspect(deployed) if inspect else None

@@ -6,7 +6,7 @@ import json
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from rich.table import Table
@@ -25,12 +25,17 @@ from ops.local.demo import (
     show_next_steps,
     show_success,
 )
-from ops.recovery.places import Contents, Key, Look, key
+from ops.local.stand_ins import put_secret
+from ops.recovery.places import Contents, Inspector, Key, key
 
 #: The attributes that identify a user in the table.
 COLUMNS = ("tenantId", "userId")
 #: The limit of BatchGetItem.
 MOST_AT_ONCE = 100
+#: Calls of Query at the same time.
+WORKERS = 10
+#: The index of the table that finds users by the execution that made them.
+INDEX = "execution"
 WEBHOOK_SECRET = "flowbridge-local-team-webhook"  # noqa: S105  a name, not a value
 MAILS_PATH = "/_ministack/ses/messages"
 FORGOTTEN = "[dim]the local environment does not keep it any longer[/dim]"
@@ -88,11 +93,12 @@ def demo(deployed: DeployedFlow) -> None:
     show_next_steps(examples / "signups.jsonl", "CreateUser")
 
 
-def inspect(deployed: DeployedFlow) -> Look:
-    """Return a function that reads the users of executions from the table."""
+def inspect(deployed: DeployedFlow) -> Inspector:
+    """Return what reads the users of executions from the table."""
+    client = deployed.client("dynamodb")
+    table = _table(deployed)
 
     def look(executions: Iterable[Execution]) -> Contents:
-        table = _table(deployed)
         wanted = sorted({key(e.answer, COLUMNS) for e in executions if e.answer})
         found: Counter[Key] = Counter()
         for start in range(0, len(wanted), MOST_AT_ONCE):
@@ -105,20 +111,37 @@ def inspect(deployed: DeployedFlow) -> Look:
                 }
             }
             while asked:
-                answer = deployed.client("dynamodb").batch_get_item(RequestItems=asked)
+                answer = client.batch_get_item(RequestItems=asked)
                 items = answer["Responses"].get(table, [])
                 found.update(tuple(item[c]["S"] for c in COLUMNS) for item in items)
                 asked = answer.get("UnprocessedKeys")
         return Contents({"users": COLUMNS}, {"users": found})
 
-    return look
+    def made_a_user(execution: Execution) -> bool:
+        found = client.query(
+            TableName=table,
+            IndexName=INDEX,
+            KeyConditionExpression="#execution = :execution",
+            ExpressionAttributeNames={"#execution": "execution"},
+            ExpressionAttributeValues={":execution": {"S": execution.arn}},
+            Select="COUNT",
+        )
+        return bool(found["Count"])
+
+    def complete(executions: Iterable[Execution]) -> set[str]:
+        every = list(executions)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            made = pool.map(made_a_user, every)
+            return {
+                execution.name for execution, is_made in zip(every, made, strict=True) if is_made
+            }
+
+    return Inspector(look, complete)
 
 
 def stand_ins(client: Clients, url: str) -> None:
     """Create the secret with the webhook of the team's chat, which the emulator plays."""
-    secrets = client("secretsmanager")
-    with suppress(secrets.exceptions.ResourceExistsException):
-        secrets.create_secret(Name=WEBHOOK_SECRET, SecretString=url + team_webhook.PATH)
+    put_secret(client, WEBHOOK_SECRET, url + team_webhook.PATH)
 
 
 def _table(deployed: DeployedFlow) -> str:

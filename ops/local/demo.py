@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ops.cli.screens import escape, indented_json
 from ops.cli.terminal import console, heading
 from ops.errors import OperationError
 from ops.executions.events import Malformed, Publisher
-from ops.executions.executions import Execution
+from ops.executions.executions import Execution, Executions
 from ops.executions.follow import follow
 from ops.executions.send import read_file
 from ops.flows import DeployedFlow, hooks_of
@@ -23,6 +24,8 @@ from ops.settings import REPOSITORY
 
 EXAMPLES = REPOSITORY / "examples"
 QUEUE_SECONDS = 15
+START_SECONDS = 30
+NEWEST = 20
 
 
 def demo_of(name: str) -> Callable[[DeployedFlow], None] | None:
@@ -62,21 +65,84 @@ def flow_with_demo(name: str, active: Iterable[str]) -> str:
     return found[0]
 
 
-def show_success(deployed: DeployedFlow, file: Path) -> tuple[Execution, dict[str, Any]]:
+def show_success(
+    deployed: DeployedFlow, file: Path, hidden: Collection[str] = ()
+) -> tuple[Execution, dict[str, Any]]:
     """Send the event of a file, and show its execution, which must succeed.
+
+    Parameters
+    ----------
+    deployed
+        The flow.
+    file
+        The event.
+    hidden
+        States that are not printed, such as those of a Map.
 
     Returns
     -------
     tuple
         The ended execution, and the event.
     """
-    execution, event = _run(deployed, file)
+    execution, event = _run(deployed, file, hidden)
     if execution.status != "SUCCEEDED":
         raise OperationError(
             f"Execution {execution.name} ended as {execution.status}: {execution.error}.",
             look_into(execution),
         )
     return execution, event
+
+
+def show_caused(
+    deployed: DeployedFlow,
+    begun: datetime,
+    is_wanted: Callable[[Mapping[str, Any]], bool],
+    *,
+    fails: bool = False,
+) -> Execution:
+    """Show the execution that an event of an AWS service starts.
+
+    Parameters
+    ----------
+    deployed
+        The flow.
+    begun
+        When that began which the event reports.
+    is_wanted
+        Whether an event is that one.
+    fails
+        Whether the execution must fail. Otherwise it must succeed.
+    """
+    executions = deployed.workflow.executions(deployed.client)
+    deadline = time.monotonic() + START_SECONDS
+    while not (found := _caused(executions, begun, is_wanted)):
+        if time.monotonic() > deadline:
+            raise OperationError(
+                f"No event started an execution within {START_SECONDS} s.",
+                "Look into .local/logs/emulator.log.",
+            )
+        time.sleep(0.3)
+    execution, _ = follow(executions, found)
+    wanted, color = ("FAILED", "yellow") if fails else ("SUCCEEDED", "green")
+    if execution.status != wanted:
+        raise OperationError(
+            f"Execution {execution.name} ended as {execution.status}: {execution.error}.",
+            look_into(execution),
+        )
+    console.print(f"  [{color}]{execution.status}[/{color}]", execution.error or "")
+    return execution
+
+
+def _caused(
+    executions: Executions, begun: datetime, is_wanted: Callable[[Mapping[str, Any]], bool]
+) -> str:
+    """Return the id of the event that started an execution; empty when there is none yet."""
+    for execution in executions.newest(NEWEST):
+        if execution.started >= begun:
+            described = executions.describe(execution.arn)
+            if described.event and is_wanted(described.event):
+                return execution.named_event
+    return ""
 
 
 def show_failure(deployed: DeployedFlow, file: Path, queue: str) -> None:
@@ -88,7 +154,7 @@ def show_failure(deployed: DeployedFlow, file: Path, queue: str) -> None:
             look_into(execution),
         )
     heading(f"Its message in the {queue} queue, from which it can be redriven")
-    console.print(escape(indented_json(_queued(deployed, execution))), soft_wrap=True)
+    console.print(escape(indented_json(queued(deployed, execution))), soft_wrap=True)
 
 
 def show_next_steps(file: Path, state: str) -> None:
@@ -129,7 +195,9 @@ def look_into(execution: Execution) -> str:
     return f"Look into it: make watch EXECUTION={execution.name}"
 
 
-def _run(deployed: DeployedFlow, file: Path) -> tuple[Execution, dict[str, Any]]:
+def _run(
+    deployed: DeployedFlow, file: Path, hidden: Collection[str] = ()
+) -> tuple[Execution, dict[str, Any]]:
     workflow = deployed.workflow
     [item] = read_file(str(file))
     if isinstance(item, Malformed):
@@ -141,14 +209,21 @@ def _run(deployed: DeployedFlow, file: Path) -> tuple[Execution, dict[str, Any]]
         f"[green]✓[/green] {file.relative_to(REPOSITORY)} is on the bus "
         f"{workflow.event_bus_name} as event {outcome.event_id}"
     )
-    execution, _ = follow(workflow.executions(deployed.client), outcome.event_id)
+    execution, _ = follow(workflow.executions(deployed.client), outcome.event_id, hidden)
     color = "green" if execution.status == "SUCCEEDED" else "yellow"
     console.print(f"  [{color}]{execution.status}[/{color}]", execution.error or "")
     event: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return execution, event
 
 
-def _queued(deployed: DeployedFlow, execution: Execution) -> str:
+def queued(deployed: DeployedFlow, execution: Execution) -> str:
+    """Return the message that an execution left in the failed queue.
+
+    Raises
+    ------
+    OperationError
+        When it is not there in time.
+    """
     sqs, url = deployed.client("sqs"), deployed.workflow.failed_queue_url
     deadline = time.monotonic() + QUEUE_SECONDS
     while time.monotonic() < deadline:

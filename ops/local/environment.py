@@ -8,7 +8,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from ops.aws.clients import Aws
@@ -16,6 +15,7 @@ from ops.errors import OperationError
 from ops.flows import all_hooks
 from ops.local import certificates
 from ops.local.database import Credentials, DatabaseServer
+from ops.local.stand_ins import put_secret
 from ops.local.supervision import Program, Supervisor, end, port_has_listener, port_is_free
 from ops.settings import (
     DATABASE_PORT_VARIABLE,
@@ -79,7 +79,7 @@ class LocalEnvironment:
     def down(self) -> bool:
         """Stop everything; return whether anything ran."""
         ran = self._supervisor.stop(self._programs())
-        self.settings.forget_quotas()
+        self.settings.forget_emulator()
         self._clear()
         return ran
 
@@ -206,9 +206,7 @@ class LocalEnvironment:
         """Create what other teams own elsewhere: the database's administrator, and more by flow."""
         aws = Aws(LOCAL, self.settings)
         value = json.dumps({"username": credentials.username, "password": credentials.password})
-        secrets = aws.client("secretsmanager")
-        with suppress(secrets.exceptions.ResourceExistsException):
-            secrets.create_secret(Name=ADMIN_SECRET, SecretString=value)
+        put_secret(aws.client, ADMIN_SECRET, value)
         for hooks in all_hooks().values():
             if hooks.stand_ins:
                 hooks.stand_ins(aws.client, self.settings.endpoint)

@@ -1,16 +1,19 @@
 """Set up what the project needs on this computer; does nothing when nothing changed.
 
 Run by the system's own Python before there is any environment, so it uses the standard library
-only: ``python3 ops/local/prepare.py [ops|dev|bench]``. It makes
+only: ``python3 ops/local/prepare.py [ops|dev|bench] [--flow=name]``. It makes
 
 - ``.venv``: the project's Python environment, from the lock file of the profile, with the command
   ``flowbridge``,
 - ``.venv-emulator``: the emulator's, which is also the Python of the local Lambda functions,
+- ``.venv-engines``: an environment for each engine that an active flow names in its
+  ``engines.txt``, such as the database behind Athena. The emulator alone imports them,
 - ``.venv-checkov``: the scanner's of Terraform files, for developers,
 - ``.venv-bench`` and ``.venv-runtime``: for benchmarks, what they compare with and draw with, and
   what Lambda's runtime holds,
 - MariaDB's programs, installed where they are missing and it may,
 - Chromium for developers, likewise: the tests of the web pages run in it,
+- SoX for developers, likewise: the tests of recordings read them with it,
 - Terraform's command-line configuration, when the provider lies in a mirror on this computer.
 """
 
@@ -41,6 +44,10 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 STATE_FOLDER = REPOSITORY / ".local"
 LOCK_FILE = REPOSITORY / "terraform" / ".terraform.lock.hcl"
+LOCAL_VARIABLES = REPOSITORY / "terraform" / "envs" / "local.tfvars"
+#: In a flow's folder, the engines that the emulator needs for it, one a line.
+ENGINES_FILE = "engines.txt"
+ENGINES = REPOSITORY / ".venv-engines"
 
 PYTHON_VERSIONS = ("3.11", "3.12", "3.13")
 #: The marks in an environment's folder.
@@ -61,6 +68,8 @@ CHROMIUM_PROGRAMS = (
 )
 #: A page is looked at, too, and without a font it has no letters.
 CHROMIUM_PACKAGES = ("chromium", "fonts-dejavu-core")
+#: Reads the recordings that the tests archive.
+SOX = "sox"
 #: Debian keeps the server where only root's PATH looks.
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/homebrew/bin")
 
@@ -114,6 +123,34 @@ def prepare_venv(folder: Path, lock: Path) -> bool:
         _run([*pip, "uninstall", "--yes", *spare], "remove the folder and set up again")
     (folder / LOCKED).write_text(wanted)
     return True
+
+
+def engines_of(flow: str, flows: Path = REPOSITORY / "terraform" / "flows") -> set[str]:
+    """Return the engines that the emulator needs for a flow."""
+    return set(_read(flows / flow / ENGINES_FILE).split())
+
+
+def active_flows(variables: str) -> list[str]:
+    """Return the flows of the local environment, from the text of its variables."""
+    block = re.search(r"^flows = \{$(.*?)^\}$", variables, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^  (\w+) += ", block[1], re.MULTILINE) if block else []
+
+
+def prepare_engine(name: str) -> str:
+    """Install one engine; return its size, or an empty text when it is there already.
+
+    Raises
+    ------
+    SetupError
+        When there is no such engine, or it cannot be installed.
+    """
+    lock = REPOSITORY / "requirements" / "engines" / f"{name}.txt"
+    if not lock.exists():
+        raise SetupError(f"There is no engine '{name}': {lock} is missing. Correct {ENGINES_FILE}.")
+    if not prepare_venv(ENGINES / name, lock):
+        return ""
+    sizes = [file.stat().st_size for file in (ENGINES / name).rglob("*") if file.is_file()]
+    return f"{sum(sizes) / 1e6:.0f} MB"
 
 
 def write_launcher(folder: Path) -> bool:
@@ -319,6 +356,25 @@ def find_chromium() -> str | None:
     return next((program for program in found if program is not None), None)
 
 
+# --- SoX --------------------------------------------------------------------------------------
+
+
+def prepare_sox() -> bool:
+    """Find the program that reads recordings in the tests, or install it; return whether it was.
+
+    Raises
+    ------
+    SetupError
+        When it is missing and this user may not install it, or the installation failed.
+    """
+    if shutil.which(SOX) is not None:
+        return False
+    _install("SoX, with which recordings are tested,", (SOX,), "SoX")
+    if shutil.which(SOX) is None:
+        raise SetupError("SoX is missing after it was installed. Put it on the PATH.")
+    return True
+
+
 # --- Terraform -------------------------------------------------------------------------------
 
 
@@ -484,8 +540,11 @@ def _users_configuration() -> Path | None:
 # --- the whole -------------------------------------------------------------------------------
 
 
-def steps(profile: str) -> dict[str, Callable[[], bool]]:
-    """Return what a profile needs, by the words that are shown for it."""
+def steps(profile: str, flow: str = "") -> dict[str, Callable[[], bool | str]]:
+    """Return what a profile needs, by the words that are shown for it.
+
+    Operators who show one flow need the engines of that flow alone.
+    """
 
     def environment(folder: str, lock: str) -> Callable[[], bool]:
         return lambda: prepare_venv(REPOSITORY / folder, REPOSITORY / "requirements" / lock)
@@ -494,7 +553,7 @@ def steps(profile: str) -> dict[str, Callable[[], bool]]:
         changed = prepare_venv(REPOSITORY / ".venv", REPOSITORY / "requirements" / lock)
         return write_launcher(REPOSITORY / ".venv") or changed
 
-    todo: dict[str, Callable[[], bool]] = {
+    todo: dict[str, Callable[[], bool | str]] = {
         "Check Terraform": prepare_terraform,
         "Python environment": partial(
             own_environment, "ops.txt" if profile == "ops" else "dev.txt"
@@ -502,16 +561,20 @@ def steps(profile: str) -> dict[str, Callable[[], bool]]:
         "Emulator": environment(".venv-emulator", "emulator.txt"),
         "MariaDB": prepare_mariadb,
     }
+    flows = [flow] if flow else active_flows(_read(LOCAL_VARIABLES))
+    for engine in sorted(set().union(*map(engines_of, flows))):
+        todo[f"Engine {engine}"] = partial(prepare_engine, engine)
     if profile == "dev":
         todo["Terraform scanner"] = environment(".venv-checkov", "checkov.txt")
         todo["Chromium"] = prepare_chromium
+        todo["SoX"] = prepare_sox
     if profile == "bench":
         todo["SAM and plots"] = environment(".venv-bench", "bench.txt")
         todo["Lambda's runtime"] = environment(".venv-runtime", "runtime.txt")
     return todo
 
 
-def run_all(todo: dict[str, Callable[[], bool]]) -> None:
+def run_all(todo: dict[str, Callable[[], bool | str]]) -> None:
     """Run the steps side by side, a line for each that did something.
 
     Raises
@@ -532,8 +595,9 @@ def run_all(todo: dict[str, Callable[[], bool]]) -> None:
             error = future.exception()
             if error is not None:
                 failures.append(error)
-            elif future.result():
-                _say(f"✓ {title} ({time.monotonic() - started:.1f} s)")
+            elif done := future.result():
+                details = f"{done}, " if isinstance(done, str) else ""
+                _say(f"✓ {title} ({details}{time.monotonic() - started:.1f} s)")
     if failures:
         raise SetupError("\n".join(map(str, failures))) from failures[0]
 
@@ -583,12 +647,14 @@ def main() -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(description="Set up what the project needs.")
     parser.add_argument("profile", choices=("ops", "dev", "bench"), nargs="?", default="dev")
-    profile = parser.parse_args().profile
+    parser.add_argument("--flow", default="", help="the flow to show, else all active ones")
+    arguments = parser.parse_args()
+    profile = arguments.profile
     # A development environment includes everything that operators need.
     if profile == "ops" and _read(REPOSITORY / ".venv" / LOCKED).startswith("dev "):
         profile = "dev"
     try:
-        run_all(steps(profile))
+        run_all(steps(profile, arguments.flow))
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""The bus's audit log: which events were accepted, and nothing of what they say."""
+"""The bus's audit log: which events were accepted and discarded, and nothing of what they say."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ops.recovery.dead_letters import DeadLetter, first_id
 
 #: Of the lines that EventBridge could not write.
 STREAM = "redriven"
+#: Of the messages that operators discarded.
+DISCARDED_STREAM = "discarded"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,29 @@ class Accepted:
     def is_synthetic(self) -> bool:
         """Whether it is of a smoke test, which removes what it did."""
         return SYNTHETIC in self.resources
+
+
+@dataclass(frozen=True)
+class Discarded:
+    """The decision to go no further with an event: when, by whom, and why.
+
+    `id` is the event's; of a message without an event it is the message's.
+    """
+
+    id: str
+    at: datetime
+    by: str
+    reason: str
+
+
+def discarded(message: str, timestamp: int) -> Discarded | None:
+    """Return the decision in a line of the audit log; None if the line has none."""
+    try:
+        line = json.loads(message)
+        at = datetime.fromtimestamp(timestamp / 1000, UTC)
+        return Discarded(line["discarded"], at, line["by"], line["reason"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def audited(message: str, timestamp: int) -> Accepted | None:
@@ -86,13 +111,31 @@ def write(client: Any, group: str, event: Accepted) -> bool:
         "detail_type": event.detail_type,
         "resources": f"[{', '.join(event.resources)}]",
     }
+    return _put(client, group, STREAM, event.at, line)
+
+
+def write_discarded(client: Any, group: str, decision: Discarded) -> bool:
+    """Write to the log that an event was discarded; return whether the log took it.
+
+    Parameters
+    ----------
+    client
+        A boto3 ``logs`` client.
+    group
+        The log group.
+    decision
+        The decision.
+    """
+    line = {"discarded": decision.id, "by": decision.by, "reason": decision.reason}
+    return _put(client, group, DISCARDED_STREAM, decision.at, line)
+
+
+def _put(client: Any, group: str, stream: str, at: datetime, line: dict[str, str]) -> bool:
     with suppress(client.exceptions.ResourceAlreadyExistsException):
-        client.create_log_stream(logGroupName=group, logStreamName=STREAM)
+        client.create_log_stream(logGroupName=group, logStreamName=stream)
     answer = client.put_log_events(
         logGroupName=group,
-        logStreamName=STREAM,
-        logEvents=[
-            {"timestamp": int(event.at.timestamp() * 1000), "message": json.dumps(line)},
-        ],
+        logStreamName=stream,
+        logEvents=[{"timestamp": int(at.timestamp() * 1000), "message": json.dumps(line)}],
     )
     return not answer.get("rejectedLogEventsInfo")

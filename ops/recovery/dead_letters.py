@@ -3,10 +3,17 @@
 - *failed*: leads whose execution ended in CatchErrors, as it queued them (a large one by its
   execution's ARN alone, in whose input it is);
 - *undelivered*: events that EventBridge could not give to the state machine, as EventBridge queued
-  them (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html);
-- *unaudited*: events that it could not write to the bus's audit log, queued the same way.
+  them (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html), or that a
+  schedule could not, as Scheduler queued them
+  (https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html);
+- *unaudited*: events that it could not write to the bus's audit log, queued the same way;
+- *unprocessed*: messages of a work queue that its function refused, or failed on too often;
+- *unread*: places of records in a table's stream that a function failed on too often;
+- *unreceived*: messages that a topic could not deliver, as SNS queued them
+  (https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html).
 
-A flow has a queue of the first two kinds, the bus has the third.
+A flow has a queue of the first two kinds, the bus has the third, each consumer of a queue the
+fourth, each consumer of a stream the fifth, and each topic the last.
 
 Reading removes nothing from a queue; it hides the message from other readers for a time.
 """
@@ -28,8 +35,17 @@ Id = TypeVar("Id", str, None)
 FAILED = "failed"
 UNDELIVERED = "undelivered"
 UNAUDITED = "unaudited"
+UNPROCESSED = "unprocessed"
+UNREAD = "unread"
+UNRECEIVED = "unreceived"
+#: The error of a message that its function failed on in every attempt.
+TRIED_TOO_OFTEN = "TriedTooOften"
+#: The error of a message of a topic for which SNS names none.
+NOT_DELIVERED = "NotDelivered"
 #: Begins the one entry of a redriven event's `resources` that names the event it was at first.
 ORIGIN = "flowbridge:event/"
+#: Begins the source of a redriven event of an AWS service.
+REDRIVEN = "redriven."
 #: Visibility timeout while listing: enough to read thousands of messages.
 LOOK_SECONDS = 30
 #: Visibility timeout while redriving; after an interruption the message reappears.
@@ -79,18 +95,32 @@ class DeadLetter:
         """Return the event to publish, which remembers where it failed; nothing if there is none.
 
         The executions it failed in go along as its resources, and so come back in the message
-        that CatchErrors queues should it fail again.
+        that CatchErrors queues should it fail again. The ARNs of other resources stay, by which a
+        rule may select it.
         """
         if self.event is None or not _is_event(self.event):
             return None
         executions = [*self.history, self.execution] if self.execution else list(self.history)
         return Event(
             line=1,
-            source=self.event["source"],
+            source=redriven_source(self.event["source"]),
             detail_type=self.event["detail-type"],
             detail=json.dumps(self.event["detail"], ensure_ascii=False, separators=(",", ":")),
-            resources=(f"{ORIGIN}{self.origin}", *executions),
+            resources=(f"{ORIGIN}{self.origin}", *self._other_resources(), *executions),
         )
+
+    def _other_resources(self) -> Iterator[str]:
+        for resource in map(str, (self.event or {}).get("resources") or ()):
+            if resource.startswith("arn:") and not _is_execution(resource):
+                yield resource
+
+
+def redriven_source(source: str) -> str:
+    """Return the source of a redriven event: only AWS may send ``aws.*``.
+
+    `modules/event_rule` adds it to the pattern of a rule for such events.
+    """
+    return f"{REDRIVEN}{source}" if source.startswith("aws.") else source
 
 
 def first_id(resources: Iterable[object], own: Id) -> str | Id:
@@ -124,15 +154,47 @@ def parse(queue: str, raw: Message) -> DeadLetter:
             event=event,
             history=_history(event),
         )
+    scheduled = bool(_attribute(raw, "SCHEDULE_ARN"))
+    if scheduled:
+        body = _scheduled(body)
     if queue in (UNDELIVERED, UNAUDITED) and _is_event(body):
         return DeadLetter(
             **known,
-            state="EventBridge",
+            state="Scheduler" if scheduled else "EventBridge",
             error=_attribute(raw, "ERROR_CODE"),
             cause=_attribute(raw, "ERROR_MESSAGE"),
             execution=None,
             event=body,
             history=_history(body),
+        )
+    if queue == UNPROCESSED:
+        return DeadLetter(
+            **known,
+            state="Queue",
+            error=_attribute(raw, "errorName") or TRIED_TOO_OFTEN,
+            cause=_attribute(raw, "errorCause")
+            or "the function failed in every attempt; its log has the error",
+            execution=None,
+            event=None,
+        )
+    if queue == UNREAD and isinstance(body, dict) and "DDBStreamBatchInfo" in body:
+        count = body["DDBStreamBatchInfo"]["batchSize"]
+        return DeadLetter(
+            **known,
+            state="Stream",
+            error=str(body["requestContext"]["condition"]),
+            cause=f"records: {count}; the function's log has the error",
+            execution=None,
+            event=None,
+        )
+    if queue == UNRECEIVED:
+        return DeadLetter(
+            **known,
+            state="Topic",
+            error=_attribute(raw, "ErrorCode") or NOT_DELIVERED,
+            cause=_attribute(raw, "ErrorMessage") or "the subscriber is missing or refused it",
+            execution=None,
+            event=None,
         )
     return DeadLetter(
         **known,
@@ -253,6 +315,16 @@ def give_back(client: Any, url: str, letters: Sequence[DeadLetter]) -> None:
         )
 
 
+def _scheduled(body: Any) -> Any:
+    """Return the event of a schedule's call, which for a state machine is the execution's input."""
+    if not (isinstance(body, dict) and isinstance(body.get("Input"), str)):
+        return body
+    try:
+        return json.loads(body["Input"])
+    except (ValueError, RecursionError):
+        return None
+
+
 def _is_event(value: Any) -> bool:
     return (
         isinstance(value, dict)
@@ -266,7 +338,11 @@ def _history(event: Any) -> tuple[str, ...]:
     if not isinstance(event, dict):
         return ()
     resources = event.get("resources") or ()
-    return tuple(str(r) for r in resources if ":execution:" in str(r))
+    return tuple(str(r) for r in resources if _is_execution(r))
+
+
+def _is_execution(resource: object) -> bool:
+    return ":execution:" in str(resource)
 
 
 def _attribute(raw: Message, name: str) -> str:

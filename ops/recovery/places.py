@@ -59,8 +59,27 @@ class Contents:
         return None
 
 
-#: Reads the results of a flow, given its executions that succeeded.
+#: Reads the results of a flow, given its executions that succeeded, with their outputs.
 Look = Callable[[Iterable[Execution]], Contents]
+#: Returns the names of those executions whose results are all there, each once.
+Complete = Callable[[Iterable[Execution]], set[str]]
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """Reads the results of a flow.
+
+    Parameters
+    ----------
+    look
+        Counts the results that the outputs of executions name.
+    complete
+        Finds results by the name of their execution, where they hold it. AWS returns outputs
+        slowly, so only those of other executions are read.
+    """
+
+    look: Look
+    complete: Complete = lambda _: set()
 
 
 def key(values: Mapping[str, Any], columns: tuple[str, ...]) -> Key:

@@ -7,7 +7,6 @@ changes nothing.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +15,13 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
-from ops.errors import OperationError
 from ops.executions.executions import CLOCKS, Execution
+from ops.executions.patterns import matches, of_rule
 from ops.flow import Workflow
 from ops.recovery import marks, stuck
-from ops.recovery.audit import Accepted, audited, unaudited
+from ops.recovery.audit import Accepted, Discarded, audited, discarded, unaudited
 from ops.recovery.dead_letters import UNAUDITED, WORK_SECONDS, DeadLetter, look, whole
-from ops.recovery.places import Contents, Key, Look
+from ops.recovery.places import Contents, Inspector, Key
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,6 +39,7 @@ class Fate(Enum):
     WAITING = "waiting"
     IN_FLIGHT = "in flight"
     REDRIVEN = "redriven"
+    DISCARDED = "discarded"
     LOST = "LOST"
 
 
@@ -70,14 +70,17 @@ class Found:
     """All that is known of a flow's events at one moment.
 
     `executions` and `letters` are by event id. `contents` are the flow's results, None if they are
-    not inspected. `busy` counts the messages that another process was reading, `unreadable` the
-    lines of the log and the unaudited messages that contain no event.
+    not inspected. `discarded` are operators' decisions by event id. `others` are the accepted
+    events that no rule of the flow takes. `busy` counts the messages that another process was
+    reading, `unreadable` the lines of the log and the unaudited messages that contain no event.
     """
 
     accepted: Sequence[Accepted]
     executions: Mapping[str, Sequence[Execution]]
     letters: Mapping[str, DeadLetter]
     contents: Contents | None = None
+    discarded: Mapping[str, Discarded] = field(default_factory=dict)
+    others: Sequence[Accepted] = ()
     busy: int = 0
     unreadable: int = 0
 
@@ -89,6 +92,7 @@ class Report:
     verdicts: Sequence[Verdict]
     duplicated: Sequence[tuple[str, Key, int]] = ()
     knows_rows: bool = False
+    others: Sequence[Accepted] = ()
     busy: int = 0
     unreadable: int = 0
     counts: Mapping[Fate, int] = field(init=False)
@@ -106,7 +110,8 @@ class Report:
     @property
     def summary(self) -> str:
         """A summary in one line."""
-        shown = [f for f in Fate if f is not Fate.REDRIVEN or self.counts[f]]
+        rare = (Fate.REDRIVEN, Fate.DISCARDED)
+        shown = [fate for fate in Fate if fate not in rare or self.counts[fate]]
         parts = [f"{self.counts[fate]:,} {fate.value.lower()}" for fate in shown]
         if self.knows_rows:
             parts.append(f"{len(self.duplicated):,} duplicated")
@@ -127,29 +132,6 @@ class Report:
         }
 
 
-def matches(pattern: Mapping[str, Any], event: Accepted) -> bool:
-    """Return whether a rule's pattern matches an event of the audit log.
-
-    Raises
-    ------
-    OperationError
-        When the pattern asks for more than the source and the detail-type.
-    """
-    known = {"source": event.source, "detail-type": event.detail_type}
-    if extra := pattern.keys() - known.keys():
-        raise OperationError(
-            f"The flow's rule asks for {', '.join(sorted(extra))}, which the log does not hold.",
-            "Add it to the input of the rule in terraform/modules/event_bus.",
-        )
-    return all(
-        any(
-            value.startswith(wanted["prefix"]) if isinstance(wanted, dict) else value == wanted
-            for wanted in pattern.get(name, [value])
-        )
-        for name, value in known.items()
-    )
-
-
 def judge(found: Found, now: datetime) -> Report:
     """Return the fate of each event."""
     families: dict[str, list[Accepted]] = defaultdict(list)
@@ -163,7 +145,8 @@ def judge(found: Found, now: datetime) -> Report:
         for key, rows in sorted(keys.items())
         if rows > 1
     ]
-    return Report(verdicts, duplicated, found.contents is not None, found.busy, found.unreadable)
+    knows_rows = found.contents is not None
+    return Report(verdicts, duplicated, knows_rows, found.others, found.busy, found.unreadable)
 
 
 def _age(event: Accepted) -> tuple[datetime, bool]:
@@ -193,6 +176,8 @@ def _verdict(event: Accepted, newest: Accepted, found: Found, now: datetime) -> 
     if arrived:
         since = arrived.stopped or arrived.started
         return Verdict(event, Fate.LOST, since, arrived.name, f"no row in {', '.join(missing)}")
+    if decision := found.discarded.get(event.id):
+        return Verdict(event, Fate.DISCARDED, decision.at, f"by {decision.by}", decision.reason)
     if newest.id != event.id:
         return Verdict(event, Fate.REDRIVEN, newest.at, newest.id)
     if ended := next(iter(executions), None):
@@ -216,9 +201,9 @@ class Reconciliation:
     audit
         The root module's output ``event_audit``: the log group, and the queue of what could not
         be written to it.
-    look
-        Returns what the flow left, given the executions that succeeded; None where that is out of
-        reach, and their success is the proof.
+    inspector
+        Reads what the flow left; None where that is out of reach, and the success of an execution
+        is the proof.
     progress
         Is called with what is being done.
     """
@@ -228,13 +213,13 @@ class Reconciliation:
         client: Callable[[str], Any],
         flow: Workflow,
         audit: Mapping[str, str],
-        look: Look | None = None,
+        inspector: Inspector | None = None,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._flow = flow
         self._audit = audit
-        self._look = look
+        self._inspector = inspector
         self._progress = progress
         #: Ended executions do not change, so a second search does not read them again.
         self._ended: dict[str, Execution] = {}
@@ -260,30 +245,26 @@ class Reconciliation:
     def gather(self, since: datetime) -> Found:
         """Look at everything, in the order in which events go from place to place."""
         self._progress("read the audit log")
-        patterns = self._patterns()
-        every, unreadable = self._accepted(since)
-        accepted = [e for e in every if any(matches(pattern, e) for pattern in patterns)]
+        patterns = [of_rule(self._client("events"), rule) for rule in self._flow.rules]
+        every, decisions, unreadable = self._audited(since)
+        accepted, others = list[Accepted](), list[Accepted]()
+        for event in every:
+            named = event.source, event.detail_type, event.resources
+            taken = any(matches(pattern, *named) for pattern in patterns)
+            (accepted if taken else others).append(event)
         executions, begun = self._by_event(since, {event.id for event in accepted})
         accepted += begun
         letters, busy = self._letters()
         self._add_stuck(since, executions, letters)
         done = [e for found in executions.values() for e in found if e.status == "SUCCEEDED"]
         self._progress("read the results")
-        contents = self._look(done) if self._look else None
-        return Found(accepted, executions, letters, contents, busy, unreadable)
+        contents = self._inspector.look(done) if self._inspector else None
+        return Found(accepted, executions, letters, contents, decisions, others, busy, unreadable)
 
-    def _patterns(self) -> list[Mapping[str, Any]]:
-        client = self._client("events")
-        found = [
-            client.describe_rule(Name=rule.name, EventBusName=rule.event_bus_name)
-            for rule in self._flow.rules
-        ]
-        return [json.loads(rule["EventPattern"]) for rule in found]
+    def _audited(self, since: datetime) -> tuple[list[Accepted], dict[str, Discarded], int]:
+        """Return the events and the decisions of the audit log, and how many lines are neither.
 
-    def _accepted(self, since: datetime) -> tuple[list[Accepted], int]:
-        """Return the events of the audit log, and how many of its lines are none.
-
-        Those that CloudWatch did not take wait in a queue.
+        Events that CloudWatch did not take wait in a queue.
         """
         # The log's times are whole seconds.
         begin = int(since.timestamp()) * 1000
@@ -293,12 +274,18 @@ class Reconciliation:
             .paginate(logGroupName=self._audit["log_group"], startTime=begin)
         )
         lines = [line for page in pages for line in page["events"]]
-        read = [audited(line["message"], line["timestamp"]) for line in lines]
+        read = list[Accepted | None]()
+        decisions = dict[str, Discarded]()
+        for line in lines:
+            if decision := discarded(line["message"], line["timestamp"]):
+                decisions[decision.id] = decision
+            else:
+                read.append(audited(line["message"], line["timestamp"]))
         letters = look(self._client("sqs"), UNAUDITED, self._audit["queue_url"], WORK_SECONDS)
         late = [unaudited(letter) for letter in letters if letter.since >= since]
         known = {e.id: e for e in reversed([*read, *late]) if e and not e.is_synthetic}
         events = sorted(known.values(), key=lambda event: event.at)
-        return events, sum(event is None for event in [*read, *late])
+        return events, decisions, sum(event is None for event in [*read, *late])
 
     def _by_event(
         self, since: datetime, wanted: set[str]
@@ -306,9 +293,9 @@ class Reconciliation:
         """Return the executions of the events, and the events that began without the bus.
 
         EventBridge begins an execution's name with the event's id, so most need not be described.
-        The output of a succeeded execution names its results, where those can be inspected. A
-        program that starts an execution directly names it after the event: the execution itself
-        proves that the event was accepted.
+        The output of a succeeded execution names its results, where those can be inspected and are
+        not found by the execution's name. A program that starts an execution directly names it
+        after the event: the execution itself proves that the event was accepted.
         """
         self._progress("list the executions")
         found: dict[str, list[Execution]] = defaultdict(list)
@@ -316,13 +303,17 @@ class Reconciliation:
         unnamed: list[Execution] = []
         for execution in self._executions.since(since):
             event = execution.named_event
-            if event in wanted and not (self._look and execution.status == "SUCCEEDED"):
+            if event in wanted and not (self._inspector and execution.status == "SUCCEEDED"):
                 found[event].append(execution)
             elif event in wanted:
                 succeeded.append(execution)
             else:
                 unnamed.append(execution)
-        for execution in self._with_outputs(succeeded):
+        complete = self._named_by_results(succeeded)
+        for execution in succeeded:
+            if execution.name in complete:
+                found[execution.named_event].append(execution)
+        for execution in self._with_outputs([e for e in succeeded if e.name not in complete]):
             found[execution.named_event].append(execution)
         begun: list[Accepted] = []
         for execution in _at_once(self._described, unnamed):
@@ -334,6 +325,13 @@ class Reconciliation:
             elif event_id in wanted:
                 found[event_id].append(execution)
         return found, begun
+
+    def _named_by_results(self, succeeded: Sequence[Execution]) -> set[str]:
+        """Return the executions whose results are all there; a second search asks again."""
+        if not (self._inspector and succeeded):
+            return set()
+        self._progress(f"find the results of {len(succeeded):,} executions")
+        return self._inspector.complete(succeeded)
 
     def _with_outputs(self, succeeded: Sequence[Execution]) -> list[Execution]:
         unread = [e for e in succeeded if e.arn not in self._ended]

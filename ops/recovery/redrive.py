@@ -111,29 +111,47 @@ def redrive(
     """
     selection.check()
     started = now()
-    sent = 0
     for queue, url in queues:
-        kept = []
-        try:
-            for letter in read(client, queue, url, WORK_SECONDS):
-                kept.append(letter)
-                if letter not in selection:
-                    continue
-                if letter.since >= started:
-                    # It may be a redriven event that failed at once.
-                    text = "came after this began; look at it first"
-                    yield Outcome(letter, False, text, meanwhile=True)
-                    continue
-                if sent:
-                    sleep(1 / per_second)
-                outcome = _one(client, publisher, url, whole(letter, event_of), dry_run)
-                if outcome.goes_on:
-                    kept.remove(letter)
-                    sent += 1
-                yield outcome
-        finally:
-            # At the end, or what was given back would be read again and again.
-            give_back(client, url, kept)
+
+        def one(letter: DeadLetter, url: str = url) -> Outcome:
+            return _one(client, publisher, url, whole(letter, event_of), dry_run)
+
+        yield from of_queue(client, queue, url, selection, started, per_second, sleep, one)
+
+
+def of_queue(
+    client: Any,
+    queue: str,
+    url: str,
+    selection: Selection,
+    started: datetime,
+    per_second: float,
+    sleep: Callable[[float], None],
+    redrive_one: Callable[[DeadLetter], Outcome],
+) -> Iterator[Outcome]:
+    """Redrive the selected messages of one queue, hidden from other readers meanwhile."""
+    kept = []
+    sent = 0
+    try:
+        for letter in read(client, queue, url, WORK_SECONDS):
+            kept.append(letter)
+            if letter not in selection:
+                continue
+            if letter.since >= started:
+                # It may be a redriven event that failed at once.
+                text = "came after this began; look at it first"
+                yield Outcome(letter, False, text, meanwhile=True)
+                continue
+            if sent:
+                sleep(1 / per_second)
+            outcome = redrive_one(letter)
+            if outcome.goes_on:
+                kept.remove(letter)
+                sent += 1
+            yield outcome
+    finally:
+        # At the end, or what was given back would be read again and again.
+        give_back(client, url, kept)
 
 
 def _one(client: Any, publisher: Publisher, url: str, letter: DeadLetter, dry_run: bool) -> Outcome:
@@ -178,6 +196,45 @@ def go_on(
         reason = resume(executions, letter)
         begun += reason is None
         yield Outcome(letter, reason is None, reason or f"goes on from {letter.state}")
+
+
+def send_back(
+    client: Any,
+    queues: Iterable[tuple[str, str, Callable[[str], object]]],
+    selection: Selection,
+    per_second: float,
+    dry_run: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Iterator[Outcome]:
+    """Send the selected messages of dead-letter queues again to where they were sent at first.
+
+    Each message is deleted once it was sent. Cut off between the two, it goes a second time with
+    the next redrive, and the function finds its work done.
+
+    Parameters
+    ----------
+    client
+        A boto3 ``sqs`` client.
+    queues
+        Kind and URL of each dead-letter queue, and what sends a message's body again.
+    selection, per_second, dry_run, sleep, now
+        As in `redrive`.
+    """
+    selection.check()
+    started = now()
+    for queue, url, send in queues:
+
+        def one(
+            letter: DeadLetter, url: str = url, send: Callable[[str], object] = send
+        ) -> Outcome:
+            if dry_run:
+                return Outcome(letter, False, "would be resent")
+            send(letter.raw["Body"])
+            client.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt)
+            return Outcome(letter, True, "is resent")
+
+        yield from of_queue(client, queue, url, selection, started, per_second, sleep, one)
 
 
 def write_down(

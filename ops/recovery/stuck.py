@@ -2,8 +2,7 @@
 
 An execution that fails as its flow foresees queues its event and ends in a Fail state. One that was
 stopped, ran out of time, or could not even queue its event has left nothing but itself. Step
-Functions can go on from the state in which it ended, for 14 days:
-https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+Functions can let a Standard one go on from the state in which it ended.
 """
 
 from __future__ import annotations
@@ -11,17 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-
-from botocore.exceptions import ClientError
+from datetime import datetime
 
 from ops.executions.events import SYNTHETIC
-from ops.executions.executions import Execution, Executions
+from ops.executions.executions import Execution, Executions, NotRedrivableError
 from ops.recovery.dead_letters import DeadLetter
 
 STUCK = "stuck"
-#: As long as Step Functions lets an execution go on.
-REDRIVABLE = timedelta(days=14)
 
 
 def find(
@@ -47,7 +42,7 @@ def find(
     progress
         Is called with what is being done.
     """
-    ended = [e for e in executions.failed(now - REDRIVABLE) if e.arn not in known]
+    ended = [e for e in executions.failed(now - executions.remembered) if e.arn not in known]
     for _, letter in among(executions, ended, queued, progress):
         yield letter
 
@@ -108,8 +103,6 @@ def resume(executions: Executions, letter: DeadLetter) -> str | None:
     """Let an execution go on from the state in which it ended; return why it cannot, if so."""
     try:
         executions.redrive(str(letter.execution))
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ExecutionNotRedrivable":
-            raise
-        return f"cannot go on: {error.response['Error']['Message']}"
+    except NotRedrivableError as error:
+        return f"cannot go on: {error}"
     return None

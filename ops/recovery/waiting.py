@@ -30,7 +30,7 @@ def of_flow(
     known = {letter.execution for letter in letters}
 
     def queued() -> set[str]:
-        since = now - stuck.REDRIVABLE
+        since = now - executions.remembered
         return marks.queued(aws.client("logs"), flow.catch_errors_log_group, since)
 
     return letters + list(stuck.find(executions, now, known, queued, progress))

@@ -145,6 +145,14 @@ class Artifacts:
             )
         return Release.parse(manifest, f"s3://{self.bucket}/{key}")
 
+    def digests(self, beginning: str) -> list[str]:
+        """Return the digests of the stored releases that begin with some characters."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=f"releases/{beginning}"
+        )
+        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        return [key.removeprefix("releases/").removesuffix(".json") for key in keys]
+
     def read(self, package: Package) -> bytes:
         """Return a package's bytes.
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ops.aws.clients import Aws
 from ops.errors import OperationError
+from ops.flow import Workflow
+from ops.releases import code
 from ops.releases.artifacts import Artifacts, Release
+from ops.releases.canary import Canaries, Versions, ask_guard
 from ops.terraform.environments import STAGES, Environment
 from ops.terraform.runner import Terraform
 
-ALIAS = "live"
 DIGEST_LENGTH = 64
+#: The attributes of a queue that count its messages: visible, and being read.
+DEPTH = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Deployment:
     def history(self) -> list[str]:
         """Return the digests of all releases in order; the last one is running."""
         client = self.aws.client("ssm")
-        name = f"/{self.environment.variables.get('project', 'flowbridge')}/{self.name}/release"
+        name = self._parameter("release")
         values: list[str] = []
         try:
             pages = client.get_paginator("get_parameter_history").paginate(Name=name)
@@ -54,7 +58,7 @@ class Deployment:
         return values
 
     def full_digest(self, digest: str) -> str:
-        """Return the digest of a release that ran, given its beginning as commands print it.
+        """Return the digest of a stored release, given its beginning as commands print it.
 
         Raises
         ------
@@ -63,14 +67,14 @@ class Deployment:
         """
         if len(digest) == DIGEST_LENGTH:
             return digest
-        found = {known for known in self.history() if known.startswith(digest)}
+        found = self.artifacts.digests(digest)
         if len(found) != 1:
             raise OperationError(
-                f"{len(found) or 'No'} releases that ran in '{self.name}' have a digest that "
-                f"begins with '{digest}'.",
+                f"{len(found) or 'No'} releases of '{self.name}' have a digest that begins with "
+                f"'{digest}'.",
                 f"Check the environment, or give all {DIGEST_LENGTH} characters.",
             )
-        return found.pop()
+        return found[0]
 
     def running(self) -> Release:
         """Return the running release.
@@ -128,47 +132,75 @@ class Deployment:
             f"Deploy a corrected release, or name an older one: {name_it}<digest>",
         )
 
-    def foreign_code(self, release: Release, outputs: dict[str, Any]) -> list[str]:
-        """Return a line for each function whose live code is not the release's."""
-        client = self.aws.client("lambda")
-        found = []
-        for flow in outputs["flows"].values():
-            for function in flow["functions"].values():
-                package = release.packages.get(function["package"])
-                live = client.get_function_configuration(
-                    FunctionName=function["name"], Qualifier=ALIAS
-                )["CodeSha256"]
-                if package is None or live != package.sha256_base64:
-                    found.append(f"{function['name']} runs code with SHA-256 {live}")
-        return found
+    def foreign_code(self, release: Release, outputs: Mapping[str, Any]) -> list[str]:
+        """Return a line for each function that has other code than the release's."""
+        return code.foreign(self._codes(outputs), release)
 
-    def live_versions(self, outputs: dict[str, Any]) -> dict[str, str]:
-        """Return the live version of each function, by name."""
-        client = self.aws.client("lambda")
+    def put_back_code(self, outputs: Mapping[str, Any], *releases: Release) -> list[str]:
+        """Replace code that is in none of the releases by the last one's; return its functions."""
+        bucket = self.environment.artifact_bucket
+        return code.put_back(self.aws.client("lambda"), self._codes(outputs), bucket, *releases)
+
+    @property
+    def canaries(self) -> Canaries:
+        """Its canary record."""
+        return Canaries(
+            self.aws.client("ssm"), self.name, self._parameter("canary"), self.environment.tags
+        )
+
+    def stable_versions(self, outputs: Mapping[str, Any]) -> Versions:
+        """Return the versions of functions and state machines that have most calls now."""
+        functions = self.aws.client("lambda")
+        machines = self.aws.client("stepfunctions")
+        found = {}
+        for workflow in Workflow.chosen(outputs, ""):
+            routes = machines.describe_state_machine_alias(
+                stateMachineAliasArn=f"{workflow.state_machine_arn}:{code.ALIAS}"
+            )["routingConfiguration"]
+            main = max(routes, key=lambda route: route["weight"])["stateMachineVersionArn"]
+            found[workflow.state_machine_arn.rpartition(":")[2]] = main.rpartition(":")[2]
+        return Versions(
+            functions={
+                name: functions.get_alias(FunctionName=name, Name=code.ALIAS)["FunctionVersion"]
+                for name in self.technical_errors(outputs)
+            },
+            state_machines=found,
+        )
+
+    def technical_errors(self, outputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return the pattern that finds a function's technical errors in its log, by function."""
         return {
-            function["name"]: client.get_alias(FunctionName=function["name"], Name=ALIAS)[
-                "FunctionVersion"
-            ]
+            function["name"]: function["technical_errors"]
             for flow in outputs["flows"].values()
             for function in flow["functions"].values()
         }
 
-    def alarms(self) -> dict[str, str]:
-        """Return the reasons of the environment's firing alarms, by alarm name."""
-        pages = (
-            self.aws.client("cloudwatch")
-            .get_paginator("describe_alarms")
-            .paginate(AlarmNamePrefix=f"{self.environment.prefix}-", StateValue="ALARM")
-        )
-        return {
-            alarm["AlarmName"]: alarm.get("StateReason", "")
-            for page in pages
-            for alarm in page["MetricAlarms"]
-            if alarm["StateValue"] == "ALARM"
-        }
+    def ask_guard(self, outputs: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """Have the guard look at the canary, if the running release has a guard.
 
-    def check_code(self, release: Release, outputs: dict[str, Any]) -> None:
-        """Check that every function runs the release's bytes.
+        Raises
+        ------
+        OperationError
+            When the guard reverted the release, or fails.
+        """
+        if guard := outputs.get("canary_guard"):
+            ask_guard(self.aws.client("lambda"), guard["name"], event)
+
+    def waiting(self, outputs: Mapping[str, Any]) -> dict[str, int]:
+        """Return the number of messages in each queue that is not empty, by the queue's name."""
+        client = self.aws.client("sqs")
+        workflows = Workflow.chosen(outputs, "")
+        urls = {url for workflow in workflows for _, url in workflow.queues}
+        urls.add(outputs["event_audit"]["queue_url"])
+        found = {}
+        for url in sorted(urls):
+            attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=list(DEPTH))
+            if count := sum(int(number) for number in attributes["Attributes"].values()):
+                found[url.rpartition("/")[2]] = count
+        return found
+
+    def check_code(self, release: Release, outputs: Mapping[str, Any]) -> None:
+        """Check that every function has the release's bytes, published or not.
 
         Raises
         ------
@@ -180,8 +212,16 @@ class Deployment:
                 f"'{self.name}' does not run the bytes of release {release.short}: "
                 + "; ".join(foreign)
                 + ".",
-                f"Apply it again ('make apply ENV={self.name}'). Find out who changed it.",
+                f"Find out who changed it. 'make apply ENV={self.name}' puts the release's bytes "
+                "back.",
             )
+
+    def _parameter(self, name: str) -> str:
+        """Return the name of one of the environment's parameters."""
+        return f"/{self.environment.variables.get('project', 'flowbridge')}/{self.name}/{name}"
+
+    def _codes(self, outputs: Mapping[str, Any]) -> list[code.Code]:
+        return code.codes(self.aws.client("lambda"), code.functions_of(outputs))
 
 
 def _not_taken_back(history: Iterable[str]) -> list[str]:

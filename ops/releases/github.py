@@ -26,7 +26,8 @@ AUDIENCE = "sts.amazonaws.com"
 CREDENTIALS_VARIABLE = "AWS_SHARED_CREDENTIALS_FILE"
 #: Names the file of a job's outputs.
 OUTPUT_VARIABLE = "GITHUB_OUTPUT"
-SESSION_SECONDS = 3600
+#: As `terraform/bootstrap/pipeline.tf` allows. A promotion waits for its canary.
+SESSION_SECONDS = {"deploy": 7200, "plan": 3600}
 #: GitHub limits comments to 65,536 characters.
 COMMENT_CHARACTERS = 60_000
 
@@ -37,7 +38,7 @@ def sign_in(
     endpoint: str | None = None,
     variables: Mapping[str, str] = os.environ,
 ) -> str:
-    """Assume a role of the bootstrap for an hour; return the name of its AWS profile.
+    """Assume a role of the bootstrap; return the name of its AWS profile.
 
     Profiles separate accounts: a promotion reads from one and deploys to the next.
 
@@ -70,7 +71,7 @@ def sign_in(
             # CloudTrail shows this name, which leads back to the job.
             RoleSessionName=f"github-{variables.get('GITHUB_RUN_ID', 'unknown')}",
             WebIdentityToken=_token(variables),
-            DurationSeconds=SESSION_SECONDS,
+            DurationSeconds=SESSION_SECONDS[role],
         )["Credentials"]
     except ClientError as error:
         raise OperationError(

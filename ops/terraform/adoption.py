@@ -4,6 +4,9 @@ A call that was cut off may have created a resource whose answer Terraform never
 that was killed loses what it created since it last wrote its state. The next apply would fail at a
 resource that exists already, or create a second one. This module looks for each resource that a
 plan would create, and writes ``import`` blocks for those that exist.
+
+A deleted secret keeps its name until its recovery window ends. An environment that is created again
+meanwhile gets it back, with its value.
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ ABSENT = re.compile(
 #: In the errors of a creation, when the resource exists.
 EXISTS = re.compile(
     r"already exist|AlreadyExist|already own|AlreadyOwned|EntityExists|ResourceConflict|"
-    r"ResourceInUse|ConflictException|QueueNameExists|\.Duplicate\b|DuplicateListener",
+    r"ResourceInUse|ConflictException|QueueNameExists|\.Duplicate\b|DuplicateListener|"
+    r"already scheduled for deletion",
     re.IGNORECASE,
 )
 #: A replacement would delete their data.
@@ -58,6 +62,15 @@ class Leftover:
 
     address: str
     identifier: str
+
+
+@dataclass(frozen=True)
+class DeletedSecret:
+    """A secret that is scheduled for deletion, whose name a plan would use."""
+
+    address: str
+    name: str
+    tags: Mapping[str, str]
 
 
 def get(service: str, operation: str, answer: str | None = None, **arguments: str) -> Find:
@@ -162,6 +175,19 @@ def rest_api_stage(client: Client, values: Values) -> str | None:
     return f"{api}/{name}"
 
 
+def parameter_group(client: Client, values: Values) -> str | None:
+    """Find a parameter group of the family, whose name AWS's provider completes."""
+    prefix, family = values.get("name_prefix"), values.get("family")
+    if not (prefix and family):
+        return None
+    for page in pages(client("rds"), "describe_db_parameter_groups", {}):
+        for group in page["DBParameterGroups"]:
+            name = str(group["DBParameterGroupName"])
+            if name.startswith(prefix) and group["DBParameterGroupFamily"] == family:
+                return name
+    return None
+
+
 def secret(client: Client, values: Values) -> str | None:
     """Find a secret that is not about to be deleted."""
     if not (name := values.get("name")):
@@ -236,9 +262,7 @@ FINDERS: Mapping[str, Find] = {
         "logs", "describe_log_groups", "logGroups", "logGroupName", "name", "logGroupName"
     ),
     "aws_db_instance": get("rds", "describe_db_instances", DBInstanceIdentifier="identifier"),
-    "aws_db_parameter_group": get(
-        "rds", "describe_db_parameter_groups", DBParameterGroupName="name"
-    ),
+    "aws_db_parameter_group": parameter_group,
     "aws_db_subnet_group": get("rds", "describe_db_subnet_groups", DBSubnetGroupName="name"),
     "aws_dynamodb_table": get("dynamodb", "describe_table", TableName="name"),
     "aws_iam_policy": managed_policy,
@@ -298,6 +322,35 @@ def leftovers(client: Client, plan: Mapping[str, Any]) -> list[Leftover]:
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         return [found for found in pool.map(search, planned) if found]
+
+
+def deleted_secrets(client: Client, plan: Mapping[str, Any]) -> list[DeletedSecret]:
+    """Return the secrets that a plan would create and that are scheduled for deletion.
+
+    Parameters
+    ----------
+    client
+        Returns the client of a service.
+    plan
+        The JSON form of the plan.
+    """
+    manager = client("secretsmanager")
+    found = []
+    for change in plan.get("resource_changes", []):
+        name = (change["change"].get("after") or {}).get("name")
+        is_created = change["change"]["actions"] == ["create"]
+        if change["type"] != "aws_secretsmanager_secret" or not is_created or not name:
+            continue
+        try:
+            answer = manager.describe_secret(SecretId=name)
+        except ClientError as error:
+            if ABSENT.search(error.response["Error"]["Code"]):
+                continue
+            raise
+        if answer.get("DeletedDate"):
+            tags = {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}
+            found.append(DeletedSecret(change["address"], name, tags))
+    return found
 
 
 def find(client: Client, kind: str, values: Values) -> str | None:

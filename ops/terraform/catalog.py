@@ -87,11 +87,15 @@ def opening(text: str) -> tuple[str, str]:
 def triggers(flow: Path) -> list[tuple[str, str]]:
     """Return the kinds of a flow's triggers, each with its description."""
     found = []
-    for body in read_blocks(flow, "module").values():
+    blocks = read_blocks(flow, "module")
+    for body in blocks.values():
         kind = TRIGGERS.get(Path(body["source"]).name)
         if kind:
-            description = body.get("description") or body.get("function", {}).get("description", "")
-            found.append((kind, description))
+            function = body.get("function", {})
+            if isinstance(function, str):
+                # The name of another module of the flow: "${module.start}".
+                function = blocks[re.sub(r"\W|module", "", function)]
+            found.append((kind, body.get("description") or function.get("description", "")))
     return found
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
+from ops.costs import page as costs
+from ops.local.gaps import gaps_table
 from ops.settings import REPOSITORY
 from ops.style.words import words_table
 from ops.terraform.catalog import catalog
@@ -17,6 +19,17 @@ from ops.terraform.templates import FLOWS, STATE_MACHINE, render
 
 #: Errors that every flow's functions retry.
 SERVICE_ERRORS = FLOWS.parent / "modules" / "workflow" / "service_errors.json"
+#: A value of a template that is a duration, and the values of long ones.
+SECONDS = 60
+DURATIONS = {"longest_seconds": 43200}
+#: The retries of `definition`, with short waits.
+RETRY: Mapping[str, str | float] = {
+    "IntervalSeconds": 1,
+    "MaxAttempts": 3,
+    "BackoffRate": 1.5,
+    "MaxDelaySeconds": 5,
+    "JitterStrategy": "FULL",
+}
 PART = re.compile(
     r"(?P<begin><!-- (?P<kind>[a-z ]+?)(?: of (?P<name>\w+))? -->\n)"
     r".*?(?P<end><!-- end of (?P=kind) -->)",
@@ -24,8 +37,12 @@ PART = re.compile(
 )
 
 
-def definition(flow: str, name: str = STATE_MACHINE) -> str:
+def definition(
+    flow: str, name: str = STATE_MACHINE, retry: Mapping[str, str | float] = RETRY
+) -> str:
     """Return a flow's state machine, with names in place of ARNs and of other values.
+
+    A value whose name ends in ``_seconds`` is a number.
 
     Parameters
     ----------
@@ -33,6 +50,8 @@ def definition(flow: str, name: str = STATE_MACHINE) -> str:
         The flow's name.
     name
         The template's name, for a flow with several workflows.
+    retry
+        How its states retry.
     """
     template = FLOWS / flow / name
     functions = set(re.findall(r"\$\{functions\.(\w+)\}", template.read_text()))
@@ -40,15 +59,12 @@ def definition(flow: str, name: str = STATE_MACHINE) -> str:
     return render(
         template,
         {
-            **{name: name for name in others},
-            "functions": {name: f"arn:aws:lambda:::function:{name}" for name in functions},
-            "retry": {
-                "IntervalSeconds": 1,
-                "MaxAttempts": 3,
-                "BackoffRate": 1.5,
-                "MaxDelaySeconds": 5,
-                "JitterStrategy": "FULL",
+            **{
+                name: DURATIONS.get(name, SECONDS) if name.endswith("_seconds") else name
+                for name in others
             },
+            "functions": {name: f"arn:aws:lambda:::function:{name}" for name in functions},
+            "retry": dict(retry),
             "service_errors": json.loads(SERVICE_ERRORS.read_text()),
         },
     )
@@ -94,7 +110,7 @@ def documents() -> dict[Path, str]:
     define = cache(definition)
     return {
         document: filled(document.read_text(encoding="utf-8"), _parts(folder, define))
-        for folder in [REPOSITORY, docs, docs / "decisions", *terraform]
+        for folder in [REPOSITORY, docs, docs / "decisions", REPOSITORY / "emulator", *terraform]
         for document in sorted(folder.glob("*.md"))
     }
 
@@ -107,7 +123,13 @@ def _parts(folder: Path, define: Callable[..., str]) -> dict[str, Callable[[str]
         "picture": lambda flow: _picture(define(flow, STATE_MACHINE)),
         "flows": lambda _: catalog(folder, define),
         "decisions": lambda _: decisions_table(folder),
+        "gaps": lambda _: gaps_table(),
         "rejected words": lambda _: words_table(),
+        "monthly costs": lambda _: costs.months_table(),
+        "event costs": lambda _: costs.events_table(),
+        "fixed costs": lambda _: costs.fixed_table(),
+        "cost estimates": lambda _: costs.estimates_table(),
+        "prices": lambda _: costs.prices_table(),
         "inputs": lambda _: inputs_table(folder, leave_out),
         "outputs": lambda _: outputs_table(folder),
     }

@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,8 @@ BOOTSTRAP_DIGEST_KEY = "bootstrap.digest"
 PARALLELISM = 30
 #: Terraform's input for the emulator. The shell of `make env` has it too.
 EMULATOR_VARIABLE = "TF_VAR_emulator"
+#: The flows of an environment that does not have all of its tfvars, for `terraform` by hand.
+USED_FLOWS_VARIABLE = "TF_VAR_flows"
 #: Has Terraform collect garbage less often: a fifth less processor time for 0.2 GB more memory.
 FASTER = {"GOGC": "400"}
 #: Where Terraform leaves a state that it cannot write.
@@ -157,16 +159,29 @@ class Terraform:
         self.init(progress)
         return self._apply(self.root, progress, self.arguments(release))
 
-    def destroy(self, progress: Progress, release: str | None = None) -> str:
-        """Destroy everything of the environment but what the bootstrap made."""
+    def plan_destroy(
+        self, progress: Progress, file: Path, release: str | None = None
+    ) -> dict[str, Any]:
+        """Plan to destroy all but what the bootstrap made; write the plan to a file, return it."""
+        self.init(progress)
+        return self._plan_as_json(self.root, progress, ["-destroy", *self.arguments(release)], file)
+
+    def plan_changes(
+        self, progress: Progress, file: Path, release: str | None = None, **variables: Any
+    ) -> dict[str, Any]:
+        """Plan without showing it; write the plan to a file, and return it.
+
+        Other `variables` of the root module go before those of the environment's file. Deleted
+        secrets that the plan needs are restored first, because a plan can only adopt what exists.
+        """
         self.init(progress)
         arguments = self.arguments(release)
-        return self._run_changes(self.root, progress, "destroy", "-auto-approve", *arguments)
+        arguments += [f"-var={name}={json.dumps(value)}" for name, value in variables.items()]
+        with self._adopting(self.root, progress, arguments, restore=True) as (folder, _):
+            return self._plan_as_json(folder, progress, arguments, file)
 
-    def plan(self, release: str | None = None, file: Path | None = None, **variables: Any) -> bool:
+    def plan(self, release: str | None = None, file: Path | None = None) -> bool:
         """Show the plan, and write it to a file if one is given; return whether it has changes.
-
-        Other `variables` of the root module go before those of the environment's file.
 
         Raises
         ------
@@ -175,7 +190,6 @@ class Terraform:
         """
         self.init(lambda _: None)
         arguments = self.arguments(release)
-        arguments += [f"-var={name}={json.dumps(value)}" for name, value in variables.items()]
         command = ["terraform", "plan", "-input=false", "-detailed-exitcode"]
         command += [f"-parallelism={PARALLELISM}", *arguments]
         if file is not None:
@@ -190,6 +204,14 @@ class Terraform:
         if code not in (0, 2):
             raise self._failure(self.root, "plan", "The error is printed above.")
         return code == 2
+
+    def destroy(self, file: Path, progress: Progress) -> str:
+        """Apply a plan to destroy, and return the summary of what changed."""
+        summary = self.apply_plan(file, progress)
+        # Deleted secrets keep their names, and the provider would try to create them for two
+        # minutes. So the next apply looks for them first.
+        self._unfinished(self.root).touch()
+        return summary
 
     def apply_plan(self, file: Path, progress: Progress) -> str:
         """Apply a plan that was kept in a file, and return the summary of what changed."""
@@ -256,6 +278,8 @@ class Terraform:
                 variables.pop(name, None)
         if self._aws.emulated:
             variables[EMULATOR_VARIABLE] = json.dumps(self._emulator())
+        if self._used_flows != self.environment.variables["flows"]:
+            variables[USED_FLOWS_VARIABLE] = json.dumps(self._used_flows)
         variables |= {
             "TF_IN_AUTOMATION": "1",
             "TF_DATA_DIR": str(self._data_folder),
@@ -277,10 +301,16 @@ class Terraform:
     @property
     def _used_flows(self) -> Mapping[str, Any]:
         """The settings of the flows, by name."""
-        if self.environment.name == LOCAL and self._local.flows is not None:
-            return self._local.flows
         flows: Mapping[str, Any] = self.environment.variables["flows"]
-        return flows
+        only: Collection[str] | None = None
+        if self.environment.name == LOCAL:
+            if self._local.flows is not None:
+                return self._local.flows
+            # A demo makes its own flow alone: all of them would take minutes.
+            only = self._local.shown or None
+        elif self._aws.emulated:
+            only = self._local.flows
+        return flows if only is None else {name: flows[name] for name in flows if name in only}
 
     @property
     def flows(self) -> list[str]:
@@ -365,7 +395,7 @@ class Terraform:
         if self._may_be_unfinished(folder):
             self._keep_tainted(folder)
         for is_last in (False, False, True):
-            with self._adopting(folder, progress, arguments) as (chosen, plan):
+            with self._adopting(folder, progress, arguments, restore=True) as (chosen, plan):
                 try:
                     given = [str(plan)] if plan else ["-auto-approve", *arguments]
                     return self._run_changes(chosen, progress, "apply", *given)
@@ -377,11 +407,12 @@ class Terraform:
 
     @contextmanager
     def _adopting(
-        self, folder: Path, progress: Progress, arguments: list[str]
+        self, folder: Path, progress: Progress, arguments: list[str], restore: bool = False
     ) -> Iterator[tuple[Path, Path | None]]:
         """Yield a module's folder, with ``import`` blocks for what exists and is not in the state.
 
-        With it comes the plan, if one was made to find that out.
+        With it comes the plan, if one was made to find that out. `restore` first cancels the
+        deletion of secrets that the plan would create.
 
         Raises
         ------
@@ -395,9 +426,10 @@ class Terraform:
         with tempfile.TemporaryDirectory(dir=self._data_folder) as place:
             file = Path(place) / "plan"
             progress("look for resources that exist already")
-            found = adoption.leftovers(
-                self._aws.client, self._plan_as_json(folder, progress, arguments, file)
-            )
+            first = self._plan_as_json(folder, progress, arguments, file)
+            if restore:
+                self._restore_secrets(first, progress)
+            found = adoption.leftovers(self._aws.client, first)
             if not found:
                 yield folder, file
                 return
@@ -407,6 +439,24 @@ class Terraform:
                 self._check_adoption(plan)
                 progress(f"adopt what exists already: {', '.join(x.address for x in found)}")
                 yield copy, file
+
+    def _restore_secrets(self, plan: Mapping[str, Any], progress: Progress) -> None:
+        """Cancel the deletion of the environment's secrets that a plan would create.
+
+        Raises
+        ------
+        OperationError
+            When one belongs to something else.
+        """
+        for secret in adoption.deleted_secrets(self._aws.client, plan):
+            if not self.environment.tags.items() <= secret.tags.items():
+                raise OperationError(
+                    f"The deleted secret {secret.name} keeps its name and has not the tags of "
+                    f"'{self.environment.name}'.",
+                    "Restore and rename it, or wait until its recovery window ends.",
+                )
+            progress(f"restore the deleted secret {secret.name}")
+            self._aws.client("secretsmanager").restore_secret(SecretId=secret.name)
 
     def _check_adoption(self, plan: Mapping[str, Any]) -> None:
         if strangers := adoption.foreign(plan, self.environment.tags):

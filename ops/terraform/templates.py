@@ -16,6 +16,8 @@ from ops.settings import REPOSITORY
 FLOWS = REPOSITORY / "terraform" / "flows"
 STATE_MACHINE = "state_machine.asl.json.tftpl"
 OPENAPI = "openapi.yaml.tftpl"
+#: Long expressions of a flow's state machine, which its template gets as ``expressions``.
+EXPRESSIONS = "expressions.yaml"
 
 
 def render(template: Path, variables: Mapping[str, Any]) -> str:
@@ -28,11 +30,12 @@ def render(template: Path, variables: Mapping[str, Any]) -> str:
     """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "variables.json").write_text(json.dumps(variables))
+        given = 'jsondecode(file("variables.json"))'
+        if (file := template.parent / EXPRESSIONS).exists():
+            read = f"yamldecode(templatefile({json.dumps(str(file))}, {given}))"
+            given = f"merge({given}, {{ expressions = {read} }})"
         # base64 protects the text from the console's quoting.
-        expression = (
-            f"base64encode(templatefile({json.dumps(str(template))}, "
-            'jsondecode(file("variables.json"))))\n'
-        )
+        expression = f"base64encode(templatefile({json.dumps(str(template))}, {given}))\n"
         result = subprocess.run(
             ["terraform", "console"],  # noqa: S607  from the PATH
             input=expression,

@@ -102,6 +102,52 @@ data "aws_iam_policy_document" "boundary" {
     )
   }
 
+  # The canary guard of the platform changes the aliases of every flow.
+  dynamic "statement" {
+    for_each = each.key == "platform" ? { RevertFunctions = 1 } : {}
+
+    content {
+      sid       = statement.key
+      actions   = ["lambda:GetAlias", "lambda:UpdateAlias"]
+      resources = [local.own.lambda]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "platform" ? { RevertStateMachines = 1 } : {}
+
+    content {
+      sid = statement.key
+      actions = [
+        "states:DescribeExecution",
+        "states:DescribeStateMachineAlias",
+        "states:ListExecutions",
+        "states:UpdateStateMachineAlias",
+      ]
+      resources = [local.own.states, replace(local.own.states, ":stateMachine:", ":execution:")]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "platform" ? { ReadErrors = 1 } : {}
+
+    content {
+      sid       = statement.key
+      actions   = ["logs:FilterLogEvents"]
+      resources = [trimsuffix(local.own.logs, ":*")]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "platform" ? { RecordRevert = 1 } : {}
+
+    content {
+      sid       = statement.key
+      actions   = ["ssm:DeleteParameter", "ssm:PutParameter"]
+      resources = [local.own.ssm]
+    }
+  }
+
   statement {
     sid       = "UseOwnSecrets"
     actions   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]

@@ -17,10 +17,14 @@ locals {
     deploy = {
       description = "Deploys ${local.name_prefix}, for jobs of the environment ${var.environment} on GitHub"
       subjects    = ["environment:${var.environment}"]
+      # A canary of an hour, and the applies around it.
+      session_seconds = 7200
     }
     plan = {
       description = "Reads what is deployed in ${local.name_prefix} and changes nothing"
       subjects    = var.github_readers
+
+      session_seconds = 3600
     }
   }
   pipeline_roles = { for name, role in local.pipeline : name => role if var.github_repository != null && length(role.subjects) > 0 }
@@ -47,7 +51,7 @@ resource "aws_iam_role" "pipeline" {
   path                 = local.path
   description          = each.value.description
   assume_role_policy   = data.aws_iam_policy_document.github[each.key].json
-  max_session_duration = 3600
+  max_session_duration = each.value.session_seconds
 }
 
 data "aws_iam_policy_document" "github" {

@@ -14,6 +14,10 @@ locals {
     ["arn:${local.partition}:rds:${local.place}:og:default:*"],
   )
 
+  # The region of the copy of the database's backups, which has a key there; none without a copy.
+  backup_regions = compact([try(var.database.rds.backup_copy.region, null)])
+  keys           = [for region in concat([var.region], local.backup_regions) : "arn:${local.partition}:kms:${region}:${var.account_id}:key/*"]
+
   # The platform's statements of each role.
   plan_documents = [data.aws_iam_policy_document.read.json, data.aws_iam_policy_document.read_state.json]
   deploy_documents = [
@@ -53,6 +57,8 @@ data "aws_iam_policy_document" "read" {
     resources = [
       local.own.events,
       "arn:${local.partition}:events:${local.place}:rule/${local.name_prefix}/*",
+      # Rules of the default bus.
+      "arn:${local.partition}:events:${local.place}:rule/${local.name_prefix}-*",
       "arn:${local.partition}:events:${local.place}:archive/${local.name_prefix}*",
     ]
   }
@@ -186,6 +192,16 @@ data "aws_iam_policy_document" "read" {
     resources = ["arn:${local.partition}:rds:${local.place}:db:*"]
   }
 
+  dynamic "statement" {
+    for_each = local.backup_regions
+
+    content {
+      sid       = "ReadBackupCopies"
+      actions   = ["rds:DescribeDBInstanceAutomatedBackups"]
+      resources = ["arn:${local.partition}:rds:${statement.value}:${var.account_id}:auto-backup:*"]
+    }
+  }
+
   statement {
     sid = "ReadKeys"
     actions = [
@@ -194,7 +210,7 @@ data "aws_iam_policy_document" "read" {
       "kms:GetKeyRotationStatus",
       "kms:ListResourceTags",
     ]
-    resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
+    resources = local.keys
 
     condition {
       # A key's tags name its environment; its ARN does not. The tags of a new key take effect after
@@ -328,7 +344,7 @@ data "aws_iam_policy_document" "deploy_never" {
     actions = ["kms:TagResource"]
     # MakeKey allows tags on "*". A key that exists needs the environment's tag already, or the role
     # could give itself every right on it. KMS names no key when it checks the tags of a new one.
-    resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
+    resources = ["arn:${local.partition}:kms:*:${var.account_id}:key/*"]
 
     condition {
       test     = "StringNotEquals"
@@ -474,6 +490,8 @@ data "aws_iam_policy_document" "deploy_building_blocks" {
     resources = [
       local.own.events,
       "arn:${local.partition}:events:${local.place}:rule/${local.name_prefix}/*",
+      # Rules of the default bus.
+      "arn:${local.partition}:events:${local.place}:rule/${local.name_prefix}-*",
       "arn:${local.partition}:events:${local.place}:archive/${local.name_prefix}*",
     ]
   }
@@ -884,6 +902,23 @@ data "aws_iam_policy_document" "deploy_database" {
     resources = local.databases
   }
 
+  dynamic "statement" {
+    for_each = local.backup_regions
+
+    content {
+      sid = "CopyBackups"
+      actions = [
+        "rds:StartDBInstanceAutomatedBackupsReplication",
+        "rds:StopDBInstanceAutomatedBackupsReplication",
+      ]
+      resources = [
+        "arn:${local.partition}:rds:${local.place}:db:${local.name_prefix}-*",
+        # RDS chooses the name of a copy.
+        "arn:${local.partition}:rds:${statement.value}:${var.account_id}:auto-backup:*",
+      ]
+    }
+  }
+
   statement {
     sid = "MakeKey"
     actions = [
@@ -903,7 +938,7 @@ data "aws_iam_policy_document" "deploy_database" {
   statement {
     sid       = "RotateKey"
     actions   = ["kms:EnableKeyRotation"]
-    resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
+    resources = local.keys
 
     condition {
       # Terraform calls this right after it creates the key; see ReadKeys.
@@ -931,7 +966,7 @@ data "aws_iam_policy_document" "deploy_database" {
       "kms:UpdateAlias",
       "kms:UpdateKeyDescription",
     ]
-    resources = ["arn:${local.partition}:kms:${local.place}:key/*"]
+    resources = local.keys
 
     condition {
       test     = "StringEquals"
@@ -947,6 +982,6 @@ data "aws_iam_policy_document" "deploy_database" {
       "kms:DeleteAlias",
       "kms:UpdateAlias",
     ]
-    resources = ["arn:${local.partition}:kms:${local.place}:alias/${local.name_prefix}*"]
+    resources = [for region in concat([var.region], local.backup_regions) : "arn:${local.partition}:kms:${region}:${var.account_id}:alias/${local.name_prefix}*"]
   }
 }

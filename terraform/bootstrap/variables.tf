@@ -51,9 +51,10 @@ variable "emulator_endpoint" {
 }
 
 variable "database" {
-  description = "The environment's database. The bootstrap uses only the name of the secret of an on-premises administrator."
+  description = "The environment's database. The bootstrap uses only the name of the secret of an on-premises administrator, and the region of the backups' copy."
   type = object({
     on_premises = optional(object({ admin_secret_name = string }))
+    rds         = optional(object({ backup_copy = optional(object({ region = string })) }))
   })
   default = {}
 }

@@ -6,11 +6,22 @@ account_id = "333333333333"
 # The settings of each flow, by the name of its folder in flows/.
 flows = {
   crm_registration = {
-    # Three calls for each lead: a million leads a month.
-    api                 = { rate = 100, burst = 200, quota_per_month = 3000000 }
+    api                 = { leads_per_second = 100 }
     backend_concurrency = 20
     # To give the form its own name, set `domain` with its certificate in us-east-1.
-    front_door = { rate = 30, burst = 60 }
+    # One address may make a request a second on average, of pages and leads.
+    front_door = { rate = 30, burst = 60, firewall = { requests = 300 } }
+  }
+
+  # The site with the articles, the CMS, and the targets that they are published to.
+  article_publishing = {
+    site_url   = "https://blog.example.com"
+    cms        = { query_url = "https://example.api.sanity.io/v2022-11-16/data/query/production" }
+    medium     = { feed_url = "https://medium.com/feed/@example" }
+    hashnode   = { host = "blog.example.hashnode.dev" }
+    opensearch = { url = "https://search.example.com" }
+    # One address may send five revisions a minute on average.
+    firewall = { requests = 25 }
   }
 }
 
@@ -26,6 +37,9 @@ database = {
     storage_gb     = 100
     multi_az       = true
     backup_days    = 30
+    # A change takes effect during its apply, which can restart the database. With false, it waits for
+    # the maintenance window, and 'make drift' reports it until then.
+    apply_immediately = true
   }
 }
 

@@ -11,6 +11,7 @@ from benchmarks.flows import benchmarks, loaded_flow
 from benchmarks.parts import PARTS
 from benchmarks.stand_ins import answer
 from build.package import find_packages
+from ops.costs.page import PRICES
 from ops.settings import REPOSITORY
 
 
@@ -44,7 +45,7 @@ def test_a_folder_is_zipped_whole(tmp_path: Path) -> None:
 
 
 def test_prices_name_their_source_and_their_date() -> None:
-    prices = tomllib.loads(cost.PRICES.read_text())
+    prices = tomllib.loads(PRICES.read_text())
 
     assert prices.pop("date")
     assert cost.COUNTS.keys() < prices.keys()

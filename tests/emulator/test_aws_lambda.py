@@ -37,4 +37,6 @@ def test_a_version_shares_what_is_reserved_for_its_function(
     ],
 )
 def test_a_right_is_asked_for_on_the_state_machine(service: str, arn: str, asked: str) -> None:
-    assert of_state_machines(lambda service, *_: arn)(service, "POST", "/") == asked
+    arn_of = of_state_machines(lambda service, *_: arn)
+
+    assert arn_of(service, "POST", "/", {}, b"{}") == asked

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator.patches.eventbridge import name_executions, with_log_groups
+from emulator.patches.eventbridge.targets import name_executions, with_log_groups
 from emulator.patches.logs import with_pages
 
 LINE = '{"timestamp":"2026-11-21T12:00:00Z","message":"{\\"id\\":\\"1\\"}"}'

@@ -10,7 +10,6 @@ import pytest
 from emulator.patches.dynamodb import leading_keys, with_leading_keys
 from emulator.patches.iam import with_role_arns
 from emulator.patches.ses import with_senders
-from emulator.patches.stepfunctions.roles import snake, with_roles
 
 TABLE = {
     "KeySchema": [
@@ -62,16 +61,6 @@ def test_a_mail_is_about_the_domain_of_its_sender(sender: str) -> None:
     assert arn_of("GET", "/v2/email/identities", b"", "r", "1") == "*"
 
 
-def test_other_tasks_are_the_emulators_own() -> None:
-    def never(*_: Any) -> Any:
-        raise AssertionError
-
-    invoke = with_roles(lambda resource, _: resource, Exception, never, never, never, never)
-
-    for resource in ("arn:aws:states:::lambda:invoke", "arn:aws:states:::aws-sdk:sfn:listTags"):
-        assert invoke(resource, {}) == resource
-
-
 def test_a_session_is_known_by_its_role() -> None:
     value_of = with_role_arns(lambda _, value: value)
     session = "arn:aws:sts::1:assumed-role/machine/task"
@@ -79,7 +68,3 @@ def test_a_session_is_known_by_its_role() -> None:
     assert value_of("aws:PrincipalArn", session) == "arn:aws:iam::1:role/machine"
     assert value_of("aws:PrincipalArn", "arn:aws:iam::1:root") == "arn:aws:iam::1:root"
     assert value_of("aws:userid", session) == session
-
-
-def test_an_action_has_the_name_that_boto3_gives_it() -> None:
-    assert (snake("putItem"), snake("sendEmail")) == ("put_item", "send_email")

@@ -53,7 +53,8 @@ def test_an_object_is_read(event: dict[str, Any]) -> None:
         (proxy_event('{"\\udd8a": 1}'), "the body is not valid JSON"),
         (proxy_event('{"name": "\ud83e"}'), "the body is not valid JSON"),
         (proxy_event("\ufeff{}"), "the body is not valid JSON"),
-        (proxy_event("[" * 8000 + "]" * 8000), "the body is not valid JSON"),
+        # How deep Python reads depends on what else is imported.
+        (proxy_event("[" * 8000 + "]" * 8000), "the body "),
         (proxy_event('{"a":' * 3000 + "1" + "}" * 3000), "the body "),
         (proxy_event("null"), "the body is not a JSON object"),
         (proxy_event("true"), "the body is not a JSON object"),

@@ -137,14 +137,16 @@ def write_root(modules: Iterable[str], folder: Path, endpoint: str) -> None:
     """Copy the modules, prepare their examples, and write the root module that includes them."""
     ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.zip")
     shutil.copytree(FOLDER, folder / "modules", ignore=ignored)
-    blocks = []
+    # Named, because Terraform only finds it so for an example that hands it on under another name.
+    blocks = [PROVIDER]
     for module in modules:
         example = folder / "modules" / module / EXAMPLE
         inherit_provider(example / "main.tf")
         build_packages(example)
         override_emulator(example, endpoint)
         blocks.append(
-            f'module "{module}" {{\n  source = "../modules/{module}/{EXAMPLE}"\n}}\n\n'
+            f'module "{module}" {{\n  source    = "../modules/{module}/{EXAMPLE}"\n'
+            f"  providers = {{ aws = aws }}\n}}\n\n"
             f'output "{module}" {{\n  value     = module.{module}\n  sensitive = true\n}}\n'
         )
     root = folder / "root"

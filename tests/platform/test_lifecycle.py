@@ -6,8 +6,8 @@ from tests.support.account import left
 from tests.support.platform import Platform
 
 
-def test_the_second_plan_is_empty(platform: Platform) -> None:
-    plan = platform.make("plan")
+def test_the_second_plan_is_empty(each_platform: Platform) -> None:
+    plan = each_platform.make("plan")
 
     assert plan.code == 0, plan.text
     assert "No changes." in plan.text
@@ -30,11 +30,11 @@ def test_another_operator_meets_the_lock(platform: Platform) -> None:
     assert "maria@ops" in apply.text
 
 
-def test_destroy_leaves_nothing(platform: Platform) -> None:
-    """Last of all tests of the platform: what follows finds nothing."""
-    assert any(left(platform.aws).values())
+def test_destroy_leaves_nothing(each_platform: Platform) -> None:
+    """Last of all tests of the environment: what follows finds nothing."""
+    assert any(left(each_platform.aws).values())
 
-    destroy = platform.make("destroy")
+    destroy = each_platform.make("destroy")
 
     assert destroy.code == 0, destroy.text
-    assert {name: found for name, found in left(platform.aws).items() if found} == {}
+    assert {name: found for name, found in left(each_platform.aws).items() if found} == {}

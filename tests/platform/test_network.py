@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from ipaddress import IPv4Network
 from itertools import combinations
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import tftest
 
 from ops.terraform.environments import STAGES, Environment
-from tests.support.plans import plan_with
+from tests.support.plans import first_flow, plan_with
 from tests.support.resources import Resource, as_list, of_type, statements
 
 #: Services that a function in the VPC reaches without a way through it, and how.
@@ -119,11 +118,12 @@ def test_every_connection_is_logged(planned: list[Resource]) -> None:
 
 
 def test_an_existing_network_stays_as_it_is(
-    terraform_of: Callable[[str], tftest.TerraformTest], tmp_path: Path
+    terraform_of_dev: tftest.TerraformTest, tmp_path: Path
 ) -> None:
     found = plan_with(
-        terraform_of("dev"),
+        terraform_of_dev,
         tmp_path,
+        flows=first_flow(),
         network={"existing": {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]}},
     )
 

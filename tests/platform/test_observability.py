@@ -11,12 +11,22 @@ import pytest
 import tftest
 
 from ops.settings import REPOSITORY
+from ops.terraform.definition import all_states
 from ops.terraform.runner import ROOT
 from tests.support.plans import plan_modules
 from tests.support.platform import Platform
 from tests.support.resources import JsonObject, Resource, of_type, statements
 
 COLUMNS = 24
+#: The most widgets of a dashboard
+#: (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html).
+WIDGETS = 500
+FAILED = "ExecutionsFailed"
+#: How metrics that count lines of a log end, and the metric that they replace, by its dimension.
+COUNTED = {
+    "FunctionName": ("-technical-errors", "Errors"),
+    "StateMachineArn": ("-technical-failures", FAILED),
+}
 
 #: What is watched, by the type of the resource: the dimension that names it in CloudWatch, where
 #: its name stands, and the metrics that have an alarm.
@@ -34,19 +44,38 @@ WATCHED = {
     "aws_sfn_state_machine": (
         "StateMachineArn",
         "name",
-        {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionThrottled"},
+        {FAILED, "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionThrottled"},
     ),
     "aws_cloudwatch_event_rule": (
         "RuleName",
         "name",
         {"FailedInvocations", "InvocationsFailedToBeSentToDlq", "ThrottledRules"},
     ),
+    "aws_scheduler_schedule": (
+        "ScheduleGroup",
+        "group_name",
+        {
+            "InvocationDroppedCount",
+            "InvocationsFailedToBeSentToDeadLetterCount",
+            "InvocationThrottleCount",
+        },
+    ),
     "aws_api_gateway_rest_api": ("ApiName", "name", {"5XXError", "4XXError", "Latency"}),
-    "aws_sns_topic": ("TopicName", "name", {"NumberOfNotificationsFailed"}),
+    "aws_sns_topic": (
+        "TopicName",
+        "name",
+        {"NumberOfNotificationsFailed", "NumberOfNotificationsFailedToRedriveToDlq"},
+    ),
 }
-#: Alarms without a line on a dashboard: the quota belongs to the account, not to the rule.
-NOT_DRAWN = {"ThrottledRules"}
-RDS_METRICS = {"DatabaseConnections", "CPUUtilization", "FreeStorageSpace"}
+#: Metrics with an alarm for some of a kind alone: APIs with keys have a limit that an alarm
+#: announces (see below), and functions of streams may be late.
+OF_SOME = {"Count", "IteratorAge"}
+#: Parts without a queue of what they could not deliver.
+WITHOUT_QUEUE = ("canary_guard", "observability")
+LOST = {"InvocationsFailedToBeSentToDlq", "NumberOfNotificationsFailedToRedriveToDlq"}
+#: Alarms without a line on a dashboard: the quota is the account's, not the rule's.
+NOT_DRAWN = {"ThrottledRules", "InvocationThrottleCount"}
+RDS_METRICS = {"DatabaseConnections", "CPUUtilization", "FreeableMemory", "FreeStorageSpace"}
 
 #: The fields that the API's access log may have. The address, the agent, the path with its values
 #: and the bodies are, or may hold, personal data.
@@ -69,9 +98,69 @@ ACCESS_LOG = {
 @pytest.mark.parametrize("kind", WATCHED)
 def test_whatever_can_fail_raises_an_alarm(found: list[Resource], kind: str) -> None:
     dimension, attribute, metrics = WATCHED[kind]
+    awaited = awaited_machines(found)
 
-    for resource in of_type(found, kind):
-        assert alarmed(found, dimension, resource.values[attribute]) == metrics, resource.address
+    for resource in some_of_type(found, kind):
+        name = resource.values[attribute]
+        watched = alarmed(found, dimension, name) | counted(found, dimension, name)
+        spared = LOST if any(part in resource.address for part in WITHOUT_QUEUE) else set()
+        # The execution that waits for it fails with it, and has the alarm.
+        spared = {FAILED} if kind == "aws_sfn_state_machine" and name in awaited else spared
+        assert watched - OF_SOME == metrics - spared, resource.address
+
+
+def test_dev_has_something_of_all_that_is_watched(
+    plan_of: Callable[[str], list[Resource]],
+) -> None:
+    """The other environments have fewer flows, and may lack a kind."""
+    for kind in WATCHED:
+        assert of_type(plan_of("dev"), kind)
+
+
+def some_of_type(found: list[Resource], kind: str) -> list[Resource]:
+    """Return the resources of a type that an environment may lack."""
+    return [resource for resource in found if resource.type == kind]
+
+
+def awaited_machines(found: list[Resource]) -> set[str]:
+    """Return the names of the state machines that others start, and wait for."""
+    starts = [
+        state
+        for machine in of_type(found, "aws_sfn_state_machine")
+        for _, state in all_states(json.loads(machine.values["definition"]))
+        if ":states:startExecution.sync" in state.get("Resource", "")
+    ]
+    return {
+        state["Arguments"]["StateMachineArn"].partition(":stateMachine:")[2].partition(":")[0]
+        for state in starts
+    }
+
+
+def test_an_api_with_keys_raises_an_alarm_before_it_refuses_calls(found: list[Resource]) -> None:
+    announced = {
+        alarm.values["dimensions"]["ApiName"]: alarm.values
+        for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
+        if (alarm.values.get("dimensions") or {}).get("ApiName")
+        and alarm.values["metric_name"] == "Count"
+    }
+    plans = some_of_type(found, "aws_api_gateway_usage_plan")
+
+    assert {plan.values["name"] for plan in plans} == set(announced)
+    for plan in plans:
+        [throttle] = plan.values["throttle_settings"]
+        alarm = announced[plan.values["name"]]
+        assert (alarm["statistic"], alarm["period"]) == ("Sum", 60)
+        assert alarm["threshold"] == pytest.approx(0.8 * 60 * throttle["rate_limit"])
+
+
+def counted(found: list[Resource], dimension: str, name: str) -> set[str]:
+    """Return the metrics of a function or state machine whose alarm counts lines of a log."""
+    end, metric = COUNTED.get(dimension, ("", ""))
+    return {
+        metric
+        for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
+        if end and alarm.values["metric_name"] == f"{name}{end}"
+    }
 
 
 def test_a_queue_raises_another_alarm_before_a_message_is_lost(found: list[Resource]) -> None:
@@ -82,7 +171,11 @@ def test_a_queue_raises_another_alarm_before_a_message_is_lost(found: list[Resou
             if (alarm.values.get("dimensions") or {}).get("QueueName") == queue.values["name"]
         ]
 
-        assert len(seconds) == 2, queue.address
+        # The workflow's alarms report failed events.
+        is_of_failures = queue.address.endswith(".module.failed.aws_sqs_queue.this")
+        # Messages in the queue of a consumer are work, not failures.
+        is_of_work = queue.address.endswith(".module.queue.aws_sqs_queue.this")
+        assert len(seconds) == (1 if is_of_failures or is_of_work else 2), queue.address
         # CloudWatch looks back a week at most.
         assert (
             24 * 3600
@@ -120,10 +213,16 @@ def test_a_database_on_rds_raises_alarms_and_is_on_the_dashboard(found: list[Res
         assert shown == RDS_METRICS
 
 
+def topic_of_alarms(found: list[Resource]) -> Resource:
+    """Return the topic that every alarm notifies; flows have topics of their own."""
+    [topic] = [t for t in of_type(found, "aws_sns_topic") if "observability" in t.address]
+    return topic
+
+
 def test_every_alarm_tells_the_topic_when_it_begins_and_when_it_ends(
     found: list[Resource],
 ) -> None:
-    [topic] = of_type(found, "aws_sns_topic")
+    topic = topic_of_alarms(found)
     for alarm in of_type(found, "aws_cloudwatch_metric_alarm"):
         for actions in (alarm.values["alarm_actions"], alarm.values["ok_actions"]):
             [arn] = actions
@@ -140,18 +239,22 @@ def test_the_runbook_has_a_row_for_every_alarm_and_no_other(
     rows = table.partition("\n\n")[0].splitlines()[2:]
     endings = [ending for row in rows for ending in re.findall(r"`([^`]+)`", row.split("|")[1])]
     told: dict[str, set[str]] = {}
-    # Dev has every flow.
-    for alarm in of_type(plan_of("dev"), "aws_cloudwatch_metric_alarm"):
+    # Dev has every flow, and prd the canary guard.
+    found = plan_of("dev") + plan_of("prd")
+    for alarm in of_type(found, "aws_cloudwatch_metric_alarm"):
         name, metric = alarm.values["alarm_name"], alarm.values["metric_name"]
+        # Counted by the lines of a log.
+        for end, usual in COUNTED.values():
+            metric = usual if metric and metric.endswith(end) else metric
         ending = max((e for e in endings if name.endswith(e)), key=len, default=name)
         told.setdefault(ending, set()).add(metric)
 
     assert set(told) == set(endings)
-    assert {ending: found for ending, found in told.items() if len(found) > 1} == {}
+    assert {ending: metrics for ending, metrics in told.items() if len(metrics) > 1} == {}
 
 
 def test_the_topic_is_encrypted_with_a_key_of_its_own(made: list[Resource]) -> None:
-    [topic] = of_type(made, "aws_sns_topic")
+    topic = topic_of_alarms(made)
     [key] = [key for key in of_type(made, "aws_kms_key") if "observability" in key.address]
     assert topic.values["kms_master_key_id"] == key.values["arn"]
     assert key.values["enable_key_rotation"] is True
@@ -175,9 +278,12 @@ def test_alarms_can_use_the_key_of_the_topic(found: list[Resource]) -> None:
 
 
 def test_the_topic_on_aws_refuses_connections_without_tls(planned: list[Resource]) -> None:
-    [denied] = [s for s in statements(of_type(planned, "aws_sns_topic")) if not s.is_allow]
+    topics = of_type(planned, "aws_sns_topic")
+    denied = [s for s in statements(topics) if not s.is_allow]
 
-    assert denied.content["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert [s.content["Condition"] for s in denied] == [
+        {"Bool": {"aws:SecureTransport": "false"}} for _ in topics
+    ]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in WATCHED if kind != "aws_sns_topic"])
@@ -192,7 +298,9 @@ def test_the_dashboard_shows_everything(found: list[Resource], kind: str) -> Non
         if part == dimension
     }
 
-    assert {name for name, _ in shown} == {r.values[attribute] for r in of_type(found, kind)}
+    assert {name for name, _ in shown} == {
+        resource.values[attribute] for resource in some_of_type(found, kind)
+    }
     for name in {name for name, _ in shown}:
         assert metrics - NOT_DRAWN <= {metric for shown_name, metric in shown if shown_name == name}
 
@@ -260,7 +368,7 @@ def test_the_dashboard_takes_any_number_of_flows_and_a_database(
         }
         for name, flow in flows.items()
     }
-    alarm = {"connections": 50, "cpu_percent": 80, "free_storage_gib": 4}
+    alarm = {"connections": 50, "cpu_percent": 80, "free_storage_gib": 4, "free_memory_mib": 51}
     database = {"identifier": "flowbridge-dev-database", "alarm": alarm, "alarm_names": ["full"]}
     modules["observability"] = {
         "source": f"{ROOT / 'modules'}//observability",
@@ -276,7 +384,7 @@ def test_the_dashboard_takes_any_number_of_flows_and_a_database(
     for body in bodies.values():
         check_layout(body)
     text = json.dumps(bodies)
-    wanted = [*names, "only", "one", "two", "three", "a", "b"]
+    wanted = [*names, "only", "one", "two", "three", "a", "b", "a-daily", "b-daily"]
     assert [name for name in wanted if f'"{name}"' not in text] == []
     every = [f"{name}-errors" for name in [*names, "only"]]
     alarms = alarms_of(bodies["flowbridge-dev"])
@@ -292,8 +400,44 @@ def test_the_dashboard_takes_any_number_of_flows_and_a_database(
     }
 
 
+def test_dashboards_of_many_flows_stay_within_the_limits(
+    terraform_of_dev: tftest.TerraformTest, tmp_path: Path
+) -> None:
+    """The platform is built for 21 flows; here each is larger than any that there is."""
+    names = [f"flow-{number}" for number in range(21)]
+    modules: dict[str, JsonObject] = {
+        name: {
+            "source": f"{ROOT / 'modules'}//flow_dashboard",
+            "name_prefix": "flowbridge-dev",
+            "name": name,
+            "flow": flow(
+                functions=[f"{name}-function-{number}" for number in range(20)],
+                queues=[f"{name}-queue-{number}" for number in range(5)],
+                rules=[f"{name}-rule-{number}" for number in range(4)],
+            ),
+        }
+        for name in names
+    }
+    modules["observability"] = {
+        "source": f"{ROOT / 'modules'}//observability",
+        "name": "flowbridge-dev",
+        "flows": {name: f"${{module.{name}.overview}}" for name in names},
+    }
+    found = dashboards(plan_modules(terraform_of_dev, tmp_path, modules))
+
+    assert len(found) == 1 + len(names)
+    for body in found.values():
+        widgets = body["widgets"]
+        lines = [len(w["properties"].get("metrics", [])) for w in widgets]
+        assert len(widgets) <= WIDGETS
+        # A graph shows 500 metrics at most, and a dashboard 2,500.
+        assert max(lines) <= 500
+        assert sum(lines) <= 2500
+        check_layout(body)
+
+
 def test_the_access_log_holds_no_personal_data(found: list[Resource]) -> None:
-    for stage in of_type(found, "aws_api_gateway_stage"):
+    for stage in some_of_type(found, "aws_api_gateway_stage"):
         [settings] = stage.values["access_log_settings"]
 
         assert set(json.loads(settings["format"]).values()) <= ACCESS_LOG
@@ -377,7 +521,7 @@ def metrics_of(body: JsonObject) -> list[tuple[str, str, str]]:
 
 
 def flow(functions: list[str], queues: list[str], rules: list[str]) -> JsonObject:
-    """Return the output of a flow; one with queues has a workflow, with a trigger for each rule."""
+    """Return the output of a flow; one with queues has a workflow, which its rules start."""
     workflow = {
         "name": "machine",
         "state_machine_arn": "arn:aws:states:::machine",
@@ -391,7 +535,8 @@ def flow(functions: list[str], queues: list[str], rules: list[str]) -> JsonObjec
                 "undelivered_queue_url": f"https://sqs/{queue}",
             }
             for name, queue in zip(rules, queues[1:], strict=False)
-        },
+        }
+        | {f"{name}-daily": {"kind": "schedule", "name": f"{name}-daily"} for name in rules},
     }
     return {
         "workflows": {"main": workflow} if queues else {},

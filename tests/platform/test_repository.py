@@ -47,6 +47,7 @@ NAMING = {
     "tests/platform/last_release.json": "history: the state of the last release",
     "README.md": "shows the first flow's picture, and what 'make demo' prints of it",
     "benchmarks/README.md": "generated from benchmarks/results",
+    "docs/costs.md": "generated from the flows' counted usage",
     "benchmarks/results/": "what was measured, by package",
 }
 

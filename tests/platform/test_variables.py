@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import tftest
 from ops.terraform.environments import Environment, read_hcl
 from ops.terraform.runner import ROOT
 from tests.support.flows import all_expectations
+from tests.support.plans import first_flow, given
 
 Group = dict[str, tuple[Any, str | list[str]]]
 
@@ -52,13 +52,13 @@ GROUPS: list[Group] = [
         "region": ("here", "region is the name of an AWS region"),
         "emulator": ({"endpoint": "http://example.com"}, "emulator.endpoint is http://127.0.0.1"),
         "logs": ({**LOGS, "retention_days": 2}, "CloudWatch keeps logs for"),
-        "canary": ({"percent": 60, "minutes": 5}, "canary takes 1 to 50 percent"),
+        "canary": ({"percent": 60, "minutes": 5}, "canary takes 1 to 50 whole percent"),
         "release": ("1.0", "release is the digest in a release's manifest"),
     },
     {
         "environment": ("test", "environment is local, dev, qa or prd"),
         "flows": (["order_intake"], "flows is a map from a flow's name to its settings"),
-        "stable_versions": ({"function": "1"}, "stable_versions needs canary"),
+        "stable_versions": ({"functions": {"one": "1"}}, "stable_versions needs canary"),
     },
     {
         "environment": ("prd", "set logs.execution_data = false"),
@@ -71,7 +71,37 @@ GROUPS: list[Group] = [
     },
     {
         "region": ("ca-west-1", "certificates has no file ca-west-1.pem"),
-        "database": ({"mode": "rds", "rds": {"name": "crm"}}, ""),
+        "database": (
+            {
+                "mode": "rds",
+                "rds": {"name": "crm", "database_insights": "advanced"},
+            },
+            "db.t4g.micro has no Database Insights",
+        ),
+    },
+    {
+        "database": (
+            {"mode": "rds", "rds": {"name": "crm", "backup_copy": {"region": "us-east-1"}}},
+            "backup_copy.region is us-east-1, where the database is",
+        ),
+    },
+    {
+        "database": (
+            {"mode": "rds", "rds": {"name": "crm", "engine_version": "10.6"}},
+            "10.11, 11.4 or 11.8",
+        ),
+    },
+    {
+        "database": (
+            {"mode": "rds", "rds": {"name": "crm", "instance_class": "db.c6gd.large"}},
+            "the alarms know the memory of these",
+        ),
+    },
+    {
+        "database": (
+            {"mode": "rds", "rds": {"name": "crm", "alarm": {"free_memory_percent": 0}}},
+            "rds.alarm are percentages above 0 and below 100",
+        ),
     },
     {
         "database": (
@@ -98,12 +128,13 @@ GROUPS: list[Group] = [
     },
     {
         "flows": (
-            changed({flow: {settings.required: None} for flow, settings in SETTINGS.items()}),
+            changed({flow: {one.required: None} for flow, one in SETTINGS.items() if one.required}),
             [
                 f'module.{flow}["{flow}"].var.settings declared at '
                 f"flows/{flow}/variables.tf:{line_of_settings(flow)},1-20: attribute "
                 f'"{settings.required}" is required'
                 for flow, settings in SETTINGS.items()
+                if settings.required
             ],
         ),
         "network": (
@@ -112,7 +143,7 @@ GROUPS: list[Group] = [
         ),
     },
     {
-        "logs": ({**LOGS, "level": "LOUD"}, "log level is DEBUG, INFO, WARN, ERROR"),
+        "logs": ({**LOGS, "level": "LOUD"}, "log level is DEBUG, INFO, WARN or ERROR"),
         "secret_recovery_days": (3, "secret_recovery_days is 0, or 7 to 30"),
         "retry": ({"interval_seconds": 0}, "retry takes a first wait of 1 s or more"),
         "database": ({"mode": "cloud"}, "database's mode is"),
@@ -124,6 +155,7 @@ GROUPS: list[Group] = [
             "A network is either own",
         ),
         "alarm_receivers": (["http://example.com"], "alarm_receivers are e-mail addresses"),
+        "failed_share": ({"percent": 100}, "failed_share.percent is above 0 and below 100"),
     },
 ]
 
@@ -135,6 +167,7 @@ def test_wrong_values_are_refused_by_name(
     group: Group,
 ) -> None:
     values = {name: value for name, (value, _) in group.items()}
+    values.setdefault("flows", first_flow())
 
     words = refused(terraform_of_dev, tmp_path, values)
 
@@ -173,16 +206,17 @@ def test_a_flow_names_the_part_of_the_platform_that_it_lacks(
     needed = {part for settings in SETTINGS.values() for part in settings.platform}
     assert needed
     for part in needed:
-        words = refused(terraform_of_dev, tmp_path, {part: None})
+        flows = [flow for flow, settings in SETTINGS.items() if part in settings.platform]
+        settings = {flow: Environment("dev").variables["flows"][flow] for flow in flows}
+        words = refused(terraform_of_dev, tmp_path, {part: None, "flows": settings})
 
-        for flow in (flow for flow, settings in SETTINGS.items() if part in settings.platform):
+        for flow in flows:
             assert f"{flow} needs the platform's {part}. Set {part} in" in words
 
 
 def refused(terraform: tftest.TerraformTest, folder: Path, values: dict[str, Any]) -> str:
     """Return what Terraform says of the values of ``dev`` with others, without its line breaks."""
-    file = folder / "wrong.tfvars.json"
-    file.write_text(json.dumps({**Environment("dev").variables, **values}))
+    terraform, file = given(terraform, folder, {**Environment("dev").variables, **values})
 
     with pytest.raises(tftest.TerraformTestError) as caught:
         terraform.plan(tf_var_file=str(file))

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ops.aws.clients import Aws
+from ops.local.stand_ins import OWNER
 
 
 def left(aws: Aws) -> dict[str, list[Any]]:
@@ -20,6 +21,12 @@ def left(aws: Aws) -> dict[str, list[Any]]:
         "buses": [bus["Name"] for bus in buses if bus["Name"] != "default"],
         "archives": client("events").list_archives()["Archives"],
         "state machines": client("stepfunctions").list_state_machines()["stateMachines"],
+        "schedules": client("scheduler").list_schedules()["Schedules"],
+        "groups of schedules": [
+            group["Name"]
+            for group in client("scheduler").list_schedule_groups()["ScheduleGroups"]
+            if group["Name"] != "default"
+        ],
         "sites": client("cloudfront").list_distributions()["DistributionList"].get("Items", []),
         # The bootstrap's stay with the account.
         "buckets": [
@@ -30,8 +37,7 @@ def left(aws: Aws) -> dict[str, list[Any]]:
         "APIs": client("apigateway").get_rest_apis()["items"],
         "API keys": client("apigateway").get_api_keys()["items"],
         "usage plans": client("apigateway").get_usage_plans()["items"],
-        # These belong to the owners of the database, and of the team's chat.
-        "secrets": [s["Name"] for s in secrets if not s["Name"].endswith(("-admin", "-webhook"))],
+        "secrets": [secret["Name"] for secret in secrets if OWNER not in secret.get("Tags", [])],
         # The bootstrap's stays with the account.
         "roles": [r["RoleName"] for r in roles if "api-gateway-logs" not in r["RoleName"]],
         "log groups": client("logs").describe_log_groups()["logGroups"],
@@ -40,5 +46,12 @@ def left(aws: Aws) -> dict[str, list[Any]]:
         "tables": client("dynamodb").list_tables()["TableNames"],
         "senders": client("sesv2").list_email_identities()["EmailIdentities"],
         "topics": client("sns").list_topics()["Topics"],
+        "job queues": client("batch").describe_job_queues()["jobQueues"],
+        "compute environments": [
+            environment["computeEnvironmentName"]
+            for environment in client("batch").describe_compute_environments()[
+                "computeEnvironments"
+            ]
+        ],
         "keys": [alias["AliasName"] for alias in client("kms").list_aliases()["Aliases"]],
     }

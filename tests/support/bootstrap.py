@@ -76,9 +76,11 @@ def copy_deploy_rights(root: Path) -> None:
 
 
 def plan_bootstrap(
-    root: Path, environment: Environment, endpoint: str, flows: Iterable[str]
+    root: Path, environment: Environment, endpoint: str, flows: Iterable[str], **more: Any
 ) -> JsonObject:
     """Plan a copy of the bootstrap on an emulator; return ``terraform show -json``.
+
+    `more` are other values of its variables.
 
     Raises
     ------
@@ -95,6 +97,7 @@ def plan_bootstrap(
         "flows": sorted(flows),
         "github_repository": "octo-org/flowbridge",
         "github_readers": ["pull_request"],
+        **more,
     }
     (folder / "test.auto.tfvars.json").write_text(json.dumps(variables))
     process_environment = {

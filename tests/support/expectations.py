@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ops.executions.executions import Execution
 from tests.support.running import RunningFlow
 
 #: A role's name and the name of one of its statements.
@@ -74,6 +75,15 @@ class Events:
     error: str = "InvalidEvent"
 
 
+def send_from_bus(running: RunningFlow) -> Execution:
+    """Publish a good event, and return its execution when it has ended."""
+    events = expectations_of(running.name).events
+    assert events, f"{running.name} has no events"
+    [event] = running.publish(events.good(running))
+    execution, _ = running.ended(event)
+    return execution
+
+
 @dataclass(frozen=True)
 class Marks:
     """Values that a flow was given to keep, and that no other has.
@@ -108,14 +118,14 @@ class Settings:
     sentences
         Terraform's messages; each names the flow and the setting.
     required
-        A setting that the flow cannot do without.
+        A setting that the flow cannot do without, if it has one.
     platform
         The parts of the platform that the flow needs, by the root module's variables.
     """
 
     wrong: Mapping[str, Any]
     sentences: Collection[str]
-    required: str
+    required: str = ""
     platform: Collection[str] = ()
 
 
@@ -140,12 +150,22 @@ class Expectations:
         and why.
     public_apis
         Names of APIs without a key, after the environment's prefix, and why.
+    synchronous
+        Templates of state machines whose callers wait for the answer: they retry for seconds only,
+        and end before API Gateway gives up. Their callers send the request once more.
+    granted
+        Names of statements of state machines' roles that a service uses for a task, and why.
+    longest_waits
+        The most seconds that an execution waits in a state whose limit is an expression, all visits
+        together, by the state's name.
     unasked
         Rights that only AWS asks for, by the statement's name, and what speaks for them instead.
     rights
         Returns how each right is missed, and is called once in each environment.
     events
         The events that start the flow from the bus; None if no event does.
+    send
+        Has the flow handle something good, and returns the execution when it has ended.
     marks
         Has the flow handle marked people and secrets, and returns the marks.
     places
@@ -160,9 +180,13 @@ class Expectations:
     wide: Mapping[str, str] = field(default_factory=dict)
     unknown_policies: Mapping[str, str] = field(default_factory=dict)
     public_apis: Mapping[str, str] = field(default_factory=dict)
+    synchronous: Collection[str] = ()
+    granted: Mapping[str, str] = field(default_factory=dict)
+    longest_waits: Mapping[str, int] = field(default_factory=dict)
     unasked: Mapping[str, str] = field(default_factory=dict)
     rights: Callable[[RunningFlow], Rights] = lambda _: Rights()
     events: Events | None = field(default_factory=Events)
+    send: Callable[[RunningFlow], Execution] = send_from_bus
     marks: Callable[[RunningFlow], Marks] = lambda _: Marks()
     places: str = ""
     settings: Settings | None = None

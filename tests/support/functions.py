@@ -33,11 +33,25 @@ FIELDS = {
 }
 
 
+#: Values that Terraform fills into the document of a public API.
+API = {
+    "title": "api",
+    "invoke_uri": "arn:aws:apigateway:::function",
+    "region": "us-east-1",
+    "stage": "dev",
+}
+
+
 @dataclass(frozen=True)
 class LambdaContext:
     """The part of a function's context that the functions use."""
 
     aws_request_id: str = "request-1"
+    remaining_seconds: float = 30
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds that the invocation has left."""
+        return int(self.remaining_seconds * 1000)
 
 
 def body_of(endpoint: str, **changes: Any) -> dict[str, Any]:

@@ -167,6 +167,9 @@ def _machines(platform: Platform) -> Iterator[Place]:
     for machine in client.list_state_machines()["stateMachines"]:
         arn = machine["stateMachineArn"]
         yield f"machine {machine['name']}", text(client.describe_state_machine(stateMachineArn=arn))
+        if machine["type"] == "EXPRESS":
+            # Its executions are in its log.
+            continue
         pages = client.get_paginator("list_executions").paginate(stateMachineArn=arn)
         for execution in (item for page in pages for item in page["executions"]):
             found = execution["executionArn"]

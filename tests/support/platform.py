@@ -192,14 +192,26 @@ class Platform:
 
     @contextmanager
     def role_without(self, role: str, sid: str) -> Iterator[None]:
-        """Take one statement out of the policy of a role."""
+        """Take one statement out of a policy of a role; its only one is the policy."""
         iam = self.aws.client("iam")
-        [name] = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        documents = {
+            name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        }
+        found = [
+            name
+            for name, policy in documents.items()
+            if sid in (statement["Sid"] for statement in policy["Statement"])
+        ]
+        assert len(found) == 1, f"{role} has no statement {sid}"
+        [name] = found
+        document = documents[name]
         kept = [s for s in document["Statement"] if s["Sid"] != sid]
-        assert len(kept) == len(document["Statement"]) - 1, f"{role} has no statement {sid}"
 
         def put(statements: list[dict[str, Any]]) -> None:
+            if not statements:
+                iam.delete_role_policy(RoleName=role, PolicyName=name)
+                return
             policy = json.dumps({**document, "Statement": statements})
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=policy)
 

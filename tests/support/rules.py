@@ -29,10 +29,23 @@ WIDE = {
     "UseThroughServices": "in a key's policy, this is the key",
     "GrantToServices": "in a key's policy, this is the key",
     "OnlyThisAccount": "an endpoint's policy says of what account things are; roles say which",
+    "ReadStream": "DynamoDB names the stream of a table by the time at which it is made",
+    **dict.fromkeys(
+        ("FollowMapChildren", "RedriveMapChildren"),
+        "Step Functions chooses the names of the children of a Map",
+    ),
     "WriteFlowLog": "the VPC names the streams of its own group as it goes",
     "FindLogGroup": "the action lists the account's groups",
     "CreateAuditStreams": "EventBridge names the streams of the audit's own group as it goes",
     "WriteAudit": "EventBridge names the streams of the audit's own group as it goes",
+    **dict.fromkeys(
+        ("ReadFunctions", "RevertFunctions", "ReadErrors"),
+        "a release, which the canary guard reverts, changes any function of the environment",
+    ),
+    **dict.fromkeys(
+        ("ReadStateMachines", "RevertStateMachines", "ReadFailedExecutions"),
+        "a release, which the canary guard reverts, changes any state machine of the environment",
+    ),
     **{
         name: why for expected in all_expectations().values() for name, why in expected.wide.items()
     },
@@ -40,16 +53,81 @@ WIDE = {
 
 
 TABLE = "arn:aws:dynamodb:{place}:table/{TableName}"
+CATALOG = [
+    "arn:aws:glue:{place}:catalog",
+    "arn:aws:glue:{place}:database/{DatabaseName}",
+    "arn:aws:glue:{place}:table/{DatabaseName}/*",
+]
+#: Calls that follow a run of DataBrew.
+FOLLOWED = ("DescribeJobRun", "ListJobRuns", "StopJobRun")
 #: The rights of a state's integration, and their resources, derived from the state's arguments
 #: (https://docs.aws.amazon.com/service-authorization/latest/reference/).
 NEEDED = {
     "lambda:invoke": (["lambda:InvokeFunction"], ["{FunctionName}"]),
+    "states:startExecution.sync:2": (
+        ["states:StartExecution"],
+        ["arn:aws:states:{place}:stateMachine:{machine}"],
+    ),
+    "batch:submitJob.sync": (
+        ["batch:SubmitJob"],
+        ["{JobQueue}", "{JobDefinition}", "{JobDefinition}:*"],
+    ),
+    "lambda:invoke.waitForTaskToken": (["lambda:InvokeFunction"], ["{FunctionName}"]),
+    # Of the state machine whose task has the token.
+    "aws-sdk:sfn:sendTaskFailure": (
+        ["states:SendTaskFailure"],
+        ["arn:aws:states:{place}:stateMachine:{parent}"],
+    ),
     "dynamodb:getItem": (["dynamodb:GetItem"], [TABLE]),
     "dynamodb:putItem": (["dynamodb:PutItem"], [TABLE]),
     "dynamodb:updateItem": (["dynamodb:UpdateItem"], [TABLE]),
     "dynamodb:deleteItem": (["dynamodb:DeleteItem"], [TABLE]),
+    "aws-sdk:sqs:getQueueAttributes": (["sqs:GetQueueAttributes"], ["arn:aws:sqs:{place}:{queue}"]),
+    # A transaction needs the rights of its parts.
+    "aws-sdk:dynamodb:transactWriteItems": (["dynamodb:UpdateItem"], [TABLE]),
+    "apigateway:invoke": (["execute-api:Invoke"], ["{methods}"]),
     "aws-sdk:s3:putObject": (["s3:PutObject"], ["arn:aws:s3:::{Bucket}/*"]),
     "aws-sdk:s3:deleteObject": (["s3:DeleteObject"], ["arn:aws:s3:::{Bucket}/*"]),
+    "aws-sdk:dynamodb:putItem.waitForTaskToken": (["dynamodb:PutItem"], [TABLE]),
+    "events:putEvents": (["events:PutEvents"], ["arn:aws:events:{place}:event-bus/{bus}"]),
+    # AWS chooses the identifier of a number.
+    "aws-sdk:pinpointsmsvoicev2:sendTextMessage": (
+        ["sms-voice:SendTextMessage"],
+        ["arn:aws:sms-voice:{place}:phone-number/*"],
+    ),
+    "aws-sdk:s3:listObjectsV2": (["s3:ListBucket"], ["arn:aws:s3:::{Bucket}"]),
+    "aws-sdk:appflow:describeFlow": (
+        ["appflow:DescribeFlow"],
+        ["arn:aws:appflow:{place}:flow/{FlowName}"],
+    ),
+    **{
+        f"aws-sdk:glue:{action[0].lower()}{action[1:]}": ([f"glue:{action}"], CATALOG)
+        for action in (
+            "GetTable",
+            "CreateTable",
+            "UpdateTable",
+            "CreatePartition",
+            "UpdatePartition",
+        )
+    },
+    "athena:startQueryExecution.sync": (
+        [f"athena:{action}QueryExecution" for action in ("Start", "Get", "Stop")],
+        ["arn:aws:athena:{place}:workgroup/{WorkGroup}"],
+    ),
+    **{
+        f"aws-sdk:glue:{action[0].lower()}{action[1:]}": (
+            [f"glue:{action}"],
+            ["arn:aws:glue:{place}:crawler/{Name}"],
+        )
+        for action in ("StartCrawler", "GetCrawler", "StopCrawler")
+    },
+    # No narrower resource than all: the flow gives the right itself.
+    "aws-sdk:glue:listCrawlers": ([], []),
+    "sns:publish": (["sns:Publish"], ["{TopicArn}"]),
+    "databrew:startJobRun.sync": (
+        [f"databrew:{action}" for action in ("StartJobRun", *FOLLOWED)],
+        ["arn:aws:databrew:{place}:job/{Name}"],
+    ),
     "aws-sdk:sesv2:sendEmail": (
         # The second one for the template.
         ["ses:SendEmail", "ses:SendTemplatedEmail"],
@@ -60,8 +138,34 @@ NEEDED = {
         ],
     ),
 }
+#: Rights of an integration for something else than its target.
+FURTHER = {
+    "batch:submitJob.sync": [
+        (["batch:DescribeJobs"], ["*"]),
+        (["batch:TerminateJob"], ["arn:aws:batch:{place}:job/*"]),
+        (
+            ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+            ["arn:aws:events:{place}:rule/StepFunctionsGetEventsForBatchJobsRule"],
+        ),
+    ],
+    "states:startExecution.sync:2": [
+        (
+            ["states:DescribeExecution", "states:StopExecution"],
+            ["arn:aws:states:{place}:execution:{machine}:*"],
+        ),
+        (
+            ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+            ["arn:aws:events:{place}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"],
+        ),
+    ],
+}
+API_GATEWAY = "apigateway.amazonaws.com"
+#: Rights of state machines that a service uses for a task.
+GRANTED = {name for one in all_expectations().values() for name in one.granted}
 #: Rights of every state machine in addition to its calls.
 OF_EVERY_STATE_MACHINE = {"DeliverLog", "WriteTraces"}
+#: Rights of one with a distributed Map, whose children are executions of its own.
+OF_DISTRIBUTED_MAPS = {"RunMapChildren", "FollowMapChildren", "RedriveMapChildren"}
 
 
 def no_policy_allows_a_wildcard_of_actions(found: list[Resource]) -> None:
@@ -117,6 +221,11 @@ def nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
             [caller] = as_list(statement.content["Condition"]["ArnEquals"]["aws:PrincipalArn"])
             assert re.fullmatch(r"arn:aws:iam::[0-9]{12}:role/[a-z0-9-]+", caller), statement
             continue
+        if statement.sid == "__default_statement_ID":
+            # SNS gives it to a topic without a policy: policies of its account decide.
+            condition = statement.content["Condition"]
+            assert set(condition["StringEquals"]) == {"AWS:SourceOwner"}, statement
+            continue
         if statement.sid == "OnlyThisAccount":
             # An additional gate, which grants nothing that a role does not.
             conditions = statement.content["Condition"]["StringEquals"]
@@ -127,7 +236,8 @@ def nobody_but_a_service_with_a_condition_is_let_in_by_a_resource_policy(
             # EventBridge does not say for which rule it makes a stream, which is empty.
             assert statement.actions == ["logs:CreateLogStream"]
             continue
-        if as_list(principal["Service"]) != ["lambda.amazonaws.com"]:
+        # Neither service says for which function or API it takes a role.
+        if as_list(principal["Service"])[0] not in ("lambda.amazonaws.com", API_GATEWAY):
             conditions = json.dumps(statement.content["Condition"])
             assert "aws:SourceArn" in conditions, statement
 
@@ -140,7 +250,15 @@ def the_state_machine_may_call_exactly_what_it_calls(found: list[Resource]) -> N
         own = needed.pop("")
 
         assert own
-        assert pairs(s for s in rights if s.sid not in OF_EVERY_STATE_MACHINE) == own | {
+        if not rights:
+            # A plan of a policy that Terraform does not know yet, of those in UNKNOWN.
+            continue
+        further = {s.sid for s in rights} & OF_DISTRIBUTED_MAPS
+        is_distributed = '"DISTRIBUTED"' in machine.values["definition"]
+        assert further == (OF_DISTRIBUTED_MAPS if is_distributed else set())
+        general = OF_EVERY_STATE_MACHINE | OF_DISTRIBUTED_MAPS | GRANTED
+        found_pairs = pairs(s for s in rights if s.sid not in general)
+        assert found_pairs == with_targets(own, found_pairs) | {
             ("sts:AssumeRole", role) for role in needed
         }
         for role, calls in needed.items():
@@ -168,6 +286,22 @@ def a_tenants_role_reaches_that_tenant_only(found: list[Resource]) -> None:
         assert prefix.endswith(f"/{tenant}/*")
 
 
+def with_targets(
+    needed: set[tuple[str, str]], allowed: set[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Return needed rights with the targets that are allowed where an expression computes one.
+
+    One at least must be, and no wider one than the expression's own kind of resource.
+    """
+    found = {(action, arn) for action, arn in needed if "{%" not in arn}
+    for action, arn in needed - found:
+        pattern = re.compile("[^:/]+".join(map(re.escape, re.split(r"\{%.*?%\}", arn))))
+        targets = {pair for pair in allowed if pair[0] == action and pattern.fullmatch(pair[1])}
+        assert targets, f"nothing may be done that {action} on {arn} computes"
+        found |= targets
+    return found
+
+
 def needed_by(machine: Resource) -> dict[str, set[tuple[str, str]]]:
     """Return the rights that a definition's tasks need, with their resources, by the role's ARN.
 
@@ -180,27 +314,62 @@ def needed_by(machine: Resource) -> dict[str, set[tuple[str, str]]]:
             continue
         integration = state["Resource"].removeprefix("arn:aws:states:::")
         assert integration in NEEDED, f"{name} calls {integration}: say above what that needs"
-        actions, patterns = NEEDED[integration]
         arguments: JsonObject = state["Arguments" if "Arguments" in state else "Parameters"]
         names = {
+            **next(iter(arguments.get("TransactItems", [{}])[0].values()), {}),
             **arguments,
             **arguments.get("Content", {}).get("Template", {}),
+            "bus": next((e["EventBusName"] for e in arguments.get("Entries", [])), ""),
+            "queue": arguments.get("QueueUrl", "").rpartition("/")[2],
             "place": f"{environment.region}:{environment.account_id}",
+            # The name within the ARN of an alias.
+            "machine": arguments.get("StateMachineArn", "")
+            .split(":stateMachine:")[-1]
+            .partition(":")[0],
+            "parent": f"{environment.prefix}-{machine.values['tags']['flow'].replace('_', '-')}",
             "domain": arguments.get("FromEmailAddress", "").partition("@")[2].removesuffix(">"),
         }
         roles = re.findall(r"arn:[^']+", state.get("Credentials", {}).get("RoleArn", "")) or [""]
         for role in roles:
-            needed.setdefault(role, set()).update(
-                (action, pattern.format(**names)) for action in actions for pattern in patterns
-            )
+            for methods in methods_of(arguments) if integration == "apigateway:invoke" else [""]:
+                needed.setdefault(role, set()).update(
+                    (action, pattern.format(**names, methods=methods))
+                    for actions, patterns in (NEEDED[integration], *FURTHER.get(integration, ()))
+                    for action in actions
+                    for pattern in patterns
+                )
     return needed
+
+
+def methods_of(arguments: JsonObject) -> list[str]:
+    """Return the ARNs of the methods that a task may call, of APIs in any account."""
+    hosts = re.findall(r"'(\w+)\.execute-api\.([\w-]+)\.", arguments["ApiEndpoint"])
+    stages = re.findall(r":'([\w-]+)'", arguments["Stage"])
+    method = f"{arguments['Method']}{arguments['Path']}"
+    return [
+        f"arn:aws:execute-api:{region}:*:{api}/{stage}/{method}"
+        for (api, region), stage in zip(hosts, stages, strict=True)
+    ]
 
 
 def pairs(found: Iterable[Statement]) -> set[tuple[str, str]]:
     """Return what statements allow: each action with each resource."""
     return {
-        (action, arn) for s in found if s.is_allow for action in s.actions for arn in s.resources
+        (action, without_chosen(arn))
+        for s in found
+        if s.is_allow
+        for action in s.actions
+        for arn in s.resources
     }
+
+
+def without_chosen(arn: str) -> str:
+    """Return an ARN without the parts that a definition does not have.
+
+    An API's address does not say in which account it is, and AWS chooses the ids of phone numbers.
+    """
+    arn = re.sub(r"^(arn:aws:execute-api:[^:]+):[0-9]{12}:", r"\1:*:", arn)
+    return re.sub(r"(:phone-number/)phone-[0-9a-f]+$", r"\1*", arn)
 
 
 #: All of them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any, Self
 
 from ops.executions.events import Event, Publisher
 from ops.executions.executions import Execution, Executions, StateRun
-from ops.flow import Workflow
+from ops.flow import MAIN, Workflow
 from ops.local.demo import EXAMPLES
 from ops.recovery import dead_letters
 from tests.support.platform import Platform, wait_for
@@ -59,9 +60,10 @@ class RunningFlow(Platform):
 
     def publish(self, *details: Any) -> list[str]:
         """Put events with these details onto the bus, and return their ids."""
-        source, kind = self.example["source"], self.example["detail-type"]
+        kind = self.example["source"], self.example["detail-type"]
+        resources = tuple(self.example.get("resources", ()))
         return self.send(
-            *(Event(n, source, kind, json.dumps(one)) for n, one in enumerate(details, start=1))
+            *(Event(n, *kind, json.dumps(one), resources) for n, one in enumerate(details, start=1))
         )
 
     def send(self, *events: Event) -> list[str]:
@@ -105,6 +107,36 @@ class RunningFlow(Platform):
         message: dict[str, Any] = wait_for(found, f"message of {execution.name}", 30)
         return message
 
+    def forget_failures(self) -> None:
+        """Empty the failed queue: other tests look among its first messages."""
+        sqs, url = self.aws.client("sqs"), self.flow.failed_queue_url
+        dead_letters.remove(sqs, dead_letters.FAILED, url, lambda _: True)
+
+    def task_alone(self, name: str, variables: Mapping[str, Any]) -> str | None:
+        """Carry out one task of the state machine alone, as its role, and return its error."""
+        client = self.aws.client("stepfunctions")
+        deployed = client.describe_state_machine(stateMachineArn=self.flow.state_machine_arn)
+        state = json.loads(deployed["definition"])["States"][name]
+        task = {k: v for k, v in state.items() if k not in ("Catch", "Retry", "Next", "Assign")}
+        before = {"Type": "Pass", "Assign": dict(variables), "Next": "Task"}
+        states = {"Before": before, "Task": task | {"End": True}}
+        machine = {"QueryLanguage": "JSONata", "StartAt": "Before", "States": states}
+        arn = client.create_state_machine(
+            name=f"alone-{uuid.uuid4().hex}",
+            definition=json.dumps(machine),
+            roleArn=deployed["roleArn"],
+        )["stateMachineArn"]
+        begun = client.start_execution(stateMachineArn=arn)["executionArn"]
+        executions = Executions(client, arn)
+
+        def over() -> Execution | None:
+            execution = executions.describe(begun)
+            return execution if execution.is_over else None
+
+        execution: Execution = wait_for(over, f"{name} alone")
+        client.delete_state_machine(stateMachineArn=arn)
+        return execution.error
+
     @contextmanager
     def configured(
         self, variables: dict[str, dict[str, str]], timeout: int | None = None
@@ -136,3 +168,44 @@ class RunningFlow(Platform):
                 client.update_function_configuration(FunctionName=name, **settings)
                 client.update_alias(FunctionName=name, Name="live", FunctionVersion=stable)
                 client.delete_function(FunctionName=name, Qualifier=version)
+
+    @contextmanager
+    def retrying(self, **retry: float) -> Iterator[None]:
+        """Have the states of new executions retry in another way, by the fields of a retrier.
+
+        Retriers that never retry stay so.
+        """
+        client = self.aws.client("stepfunctions")
+        machine = self.flow.state_machine_arn
+        own_alias = self.output["workflows"][MAIN]["alias_arn"]
+        before = client.describe_state_machine(stateMachineArn=machine)["definition"]
+        alias = client.describe_state_machine_alias(stateMachineAliasArn=own_alias)
+
+        def route(routes: list[dict[str, Any]]) -> None:
+            client.update_state_machine_alias(
+                stateMachineAliasArn=own_alias, routingConfiguration=routes
+            )
+
+        client.update_state_machine(
+            stateMachineArn=machine, definition=json.dumps(with_retry(json.loads(before), retry))
+        )
+        version = client.publish_state_machine_version(stateMachineArn=machine)
+        route([{"stateMachineVersionArn": version["stateMachineVersionArn"], "weight": 100}])
+        try:
+            yield
+        finally:
+            client.update_state_machine(stateMachineArn=machine, definition=before)
+            route(alias["routingConfiguration"])
+            client.delete_state_machine_version(
+                stateMachineVersionArn=version["stateMachineVersionArn"]
+            )
+
+
+def with_retry(value: Any, retry: Mapping[str, float]) -> Any:
+    """Return a definition whose retriers have other fields."""
+    if isinstance(value, list):
+        return [with_retry(each, retry) for each in value]
+    if not isinstance(value, dict):
+        return value
+    changed = {name: with_retry(each, retry) for name, each in value.items()}
+    return {**changed, **retry} if changed.get("MaxAttempts") else changed

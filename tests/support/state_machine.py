@@ -113,14 +113,19 @@ def running_state_machine(folder: Path, definition: str) -> Iterator[StateMachin
 
 
 def create_role(aws: Aws) -> str:
-    """Make the role of everything and return its ARN; the functions call nothing."""
+    """Make the role of everything, which may invoke functions and log; return its ARN."""
     trust = {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
         "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
     }
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    answer = aws.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument=document)
+    iam = aws.client("iam")
+    answer = iam.create_role(RoleName="any", AssumeRolePolicyDocument=document)
+    actions = ["lambda:InvokeFunction", "logs:*"]
+    right = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [right]})
+    iam.put_role_policy(RoleName="any", PolicyName="invoke", PolicyDocument=document)
     arn: str = answer["Role"]["Arn"]
     return arn
 

@@ -10,15 +10,21 @@ LOG_LEVEL, LOG_FILE = "TF_LOG_PROVIDER", "TF_LOG_PATH"
 
 #: The prefix of a service's actions in policies.
 PREFIXES = {
+    "Appflow": "appflow",
+    "Athena": "athena",
+    "Batch": "batch",
+    "CloudFormation": "cloudformation",
     "CloudFront": "cloudfront",
     "CloudWatch": "cloudwatch",
     "CloudWatch Logs": "logs",
     "DynamoDB": "dynamodb",
     "EC2": "ec2",
     "EventBridge": "events",
+    "Glue": "glue",
     "IAM": "iam",
     "KMS": "kms",
     "Lambda": "lambda",
+    "Pinpoint SMS Voice V2": "sms-voice",
     "RDS": "rds",
     "SES": "ses",
     "SESv2": "ses",
@@ -27,6 +33,7 @@ PREFIXES = {
     "SNS": "sns",
     "SQS": "sqs",
     "SSM": "ssm",
+    "Scheduler": "scheduler",
     "Secrets Manager": "secretsmanager",
 }
 #: Operations whose right has another name.

@@ -42,10 +42,23 @@ def of_state_machines(resource: Callable[..., str]) -> Callable[..., str]:
         MiniStack's function.
     """
 
-    def arn(service: str, *request: Any) -> str:
-        return QUALIFIED.sub(r"\1", resource(service, *request))
+    def arn(service: str, method: str, path: str, headers: Any, body: bytes, *request: Any) -> str:
+        found = resource(service, method, path, headers, body, *request)
+        if service == "states" and found == "*":
+            # Requests about an alias itself.
+            found = alias_of(body) or found
+        return QUALIFIED.sub(r"\1", found)
 
     return arn
+
+
+def alias_of(body: bytes) -> str | None:
+    """Return the ARN of the alias that a request is about, None if it is about something else."""
+    try:
+        found = json.loads(body).get("stateMachineAliasArn")
+    except (ValueError, AttributeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def with_outputs(apply: Callable[..., Any], fill: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from emulator.patches.stepfunctions.redrive import step
+from emulator.patches.stepfunctions import scopes
+from emulator.patches.stepfunctions.interpreter import step
 
 #: The execution and the id of its last event, in the thread of a branch. Threads start with the
 #: value of their Parallel.
@@ -34,6 +35,8 @@ def chained(add: Callable[..., Any]) -> Callable[..., Any]:
         arn, previous = _last.get()
         # Branches write at the same time, and the id is the event's place.
         with _writing:
+            # Nothing of a branch that was stopped happens any more.
+            scopes.current().check()
             event = add(execution, kind, details)
             event["previousEventId"] = previous if arn == execution["executionArn"] else 0
         _last.set((execution["executionArn"], event["id"]))

@@ -1,46 +1,76 @@
-"""Tasks of state machines call services with the rights of a role.
+"""The role that a task calls with.
 
-MiniStack calls the service of a task as root. Here a task signs in as the state machine's role,
-assumes the role in its ``Credentials`` if it has one, and calls the service like any client.
+MiniStack calls the service of a task as root. Here a task signs in as the state machine's role, and
+assumes the role in its ``Credentials`` if it has one.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 JsonObject = dict[str, Any]
-Credentials = dict[str, str]
-Invoke = Callable[[str, Any], Any]
-Connect = Callable[[str, str, Credentials], Any]
-
-#: The services that a task calls as a role, and the prefixes of their errors.
-SDK_ERRORS = {"dynamodb": "DynamoDb", "s3": "S3", "sesv2": "SesV2"}
-RESOURCE = re.compile(r"^arn:aws:states:::(?:aws-sdk:(dynamodb|s3|sesv2)|dynamodb):([A-Za-z]+)$")
 
 _task: ContextVar[JsonObject] = ContextVar("task")
 _making = threading.Lock()
+#: The ARN of a state machine, which those of its aliases, versions and map runs continue.
+MACHINE = re.compile(r"^arn:[^:]+:states:[^:]+:[^:]+:stateMachine:[^:/]+")
 
 
-def apply(endpoint: str) -> None:
-    """Replace MiniStack's functions."""
-    from ministack.core import lambda_runtime
+@dataclass(frozen=True)
+class Credentials:
+    """The keys of a session of a role."""
+
+    role: str
+    key: str
+    secret: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The resource that calls, and its session.
+
+    Parameters
+    ----------
+    machine
+        The ARN of the state machine whose task calls, or of the schedule's group.
+    credentials
+        The session of its role, or of the role in the task's ``Credentials``.
+    endpoint
+        The emulator's URL.
+    """
+
+    machine: str
+    credentials: Credentials
+    endpoint: str
+
+    @property
+    def region(self) -> str:
+        """The state machine's region."""
+        return self.machine.split(":")[3]
+
+    @property
+    def account(self) -> str:
+        """The state machine's account."""
+        return self.machine.split(":")[4]
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client that calls with the caller's rights."""
+        keys = self.credentials
+        return _client(self.endpoint, service, self.region, keys.key, keys.secret, keys.token)
+
+
+def apply() -> None:
+    """Replace MiniStack's function."""
     from ministack.services import stepfunctions
 
     stepfunctions._execute_task = remember_task(stepfunctions._execute_task)
-    stepfunctions._invoke_resource = with_roles(
-        stepfunctions._invoke_resource,
-        stepfunctions._ExecutionError,
-        lambda machine: stepfunctions._state_machines[machine]["roleArn"],
-        stepfunctions._apply_jsonata_template,
-        lambda_runtime.execution_credentials,
-        partial(client, endpoint),
-    )
 
 
 def remember_task(execute: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,103 +86,104 @@ def remember_task(execute: Callable[..., Any]) -> Callable[..., Any]:
     return execute_task
 
 
-def with_roles(
-    invoke: Invoke,
-    error: Callable[[str, str], Exception],
-    role_of: Callable[[str], str],
-    fill: Callable[..., Any],
-    sign_in: Callable[[JsonObject], Credentials],
-    connect: Connect,
-) -> Invoke:
-    """Return MiniStack's call of a task's service, made as a role for some services.
+def caller(machines: Any, endpoint: str) -> Caller:
+    """Return who the running task calls as.
 
     Parameters
     ----------
-    invoke
-        MiniStack's function, used for every other service.
-    error
-        Makes the error of a state from a name and a cause.
-    role_of
-        Returns the role's ARN of a state machine, by its ARN.
-    fill
-        Evaluates a template's expressions, given the state's input and context.
-    sign_in
-        Returns the credentials of a function's role, as MiniStack gives them to functions.
-    connect
-        Returns the client of a service for a region and credentials.
+    machines
+        MiniStack's Step Functions.
+    endpoint
+        The emulator's URL.
+
+    Raises
+    ------
+    machines._ExecutionError
+        ``States.Permissions`` when the role in ``Credentials`` may not be assumed.
     """
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    def invoke_as_role(resource: str, arguments: Any) -> Any:
-        match = RESOURCE.match(resource)
-        if match is None:
-            return invoke(resource, arguments)
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        service, action = match[1] or "dynamodb", match[2]
-        prefix = SDK_ERRORS[service] if match[1] else "DynamoDB"
-        task = _task.get()
-        machine = ":".join(task["context"]["StateMachine"]["Id"].split(":")[:7])
-        region, account = machine.split(":")[3:5]
-        credentials = sign_in(
-            {
-                "Role": role_of(machine),
-                "FunctionArn": f"arn:aws:lambda:{region}:{account}:function:state-machine",
-                "FunctionName": "state-machine",
-            }
-        )
-        try:
-            if "Credentials" in task["state"]:
-                wanted = fill(task["state"]["Credentials"], task["input"], task["context"])
-                role = wanted.get("RoleArn") or "none"
-                credentials = assume(connect("sts", region, credentials), role)
-        except (BotoCoreError, ClientError) as refusal:
-            raise error("States.Permissions", str(refusal)) from None
-        call = getattr(connect(service, region, credentials), snake(action))
-        try:
-            answer = call(**arguments)
-        except ClientError as refusal:
-            details = refusal.response["Error"]
-            code = details["Code"]
-            if not code.endswith("Exception"):
-                code += "Exception"
-            raise error(f"{prefix}.{code}", details["Message"]) from None
-        except BotoCoreError as refusal:
-            raise error("States.Runtime", str(refusal)) from None
-        answer.pop("ResponseMetadata", None)
-        return json.loads(json.dumps(answer, default=str))
-
-    return invoke_as_role
+    task = _task.get()
+    arn = task["context"]["StateMachine"]["Id"]
+    found = MACHINE.match(arn)
+    machine = found[0] if found else arn
+    region, account = machine.split(":")[3:5]
+    # Of the version that runs.
+    role = task["context"]["Execution"]["RoleArn"]
+    own = Caller(machine, session(role, region, account, "state-machine"), endpoint)
+    if "Credentials" not in task["state"]:
+        return own
+    wanted = filled(machines, task, task["state"]["Credentials"]).get("RoleArn") or "none"
+    try:
+        taken = own.client("sts").assume_role(RoleArn=wanted, RoleSessionName="task")["Credentials"]
+    except (BotoCoreError, ClientError) as refusal:
+        raise machines._ExecutionError("States.Permissions", str(refusal)) from None
+    keys = Credentials(
+        wanted, taken["AccessKeyId"], taken["SecretAccessKey"], taken["SessionToken"]
+    )
+    return Caller(machine, keys, endpoint)
 
 
-def assume(sts: Any, role: str) -> Credentials:
-    """Return the credentials of a role, if the caller may assume it."""
-    taken = sts.assume_role(RoleArn=role, RoleSessionName="task")["Credentials"]
-    return {
-        "AWS_ACCESS_KEY_ID": taken["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": taken["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": taken["SessionToken"],
-    }
+def filled(machines: Any, task: Mapping[str, Any], template: Any) -> Any:
+    """Return a template of the task with its expressions evaluated."""
+    language = machines._state_query_language(task["state"], task["context"])
+    if language == "JSONata":
+        return machines._apply_jsonata_template(template, task["input"], task["context"])
+    return machines._resolve_params_obj(template, task["input"], task["context"])
 
 
-def client(endpoint: str, service: str, region: str, credentials: Credentials) -> Any:
-    """Return a boto3 client that calls the emulator with credentials."""
+def session(role: str, region: str, account: str, name: str) -> Credentials:
+    """Return a new session of a role, for a service that assumed it.
+
+    Parameters
+    ----------
+    role
+        The role's ARN.
+    region, account
+        Where the service acts.
+    name
+        The session's name.
+    """
+    from ministack.core import lambda_runtime
+
+    keys = lambda_runtime.execution_credentials(
+        {
+            "Role": role,
+            "FunctionArn": f"arn:aws:lambda:{region}:{account}:function:{name}",
+            "FunctionName": name,
+        }
+    )
+    return Credentials(
+        role,
+        keys["AWS_ACCESS_KEY_ID"],
+        keys["AWS_SECRET_ACCESS_KEY"],
+        keys["AWS_SESSION_TOKEN"],
+    )
+
+
+# Making a client takes longer than most calls.
+@lru_cache(maxsize=256)
+def _client(endpoint: str, service: str, region: str, key: str, secret: str, token: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+    config = Config(
+        retries={"total_max_attempts": 1},
+        s3={"addressing_style": "path"},
+        # Names of hosts such as sync-127.0.0.1 do not exist.
+        inject_host_prefix=False,
+        # A synchronous execution answers when it has ended.
+        read_timeout=330,
+        max_pool_connections=64,
+    )
     # boto3's default session is not thread-safe while it makes a client.
     with _making:
         return boto3.client(
             service,  # type: ignore[call-overload]
             region_name=region,
             endpoint_url=endpoint,
-            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=credentials["AWS_SESSION_TOKEN"],
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
             config=config,
         )
-
-
-def snake(action: str) -> str:
-    """Return boto3's name of an action: putItem becomes put_item."""
-    return re.sub(r"([A-Z])", r"_\1", action).lower()

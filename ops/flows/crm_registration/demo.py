@@ -56,8 +56,10 @@ def run(deployed: DeployedFlow) -> None:
 
 def _rows_table(name: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(title=name, title_justify="left", title_style="bold")
-    for column in rows[0]:
+    # The execution was shown above.
+    columns = [column for column in rows[0] if column != "execution"]
+    for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*(escape(str(value)) for value in row.values()))
+        table.add_row(*(escape(str(row[column])) for column in columns))
     return table

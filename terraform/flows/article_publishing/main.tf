@@ -3,7 +3,9 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  place = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  # The emulator chooses its port when it starts.
+  emulator = try(var.platform.emulator.endpoint, "")
+  place    = "${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
 }
 
 # --- the state machine, and the rule for redriven revisions ----------------------------------
@@ -33,6 +35,9 @@ module "workflow" {
 
   definition = { template = "${path.module}/state_machine.asl.json.tftpl" }
 
+  # Errors that the articles cause; a busy target only asks to wait.
+  business_errors = ["InvalidArticle", "TargetRefused", "TargetBusy"]
+
   failed = {
     name        = "failed-articles"
     description = "Revisions that are not everywhere yet wait in failed-articles. Fix what each message names, then redrive it."
@@ -44,7 +49,7 @@ module "workflow" {
       module      = step.module
       description = step.description
       environment = merge(step.environment, {
-        TARGET_URL    = step.url
+        TARGET_URL    = replace(step.url, "{emulator}", local.emulator)
         TARGET_SECRET = aws_secretsmanager_secret.this[step.target].arn
       })
       statements = {
@@ -61,7 +66,7 @@ locals {
       module      = "publish_to_medium"
       description = "Posts the article on Medium, unless it is there."
       url         = var.settings.medium.url
-      environment = { MEDIUM_FEED_URL = var.settings.medium.feed_url }
+      environment = { MEDIUM_FEED_URL = replace(var.settings.medium.feed_url, "{emulator}", local.emulator) }
     }
     PublishToDevto = {
       target      = "devto"
@@ -86,13 +91,13 @@ locals {
     }
   }
 
-  secrets = {
+  secrets = merge({
     webhook    = "Secret with which the CMS signs requests of its webhook"
     medium     = "Integration token of Medium"
     devto      = "API key of Dev.to"
     hashnode   = "Personal access token of Hashnode"
     opensearch = "User of OpenSearch, as {\"username\", \"password\"}"
-  }
+  }, var.settings.cms == null ? {} : { cms = "Token that may read the CMS" })
 
   # Known at plan time: Secrets Manager adds six characters to the name.
   secret_patterns = {
@@ -121,21 +126,27 @@ module "api" {
   platform = var.platform
   flow     = "article_publishing"
   throttle = var.settings
+  firewall = var.settings.firewall
   openapi  = { template = "${path.module}/openapi.yaml.tftpl" }
 
   function = {
     module          = "receive_webhook"
     description     = "Checks what the CMS sends, makes an article of it, and starts its publication."
     timeout_seconds = 25
-    environment = {
+    environment = merge({
       SITE_URL          = var.settings.site_url
       STATE_MACHINE_ARN = module.workflow.alias_arn
       WEBHOOK_SECRET    = aws_secretsmanager_secret.this["webhook"].arn
-    }
-    statements = {
+      }, var.settings.cms == null ? {} : {
+      CMS_QUERY_URL = replace(var.settings.cms.query_url, "{emulator}", local.emulator)
+      CMS_SECRET    = aws_secretsmanager_secret.this["cms"].arn
+    })
+    statements = merge({
       ReadWebhookSecret = { actions = ["secretsmanager:GetSecretValue"], resources = [local.secret_patterns["webhook"]] }
       # Starting an alias takes the right on the state machine itself.
       StartPublication = { actions = ["states:StartExecution"], resources = [module.workflow.state_machine_arn] }
-    }
+      }, var.settings.cms == null ? {} : {
+      ReadCmsSecret = { actions = ["secretsmanager:GetSecretValue"], resources = [local.secret_patterns["cms"]] }
+    })
   }
 }

@@ -13,6 +13,7 @@ module "front_door_site" {
   description   = "The form in which people leave their data, ${var.platform.name_prefix}"
   api           = { host = module.front_door_api[each.key].host, stage = module.front_door_api[each.key].stage, paths = ["/leads"] }
   domain        = each.value.domain
+  firewall      = each.value.firewall
   emulator      = var.platform.emulator
   alarm_actions = var.platform.alarm_actions
   tags          = module.workflow.tags

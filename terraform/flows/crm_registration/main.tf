@@ -36,6 +36,9 @@ module "workflow" {
   flow       = "crm_registration"
   definition = { template = "${path.module}/state_machine.asl.json.tftpl" }
 
+  # Errors that the events cause.
+  business_errors = ["InvalidLead", "CrmRejected"]
+
   failed = {
     name        = "failed-leads"
     description = "Leads that could not be registered wait in failed-leads. Fix what each message names, then redrive it."
@@ -54,6 +57,9 @@ module "workflow" {
 }
 
 locals {
+  # One for each endpoint.
+  calls_per_lead = length(local.lead["x-endpoints"])
+
   calls_api = {
     environment = {
       CRM_API_URL        = module.api.url
@@ -72,8 +78,8 @@ module "api" {
 
   name                 = local.api_name
   stage                = var.platform.environment
-  throttle             = { rate = var.settings.api.rate, burst = var.settings.api.burst }
-  quota_per_month      = var.settings.api.quota_per_month
+  throttle             = { rate = local.calls_per_lead * var.settings.api.leads_per_second, burst = 2 * local.calls_per_lead * var.settings.api.leads_per_second }
+  usage_plan           = {}
   secret_recovery_days = var.platform.secret_recovery_days
   emulator             = var.platform.emulator
   logs                 = var.platform.logs
@@ -88,6 +94,8 @@ module "api" {
 
   body = templatefile("${path.module}/openapi.yaml.tftpl", {
     title       = local.api_name
+    region      = data.aws_region.current.id
+    stage       = var.platform.environment
     invoke_uris = { for endpoint, function in module.backend_function : endpoint => function.invoke_uri }
     bodies = {
       for endpoint, fields in local.lead["x-endpoints"] : endpoint => {
@@ -192,7 +200,7 @@ module "api_key_issuer" {
 }
 
 locals {
-  api_gateway = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.name}::"
+  api_gateway = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.id}::"
 
   database_environment = merge(
     {

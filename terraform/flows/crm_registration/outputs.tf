@@ -16,6 +16,11 @@ output "flow" {
       { crm = module.api.summary },
       { for api in module.front_door_api : "front_door" => api.summary },
     )
+    # The most at a time: one for each running function, and the two of a migration.
+    database_connections = (
+      var.settings.backend_concurrency == null ? null :
+      length(module.backend_function) * var.settings.backend_concurrency + length(module.operator_function) + 2
+    )
     web_url     = one(values(module.front_door_site)[*].url)
     alarm_names = flatten(values(module.front_door_site)[*].alarm_names)
   }

@@ -16,17 +16,15 @@ variable "platform" {
 variable "settings" {
   description = <<-EOT
     Settings of the flow:
-    api: limits of the CRM API (requests per second, at once, and per month); raise key_generation for a new key.
+    api: leads per second that the CRM API takes, each with three calls, and twice as many at once; raise key_generation for a new key.
     backend_concurrency: requests that each backend function serves at a time, which bounds the database's connections; null for no limit.
     event_pattern: sources and detail-types of the events that hold a lead.
-    front_door: the public form: leads per second and at once, own names, the ARN of their certificate in us-east-1, and whether HSTS includes their subdomains; null for no form.
+    front_door: the public form: leads per second and at once, own names, the ARN of their certificate in us-east-1, and whether HSTS includes their subdomains, and the requests that one address may make; null for no form.
   EOT
   type = object({
     api = object({
-      rate            = number
-      burst           = number
-      quota_per_month = number
-      key_generation  = optional(number, 1)
+      leads_per_second = number
+      key_generation   = optional(number, 1)
     })
     backend_concurrency = optional(number)
     event_pattern = optional(object({ sources = list(string), detail_types = list(string) }), {
@@ -35,8 +33,9 @@ variable "settings" {
       detail_types = ["CRM Registration", "CRM Registration "]
     })
     front_door = optional(object({
-      rate  = optional(number, 10)
-      burst = optional(number, 20)
+      rate     = optional(number, 10)
+      burst    = optional(number, 20)
+      firewall = optional(object({ requests = number, seconds = optional(number, 300) }))
       domain = optional(object({
         names           = list(string)
         certificate_arn = string
@@ -47,8 +46,13 @@ variable "settings" {
   nullable = false
 
   validation {
-    condition     = var.settings.api.rate > 0 && var.settings.api.burst >= 1 && var.settings.api.quota_per_month >= 1
-    error_message = "crm_registration.api.rate is above 0, api.burst and api.quota_per_month are 1 or more, or the API refuses every call."
+    condition     = var.settings.api.leads_per_second > 0
+    error_message = "crm_registration.api.leads_per_second is above 0, or the API refuses every call."
+  }
+
+  validation {
+    condition     = try(var.settings.front_door.rate, 0) <= var.settings.api.leads_per_second
+    error_message = "crm_registration.front_door.rate is api.leads_per_second at most, or the form takes leads that the API refuses."
   }
 
   validation {

@@ -9,13 +9,15 @@ locals {
   signup     = jsondecode(file("${local.sources}/user_onboarding/signup.schema.json"))
   # The caller does not choose the user's id.
   body_fields = [for field in local.signup.required : field if field != "userId"]
-  place       = "${data.aws_region.current.name}:${local.account_id}"
+  place       = "${data.aws_region.current.id}:${local.account_id}"
 
   table             = "${module.workflow.name}-users"
   bucket            = "${var.platform.name_prefix}-user-spaces-${local.account_id}"
   template          = "${module.workflow.name}-welcome"
   configuration_set = module.workflow.name
   # The team's chat has its owner, who creates the secret; Terraform knows only its name.
+  # Events that hold a user_id only.
+  short          = coalesce(var.settings.short_events, { sources = [], tenant = "", address = "" })
   webhook_secret = "${var.platform.name_prefix}-team-webhook"
 }
 
@@ -27,7 +29,7 @@ module "rule" {
   name           = module.workflow.name
   description    = "Starts the onboarding of each user who signed up."
   event_bus_name = var.platform.event_bus.name
-  pattern        = jsonencode({ source = ["flowbridge.signup"], "detail-type" = ["UserSignup"] })
+  pattern        = jsonencode({ source = concat(["flowbridge.signup"], local.short.sources), "detail-type" = ["UserSignup"] })
   target_arn     = module.workflow.alias_arn
   role           = var.platform.role
   emulator       = var.platform.emulator
@@ -54,6 +56,9 @@ module "workflow" {
     }
   }
 
+  # Errors that the events cause.
+  business_errors = ["InvalidSignup", "UserExists"]
+
   failed = {
     name        = "failed-signups"
     description = "Users who could not be onboarded wait in failed-signups. Fix what each message names, then redrive it."
@@ -64,7 +69,7 @@ module "workflow" {
     ReceiveSignup = {
       module      = "receive_signup"
       description = "Takes the sign-up out of the event, checks it and normalizes it."
-      environment = { TENANTS = join(",", var.settings.tenants) }
+      environment = { TENANTS = join(",", var.settings.tenants), SHORT_EVENTS = var.settings.short_events == null ? "" : jsonencode(local.short) }
     }
     NotifyTeam = {
       module      = "notify_team"
@@ -87,7 +92,9 @@ module "users" {
 
   name = local.table
   # A tenant's users are one partition, and its role reaches only that one.
-  keys                = { partition = "tenantId", sort = "userId" }
+  keys = { partition = "tenantId", sort = "userId" }
+  # The reconciliation finds a user by the execution that made it.
+  indexes             = { execution = { partition = "execution" } }
   deletion_protection = var.settings.deletion_protection
   alarm_actions       = var.platform.alarm_actions
   tags                = module.workflow.tags
@@ -141,6 +148,7 @@ module "api" {
   platform = var.platform
   flow     = "user_onboarding"
   throttle = var.settings
+  firewall = var.settings.firewall
 
   openapi = {
     template = "${path.module}/openapi.yaml.tftpl"

@@ -9,7 +9,7 @@ resource "aws_s3_bucket" "this" {
   # checkov:skip=CKV_AWS_18:Object access is not logged here. For a log, the account adds data events to its CloudTrail
   # checkov:skip=CKV_AWS_145:S3 manages the keys; every reader of the bucket would get the right on the key as well
   # checkov:skip=CKV_AWS_144:Versions protect against mistakes; a copy in another region would spread personal data
-  # checkov:skip=CKV2_AWS_62:Nothing waits for these objects
+  # checkov:skip=CKV2_AWS_62:Buckets send events where a flow waits for them (sends_events)
   bucket        = var.name
   force_destroy = !var.deletion_protection
   tags          = var.tags
@@ -23,9 +23,16 @@ resource "aws_s3_bucket_versioning" "this" {
   }
 }
 
+resource "aws_s3_bucket_notification" "this" {
+  for_each = var.sends_events ? { this = aws_s3_bucket.this.id } : {}
+
+  bucket      = each.value
+  eventbridge = true
+}
+
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  # Buckets that are deleted with the flow need no lifecycle rule; the provider waits a minute for one.
-  for_each = var.deletion_protection ? { this = aws_s3_bucket.this.id } : {}
+  # Buckets that are deleted with the flow need no rule of their own; the provider waits a minute for one.
+  for_each = var.deletion_protection || length(var.lifecycle_rules) > 0 ? { this = aws_s3_bucket.this.id } : {}
 
   bucket = each.value
 
@@ -43,6 +50,75 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       days_after_initiation = 1
     }
   }
+
+  dynamic "rule" {
+    for_each = var.lifecycle_rules
+
+    content {
+      id     = rule.key
+      status = "Enabled"
+
+      # S3 takes one condition by itself, and several only within "and".
+      filter {
+        prefix = length(rule.value.tags) == 0 ? rule.value.prefix : null
+
+        dynamic "tag" {
+          for_each = rule.value.prefix == null && length(rule.value.tags) == 1 ? rule.value.tags : {}
+
+          content {
+            key   = tag.key
+            value = tag.value
+          }
+        }
+
+        dynamic "and" {
+          for_each = length(rule.value.tags) + (rule.value.prefix == null ? 0 : 1) > 1 && length(rule.value.tags) > 0 ? { this = rule.value } : {}
+
+          content {
+            prefix = and.value.prefix
+            tags   = and.value.tags
+          }
+        }
+      }
+
+      dynamic "transition" {
+        for_each = rule.value.move_after_days
+
+        content {
+          storage_class = transition.key
+          days          = transition.value
+        }
+      }
+
+      dynamic "expiration" {
+        for_each = rule.value.delete_after_days == null ? {} : { this = rule.value.delete_after_days }
+
+        content {
+          days = expiration.value
+        }
+      }
+
+      dynamic "noncurrent_version_transition" {
+        for_each = rule.value.move_old_versions_after_days
+
+        content {
+          storage_class   = noncurrent_version_transition.key
+          noncurrent_days = noncurrent_version_transition.value
+        }
+      }
+
+      dynamic "noncurrent_version_expiration" {
+        for_each = rule.value.delete_old_versions_after_days == null ? {} : { this = rule.value.delete_old_versions_after_days }
+
+        content {
+          noncurrent_days = noncurrent_version_expiration.value
+        }
+      }
+    }
+  }
+
+  # Rules for old versions need a bucket that keeps them.
+  depends_on = [aws_s3_bucket_versioning.this]
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {

@@ -24,6 +24,58 @@ variable "old_versions_days" {
   }
 }
 
+variable "sends_events" {
+  description = "Whether S3 sends events of the bucket's objects to the account's default bus."
+  type        = bool
+  default     = false
+}
+
+variable "lifecycle_rules" {
+  description = <<-EOT
+    Rules for some of the objects, by name, in addition to old_versions_days for all:
+    prefix: beginning of the keys; null for all.
+    tags: tags that the objects have.
+    move_after_days: days after which an object moves, by storage class, such as { GLACIER_IR = 30 }.
+    delete_after_days: days after which an object is deleted.
+    move_old_versions_after_days: as move_after_days, counted from the replacement or deletion.
+    delete_old_versions_after_days: days after the replacement or deletion.
+  EOT
+  type = map(object({
+    prefix                         = optional(string)
+    tags                           = optional(map(string), {})
+    move_after_days                = optional(map(number), {})
+    delete_after_days              = optional(number)
+    move_old_versions_after_days   = optional(map(number), {})
+    delete_old_versions_after_days = optional(number)
+  }))
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for rule in values(var.lifecycle_rules) :
+      length(rule.move_after_days) + length(rule.move_old_versions_after_days) > 0 || rule.delete_after_days != null || rule.delete_old_versions_after_days != null
+    ])
+    error_message = "Each of lifecycle_rules moves or deletes something. Give it days, or remove it."
+  }
+
+  validation {
+    condition = alltrue([
+      for class in flatten([for rule in values(var.lifecycle_rules) : concat(keys(rule.move_after_days), keys(rule.move_old_versions_after_days))]) :
+      contains(["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"], class)
+    ])
+    error_message = "Objects move to STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING, GLACIER_IR, GLACIER or DEEP_ARCHIVE."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for rule in values(var.lifecycle_rules) : [for class in ["STANDARD_IA", "ONEZONE_IA"] : [
+        for days in [rule.move_after_days, rule.move_old_versions_after_days] : lookup(days, class, 30) >= 30
+      ]]
+    ]))
+    error_message = "S3 moves objects to STANDARD_IA and ONEZONE_IA after 30 days at the earliest."
+  }
+}
+
 variable "policies" {
   description = "Policies, as JSON, that admit services in addition to the roles; the statement that refuses plain HTTP is added."
   type        = list(string)

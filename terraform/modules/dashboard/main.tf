@@ -5,7 +5,7 @@ data "aws_region" "current" {}
 locals {
   columns = 24
 
-  alarm_arn_prefix = "arn:${data.aws_partition.current.partition}:cloudwatch:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:alarm:"
+  alarm_arn_prefix = "arn:${data.aws_partition.current.partition}:cloudwatch:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:alarm:"
 
   # A widget shows 100 alarms at most.
   alarm_rows = [

@@ -4,7 +4,7 @@ data "aws_region" "current" {}
 
 locals {
   partition = data.aws_partition.current.partition
-  place     = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  place     = "${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
 
   # One entry or none, so that each mode's resources exist in that mode only.
   rds         = var.settings.mode == "rds" ? { this = var.settings.rds } : {}
@@ -14,7 +14,7 @@ locals {
   application_secret_name = "${var.name}-application"
 
   account_arn = "arn:${local.partition}:iam::${data.aws_caller_identity.current.account_id}:root"
-  region      = data.aws_region.current.name
+  region      = data.aws_region.current.id
 
   # The authority that vouches for the server: Amazon's of the region, the emulator's, the owners' own.
   rds_ca         = try(coalesce(try(var.emulator.database_ca, null), file("${path.module}/certificates/${local.region}.pem")), null)
@@ -23,7 +23,19 @@ locals {
   # The slow-query log quotes statements, and with them what is written. The audit log would too.
   exported_logs = toset(flatten([for database in values(local.rds) : concat(["error"], database.slow_query_log ? ["slowquery"] : [])]))
 
+  # The small classes have no Database Insights.
   has_insights = { for key, database in local.rds : key => !can(regex("^db\\.t[234]g?\\.(micro|small)$", database.instance_class)) }
+
+  engine_version = { for key, database in local.rds : key => coalesce(database.engine_version, "11.8") }
+  # Only a version that the settings name may upgrade the server, never another default of this module.
+  # A major upgrade that waits for the maintenance window would leave the old parameter group in use,
+  # and Terraform could not delete it.
+  allow_major_upgrade = { for key, database in local.rds : key => database.engine_version != null && database.apply_immediately }
+
+  insights_days = { standard = 7, advanced = 465 }
+
+  # Unique for each life of the database: the snapshot of the last one keeps its name.
+  final_snapshot = { for key, database in local.rds : key => "${var.name}-final-${substr(regex("[^/]+$", module.key[key].arn), 0, 8)}" }
 
   location = one(concat(
     [for database in values(local.on_premises) : {
@@ -78,12 +90,23 @@ data "aws_secretsmanager_secret" "admin" {
 
 # --------------------------------------------------------------------------------------- RDS
 
+locals {
+  # By key: the services, with their region, through which it can be used.
+  users_of_keys = {
+    for key, services in {
+      data = [for service in ["rds", "secretsmanager"] : "${service}.${local.region}"]
+      copy = [for copy in local.copies : "rds.${copy.region}"]
+    } : key => [for service in services : "${service}.${data.aws_partition.current.dns_suffix}"] if length(services) > 0
+  }
+}
+
 data "aws_iam_policy_document" "key" {
   # checkov:skip=CKV_AWS_109:In a key's policy "*" is the key itself
   # checkov:skip=CKV_AWS_111:In a key's policy "*" is the key itself
   # checkov:skip=CKV_AWS_356:In a key's policy "*" is the key itself
+  for_each = local.users_of_keys
+
   statement {
-    # Usable only through RDS and Secrets Manager.
     sid = "UseThroughServices"
     actions = [
       "kms:Decrypt",
@@ -103,12 +126,12 @@ data "aws_iam_policy_document" "key" {
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = [for service in ["rds", "secretsmanager"] : "${service}.${local.region}.${data.aws_partition.current.dns_suffix}"]
+      values   = each.value
     }
   }
 
   statement {
-    # RDS keeps the key in use after the call that made the instance, by a grant.
+    # RDS keeps the key in use after the call that names it, by a grant.
     sid       = "GrantToServices"
     actions   = ["kms:CreateGrant"]
     resources = ["*"]
@@ -127,19 +150,19 @@ data "aws_iam_policy_document" "key" {
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = [for service in ["rds", "secretsmanager"] : "${service}.${local.region}.${data.aws_partition.current.dns_suffix}"]
+      values   = each.value
     }
   }
 }
 
-# For the data, its snapshots, performance insights and the administrator's secret.
+# For the data, its snapshots, Database Insights and the administrator's secret.
 module "key" {
   source   = "../kms_key"
   for_each = local.rds
 
   name        = var.name
   description = "Encrypts ${var.name}"
-  policy      = data.aws_iam_policy_document.key.json
+  policy      = data.aws_iam_policy_document.key["data"].json
   tags        = var.tags
 }
 
@@ -166,10 +189,16 @@ resource "aws_db_subnet_group" "this" {
 resource "aws_db_parameter_group" "this" {
   for_each = local.rds
 
-  name        = var.name
-  family      = "mariadb${each.value.engine_version}"
+  # During a major upgrade the groups of both versions exist.
+  name_prefix = "${var.name}-"
+  family      = "mariadb${local.engine_version[each.key]}"
   description = "Parameters of ${var.name}"
   tags        = var.tags
+
+  parameter {
+    name  = "max_connections"
+    value = tostring(local.max_connections[each.key])
+  }
 
   parameter {
     name  = "require_secure_transport"
@@ -191,6 +220,10 @@ resource "aws_db_parameter_group" "this" {
     name  = "slow_query_log"
     value = each.value.slow_query_log ? "1" : "0"
   }
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_db_instance" "this" {
@@ -203,7 +236,9 @@ resource "aws_db_instance" "this" {
 
   identifier                  = var.name
   engine                      = "mariadb"
-  engine_version              = each.value.engine_version
+  engine_version              = local.engine_version[each.key]
+  allow_major_version_upgrade = local.allow_major_upgrade[each.key]
+  apply_immediately           = each.value.apply_immediately
   auto_minor_version_upgrade  = true
   instance_class              = each.value.instance_class
   allocated_storage           = each.value.storage_gb
@@ -226,15 +261,17 @@ resource "aws_db_instance" "this" {
   copy_tags_to_snapshot       = true
   deletion_protection         = each.value.deletion_protection
   skip_final_snapshot         = !each.value.deletion_protection
-  final_snapshot_identifier   = each.value.deletion_protection ? "${var.name}-final" : null
+  final_snapshot_identifier   = each.value.deletion_protection ? local.final_snapshot[each.key] : null
   tags                        = var.tags
 
   master_user_secret_kms_key_id   = module.key[each.key].arn
   enabled_cloudwatch_logs_exports = local.exported_logs
 
-  # The small classes do not have it.
-  performance_insights_enabled    = local.has_insights[each.key]
-  performance_insights_kms_key_id = local.has_insights[each.key] ? module.key[each.key].arn : null
+  # The provider and RDS keep the old name of Database Insights in most arguments.
+  database_insights_mode                = local.has_insights[each.key] ? each.value.database_insights : null
+  performance_insights_enabled          = local.has_insights[each.key]
+  performance_insights_kms_key_id       = local.has_insights[each.key] ? module.key[each.key].arn : null
+  performance_insights_retention_period = local.has_insights[each.key] ? local.insights_days[each.value.database_insights] : null
 
   depends_on = [aws_cloudwatch_log_group.this]
 
@@ -247,6 +284,16 @@ resource "aws_db_instance" "this" {
     precondition {
       condition     = var.network != null
       error_message = "An RDS database is private: give `network` the VPC and the subnets it lives in."
+    }
+
+    precondition {
+      condition     = try(each.value.backup_copy.region, null) != local.region
+      error_message = "backup_copy.region is ${local.region}, where the database is. Choose another region."
+    }
+
+    precondition {
+      condition     = local.has_insights[each.key] || each.value.database_insights == "standard"
+      error_message = "${each.value.instance_class} has no Database Insights. Choose a larger instance_class or database_insights = \"standard\"."
     }
   }
 }

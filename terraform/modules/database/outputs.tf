@@ -46,11 +46,16 @@ output "ca_certificate" {
 
 output "observed" {
   description = "RDS instance for the overview: identifier, thresholds and names of its alarms; null on premises."
-  value = one([for database in values(local.rds) : {
+  value = one([for key in keys(local.rds) : {
     identifier  = var.name
-    alarm       = database.alarm
+    alarm       = local.thresholds[key]
     alarm_names = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
   }])
+}
+
+output "connections" {
+  description = "Connections that the RDS server takes, and those above which its alarm fires; null on premises."
+  value       = one([for key in keys(local.rds) : { most = local.max_connections[key], alarm = local.thresholds[key].connections }])
 }
 
 output "vpc" {

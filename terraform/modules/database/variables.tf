@@ -9,7 +9,14 @@ variable "name" {
 }
 
 variable "settings" {
-  description = "A database that exists already (on_premises) or one that is made (rds), and its application user."
+  description = <<-EOT
+    The database and its application user:
+    mode: whether the server exists (on_premises) or is created (rds).
+    application_user: name of the user of the backend functions.
+    password_version: raise it to give that user a new password.
+    on_premises: the server; its administrator's secret, which its owners write; cidr, which functions in a VPC may reach; its authority's certificate, without which it is not verified.
+    rds: the server; a higher engine_version upgrades it, and without one a new server gets 11.8; apply_immediately = false defers changes to the maintenance window; backup_copy replicates the backups to another region; alarm limits are percentages of the class's connections and memory, and of storage_gb.
+  EOT
   type = object({
     mode             = string
     application_user = optional(string, "flowbridge")
@@ -24,19 +31,23 @@ variable "settings" {
     }))
     rds = optional(object({
       name                = string
-      engine_version      = optional(string, "10.11")
+      engine_version      = optional(string)
       instance_class      = optional(string, "db.t4g.micro")
       storage_gb          = optional(number, 20)
       multi_az            = optional(bool, false)
       backup_days         = optional(number, 7)
+      backup_copy         = optional(object({ region = string, days = optional(number, 7) }))
       deletion_protection = optional(bool, true)
       backup_window       = optional(string, "06:00-07:00")
       maintenance_window  = optional(string, "sun:07:30-sun:08:30")
+      apply_immediately   = optional(bool, true)
+      database_insights   = optional(string, "standard")
       slow_query_log      = optional(bool, false)
       alarm = optional(object({
-        connections      = optional(number, 50)
-        cpu_percent      = optional(number, 80)
-        free_storage_gib = optional(number, 4)
+        connections_percent  = optional(number, 80)
+        cpu_percent          = optional(number, 80)
+        free_storage_percent = optional(number, 10)
+        free_memory_percent  = optional(number, 5)
       }), {})
     }))
   })
@@ -72,8 +83,18 @@ variable "settings" {
   }
 
   validation {
-    condition     = try(can(regex("^10\\.(6|11)$|^11\\.[48]$", var.settings.rds.engine_version)) || var.settings.rds == null, true)
-    error_message = "engine_version is a MariaDB series with long support: 10.6, 10.11, 11.4 or 11.8."
+    condition     = try(var.settings.rds.engine_version, null) == null ? true : contains(["10.11", "11.4", "11.8"], var.settings.rds.engine_version)
+    error_message = "engine_version is a MariaDB series that RDS supports for long: 10.11, 11.4 or 11.8."
+  }
+
+  validation {
+    condition     = try(can(regex("^db\\.t[0-9][a-z]*\\.(micro|small|medium|large|([248])?xlarge)$|^db\\.[mrx][0-9][a-z]*\\.(large|[0-9]*xlarge)$", var.settings.rds.instance_class)) || var.settings.rds == null, true)
+    error_message = "instance_class is one of the families t, m, r and x, such as db.m7g.large; the alarms know the memory of these."
+  }
+
+  validation {
+    condition     = try(contains(["standard", "advanced"], var.settings.rds.database_insights) || var.settings.rds == null, true)
+    error_message = "database_insights is standard or advanced."
   }
 
   validation {
@@ -98,19 +119,19 @@ variable "settings" {
   }
 
   validation {
+    condition     = try(var.settings.rds.backup_copy, null) == null ? true : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.settings.rds.backup_copy.region)) && var.settings.rds.backup_copy.days >= 1 && var.settings.rds.backup_copy.days <= 35
+    error_message = "rds.backup_copy has the name of an AWS region, such as us-west-2, and 1 to 35 days."
+  }
+
+  validation {
     # gp3 has 20 to 65536 GB, and grows to four times what it begins with.
     condition     = try(var.settings.rds.storage_gb >= 20 && var.settings.rds.storage_gb <= 16384 || var.settings.rds == null, true)
     error_message = "rds.storage_gb is 20 to 16384."
   }
 
   validation {
-    condition     = try(var.settings.rds.alarm.cpu_percent > 0 && var.settings.rds.alarm.cpu_percent < 100 || var.settings.rds == null, true)
-    error_message = "rds.alarm.cpu_percent is above 0 and below 100."
-  }
-
-  validation {
-    condition     = try(var.settings.rds.alarm.connections >= 1 && var.settings.rds.alarm.free_storage_gib > 0 || var.settings.rds == null, true)
-    error_message = "rds.alarm.connections is 1 or more, and rds.alarm.free_storage_gib is above 0."
+    condition     = try(alltrue([for percent in values(var.settings.rds.alarm) : percent > 0 && percent < 100]) || var.settings.rds == null, true)
+    error_message = "The limits of rds.alarm are percentages above 0 and below 100."
   }
 }
 

@@ -4,17 +4,29 @@ data "aws_region" "current" {}
 
 locals {
   arn = join(":", [
-    "arn", data.aws_partition.current.partition, "events", data.aws_region.current.name,
+    "arn", data.aws_partition.current.partition, "events", data.aws_region.current.id,
     data.aws_caller_identity.current.account_id, "event-bus/${var.name}",
   ])
 
   audit_name = "${var.name}-audit"
   # EventBridge writes to groups below this prefix only.
   audit_group = "/aws/events/${local.audit_name}"
-  audit_group_arn = join(":", [
-    "arn", data.aws_partition.current.partition, "logs", data.aws_region.current.name,
-    data.aws_caller_identity.current.account_id, "log-group", local.audit_group,
+  log_group_prefix = join(":", [
+    "arn", data.aws_partition.current.partition, "logs", data.aws_region.current.id,
+    data.aws_caller_identity.current.account_id, "log-group",
   ])
+  audit_group_arn = "${local.log_group_prefix}:${local.audit_group}"
+  rule_prefix     = replace(local.arn, ":event-bus/", ":rule/")
+
+  # The log of whole events, if there is one.
+  whole_name  = "${var.name}-events"
+  whole_group = "/aws/events/${local.whole_name}"
+  whole       = var.whole_events == null ? {} : { this = var.whole_events }
+  # The rules that write logs, and the groups that they write to.
+  logs = merge(
+    { (local.audit_name) = local.audit_group_arn },
+    { for _ in local.whole : (local.whole_name) => "${local.log_group_prefix}:${local.whole_group}" },
+  )
   # CloudWatch keeps logs for one of these numbers of days: the least that outlasts the archive.
   retentions = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 }
@@ -74,12 +86,83 @@ module "audit" {
   }
 }
 
+# --- the log of whole events, with their details, where compliance asks for it -----------------
+
+data "aws_iam_policy_document" "whole_events_key" {
+  # checkov:skip=CKV_AWS_109:In a key's policy "*" is the key itself
+  # checkov:skip=CKV_AWS_111:In a key's policy "*" is the key itself
+  # checkov:skip=CKV_AWS_356:In a key's policy "*" is the key itself
+  for_each = local.whole
+
+  statement {
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+    sid = "EncryptWholeEvents"
+    actions = [
+      "kms:Decrypt",
+      "kms:DescribeKey",
+      "kms:Encrypt",
+      "kms:GenerateDataKey",
+      "kms:GenerateDataKeyWithoutPlaintext",
+      "kms:ReEncryptFrom",
+      "kms:ReEncryptTo",
+    ]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logs.${data.aws_region.current.id}.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "kms:EncryptionContext:aws:logs:arn"
+      values   = ["${local.log_group_prefix}:${local.whole_group}"]
+    }
+  }
+}
+
+module "whole_events_key" {
+  source   = "../kms_key"
+  for_each = local.whole
+
+  name        = local.whole_name
+  description = "Encrypts the log of whole events of ${var.name}"
+  policy      = data.aws_iam_policy_document.whole_events_key[each.key].json
+  tags        = var.tags
+}
+
+resource "aws_cloudwatch_log_group" "whole_events" {
+  # checkov:skip=CKV_AWS_338:The environment's file gives its days, as compliance asks
+  for_each = local.whole
+
+  name              = local.whole_group
+  kms_key_id        = module.whole_events_key[each.key].arn
+  retention_in_days = each.value.days
+  tags              = var.tags
+}
+
+module "whole_events" {
+  source   = "../event_rule"
+  for_each = local.whole
+
+  name           = local.whole_name
+  description    = "Writes down every event that the bus accepts, with its detail."
+  event_bus_name = aws_cloudwatch_event_bus.this.name
+  pattern        = jsonencode({ account = [data.aws_caller_identity.current.account_id] })
+  target_arn     = local.logs[local.whole_name]
+  alarm_actions  = var.alarm_actions
+  emulator       = var.emulator
+  tags           = var.tags
+
+  depends_on = [aws_cloudwatch_log_group.whole_events]
+}
+
 data "aws_iam_policy_document" "audit" {
   statement {
     # Made without naming the rule it is for, so nothing narrower than the group can be asked.
     sid       = "CreateAuditStreams"
     actions   = ["logs:CreateLogStream"]
-    resources = ["${local.audit_group_arn}:*"]
+    resources = [for arn in local.logs : "${arn}:*"]
 
     principals {
       type        = "Service"
@@ -90,7 +173,7 @@ data "aws_iam_policy_document" "audit" {
   statement {
     sid       = "WriteAudit"
     actions   = ["logs:PutLogEvents"]
-    resources = ["${local.audit_group_arn}:*:*"]
+    resources = [for arn in local.logs : "${arn}:*:*"]
 
     principals {
       type        = "Service"
@@ -100,10 +183,7 @@ data "aws_iam_policy_document" "audit" {
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values = [join(":", [
-        "arn", data.aws_partition.current.partition, "events", data.aws_region.current.name,
-        data.aws_caller_identity.current.account_id, "rule/${var.name}/${local.audit_name}",
-      ])]
+      values   = [for name in keys(local.logs) : "${local.rule_prefix}/${name}"]
     }
   }
 }

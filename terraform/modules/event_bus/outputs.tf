@@ -23,3 +23,13 @@ output "audit_rule" {
   description = "Summary of the rule that writes the audit log."
   value       = module.audit.summary
 }
+
+output "whole_event_log_group" {
+  description = "Log group of whole events; null without one."
+  value       = one([for group in aws_cloudwatch_log_group.whole_events : group.name])
+}
+
+output "whole_event_rule" {
+  description = "The rule that writes whole events, by a name, for dashboards; empty without one."
+  value       = { for rule in module.whole_events : "whole_events" => rule.summary }
+}

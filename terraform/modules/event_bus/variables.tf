@@ -23,6 +23,17 @@ variable "archive_days" {
   }
 }
 
+variable "whole_events" {
+  description = "Days that a second audit log keeps whole events, encrypted with a key of its own, where compliance asks for them; null for none."
+  type        = object({ days = number })
+  default     = null
+
+  validation {
+    condition     = var.whole_events == null ? true : contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.whole_events.days)
+    error_message = "whole_events.days is a retention that CloudWatch has, such as 30, 365 or 3653, or whole_events is null."
+  }
+}
+
 variable "alarm_actions" {
   description = "SNS topics notified when an alarm of the audit log's rule fires or clears."
   type        = list(string)

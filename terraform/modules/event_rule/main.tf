@@ -4,16 +4,31 @@ data "aws_region" "current" {}
 
 locals {
   arn = join(":", [
-    "arn", data.aws_partition.current.partition, "events", data.aws_region.current.name,
-    data.aws_caller_identity.current.account_id, "rule/${var.event_bus_name}/${var.name}",
+    "arn", data.aws_partition.current.partition, "events", data.aws_region.current.id,
+    # A rule of the default bus is named without the bus.
+    data.aws_caller_identity.current.account_id, var.event_bus_name == "default" ? "rule/${var.name}" : "rule/${var.event_bus_name}/${var.name}",
   ])
 
-  # The third part of an ARN is the service: states, sqs, lambda or logs.
+  # A redrive cannot put an event of an AWS service onto a bus, so it puts one of this other source.
+  sources  = try(jsondecode(var.pattern).source, [])
+  redriven = [for source in local.sources : "redriven.${source}" if try(startswith(source, "aws."), false)]
+  pattern = (
+    length(local.redriven) == 0 || var.event_bus_name == "default"
+    ? var.pattern
+    : jsonencode(merge(jsondecode(var.pattern), { source = concat(local.sources, local.redriven) }))
+  )
+
+  # The third part of an ARN is the service: states, sqs, lambda, logs or events.
   target_service = split(":", var.target_arn)[2]
-  # EventBridge takes a role for a state machine; anything else allows the rule itself. Starting an
+  # EventBridge takes a role for a state machine or a bus; anything else allows the rule itself. Starting an
   # alias needs the right on the state machine, whose ARN has seven parts
   # (https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html).
-  starts_execution  = local.target_service == "states" ? { this = join(":", slice(split(":", var.target_arn), 0, 7)) } : {}
+  calls_with_role = {
+    for call in [
+      { service = "states", sid = "StartExecution", action = "states:StartExecution", name = "start-execution", arn = join(":", slice(concat(split(":", var.target_arn), [""]), 0, 7)) },
+      { service = "events", sid = "PutEvents", action = "events:PutEvents", name = "put-events", arn = var.target_arn },
+    ] : "this" => call if call.service == local.target_service
+  }
   invokes_function  = local.target_service == "lambda" ? { this = split(":", var.target_arn) } : {}
   role_name_is_long = length(var.name) > 57
   role_name         = local.role_name_is_long ? "${substr(var.name, 0, 48)}-${substr(sha256(var.name), 0, 8)}-events" : "${var.name}-events"
@@ -23,7 +38,7 @@ resource "aws_cloudwatch_event_rule" "this" {
   name           = var.name
   description    = var.description
   event_bus_name = var.event_bus_name
-  event_pattern  = var.pattern
+  event_pattern  = local.pattern
   # Explicit, so that a rule that was disabled by hand is drift.
   state = "ENABLED"
   tags  = var.tags
@@ -76,7 +91,7 @@ module "dead_letters" {
 }
 
 data "aws_iam_policy_document" "trust" {
-  for_each = local.starts_execution
+  for_each = local.calls_with_role
 
   statement {
     sid     = "AssumeForThisRule"
@@ -96,20 +111,20 @@ data "aws_iam_policy_document" "trust" {
 }
 
 data "aws_iam_policy_document" "this" {
-  for_each = local.starts_execution
+  for_each = local.calls_with_role
 
   statement {
-    sid       = "StartExecution"
-    actions   = ["states:StartExecution"]
-    resources = [each.value]
+    sid       = each.value.sid
+    actions   = [each.value.action]
+    resources = [each.value.arn]
   }
 }
 
 resource "aws_iam_role" "this" {
-  for_each = local.starts_execution
+  for_each = local.calls_with_role
 
   name                 = local.role_name
-  description          = "Lets the rule ${var.name} start its state machine"
+  description          = "Lets the rule ${var.name} ${local.target_service == "events" ? "put events onto a bus" : "start its state machine"}"
   path                 = var.role.path
   permissions_boundary = var.role.permissions_boundary
   assume_role_policy   = data.aws_iam_policy_document.trust[each.key].json
@@ -117,9 +132,9 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  for_each = local.starts_execution
+  for_each = local.calls_with_role
 
-  name   = "start-execution"
+  name   = each.value.name
   role   = aws_iam_role.this[each.key].name
   policy = data.aws_iam_policy_document.this[each.key].json
 }

@@ -29,12 +29,12 @@ variable "pattern" {
 }
 
 variable "target_arn" {
-  description = "ARN of the state machine, queue, function or log group that gets the events."
+  description = "ARN of the state machine, queue, function, log group or bus that gets the events."
   type        = string
 
   validation {
-    condition     = can(regex("^arn:[^:]+:(states|sqs|lambda|logs):", var.target_arn))
-    error_message = "The target is the ARN of a state machine, a queue, a function or a log group."
+    condition     = can(regex("^arn:[^:]+:(states|sqs|lambda|logs|events):", var.target_arn))
+    error_message = "The target is the ARN of a state machine, a queue, a function, a log group or a bus."
   }
 }
 

@@ -1,10 +1,10 @@
 data "aws_region" "current" {}
 
-# An operator reads it from the top: alarms, state machines, APIs, functions, rules and queues.
+# An operator reads it from the top: alarms, state machines, APIs, functions, schedules, rules and queues.
 
 locals {
   prefix       = "${var.name_prefix}-"
-  region       = data.aws_region.current.name
+  region       = data.aws_region.current.id
   graph_height = 6
 
   graph        = { view = "timeSeries", region = local.region, stacked = false, period = 300 }
@@ -20,27 +20,37 @@ locals {
   purple      = "#9467bd"
   brown       = "#8c564b"
 
-  triggers = flatten([values(var.flow.triggers), [for workflow in var.flow.workflows : values(workflow.triggers)]])
-  rules    = [for trigger in local.triggers : trigger if trigger.kind == "event_rule"]
+  # A child that cancels what it called has a second state machine.
+  machines = concat(
+    [for workflow in var.flow.workflows : { name = workflow.name, arn = workflow.state_machine_arn }],
+    [for child in var.flow.children : { name = child.name, arn = child.state_machine_arn }],
+    [for child in var.flow.children : { name = "${child.name}-cancel", arn = child.cancel_arn } if child.cancel_arn != null],
+  )
+
+  triggers  = flatten([values(var.flow.triggers), [for workflow in var.flow.workflows : values(workflow.triggers)]])
+  rules     = [for trigger in local.triggers : trigger if trigger.kind == "event_rule"]
+  schedules = [for trigger in local.triggers : trigger if trigger.kind == "schedule"]
   # The last part of a queue's URL is its name.
   queues = [
     for url in compact(concat(
       [for workflow in var.flow.workflows : workflow.failed_queue_url],
       [for trigger in local.triggers : trigger.undelivered_queue_url],
       [for queue in var.flow.queues : queue.url],
+      [for topic in var.flow.topics : topic.undelivered_queue_url],
+      flatten([for consumer in var.flow.consumers : [consumer.queue_url, consumer.dead_letter_queue_url]]),
     )) : basename(url)
   ]
 
   alarm_names = concat(var.flow.alarm_names, flatten([
     for parts in [
-      values(var.flow.workflows), local.triggers, values(var.flow.functions), values(var.flow.queues), values(var.flow.apis),
-      values(var.flow.tables),
+      values(var.flow.workflows), values(var.flow.children), local.triggers, values(var.flow.functions), values(var.flow.queues),
+      values(var.flow.topics), values(var.flow.apis), values(var.flow.tables), values(var.flow.consumers),
     ] : [for part in parts : part.alarm_names]
   ]))
 
   rows = flatten([
     [
-      for machine in var.flow.workflows : {
+      for machine in local.machines : {
         height  = local.graph_height
         columns = 2
         widgets = [
@@ -49,12 +59,12 @@ locals {
             properties = merge(local.graph, local.count, {
               title = "${trimprefix(machine.name, local.prefix)}: executions"
               metrics = [
-                ["AWS/States", "ExecutionsStarted", "StateMachineArn", machine.state_machine_arn, { label = "Started", color = local.blue }],
-                ["AWS/States", "ExecutionsSucceeded", "StateMachineArn", machine.state_machine_arn, { label = "Succeeded", color = local.green }],
-                ["AWS/States", "ExecutionsFailed", "StateMachineArn", machine.state_machine_arn, { label = "Failed", color = local.red }],
-                ["AWS/States", "ExecutionsTimedOut", "StateMachineArn", machine.state_machine_arn, { label = "Timed out", color = local.purple }],
-                ["AWS/States", "ExecutionsAborted", "StateMachineArn", machine.state_machine_arn, { label = "Stopped", color = local.brown }],
-                ["AWS/States", "ExecutionThrottled", "StateMachineArn", machine.state_machine_arn, { label = "Throttled", color = local.orange }],
+                ["AWS/States", "ExecutionsStarted", "StateMachineArn", machine.arn, { label = "Started", color = local.blue }],
+                ["AWS/States", "ExecutionsSucceeded", "StateMachineArn", machine.arn, { label = "Succeeded", color = local.green }],
+                ["AWS/States", "ExecutionsFailed", "StateMachineArn", machine.arn, { label = "Failed", color = local.red }],
+                ["AWS/States", "ExecutionsTimedOut", "StateMachineArn", machine.arn, { label = "Timed out", color = local.purple }],
+                ["AWS/States", "ExecutionsAborted", "StateMachineArn", machine.arn, { label = "Stopped", color = local.brown }],
+                ["AWS/States", "ExecutionThrottled", "StateMachineArn", machine.arn, { label = "Throttled", color = local.orange }],
               ]
             })
           },
@@ -64,7 +74,7 @@ locals {
               title = "${trimprefix(machine.name, local.prefix)}: duration"
               metrics = [
                 for percentile, colour in local.percentiles :
-                ["AWS/States", "ExecutionTime", "StateMachineArn", machine.state_machine_arn, { label = percentile, stat = percentile, color = colour }]
+                ["AWS/States", "ExecutionTime", "StateMachineArn", machine.arn, { label = percentile, stat = percentile, color = colour }]
               ]
             })
           },
@@ -160,6 +170,34 @@ locals {
       }
     ],
 
+    # The metrics of a schedule are those of its group, which has its name.
+    [
+      for row in [local.schedules] : {
+        height  = local.graph_height
+        columns = 1
+        widgets = [
+          {
+            type = "metric"
+            properties = merge(local.graph, local.count, {
+              title = "Schedules: calls"
+              metrics = concat([], [
+                for schedule in row : [
+                  for metric, line in {
+                    InvocationAttemptCount                     = { label = "tried", color = local.green }
+                    TargetErrorCount                           = { label = "refused", color = local.brown }
+                    InvocationDroppedCount                     = { label = "failed", color = local.red }
+                    InvocationsSentToDeadLetterCount           = { label = "to the undelivered queue", color = local.orange }
+                    InvocationsFailedToBeSentToDeadLetterCount = { label = "lost", color = local.purple }
+                  } :
+                  ["AWS/Scheduler", metric, "ScheduleGroup", schedule.name, merge(line, { label = "${trimprefix(schedule.name, local.prefix)} ${line.label}" })]
+                ]
+              ]...)
+            })
+          },
+        ]
+      } if length(row) > 0
+    ],
+
     {
       height  = local.graph_height
       columns = 3
@@ -176,7 +214,12 @@ locals {
                   InvocationsSentToDlq           = { label = "to the undelivered queue", color = local.orange }
                   InvocationsFailedToBeSentToDlq = { label = "lost", color = local.purple }
                 } :
-                ["AWS/Events", metric, "EventBusName", rule.event_bus_name, "RuleName", rule.name, merge(line, { label = "${trimprefix(rule.name, local.prefix)} ${line.label}" })]
+                concat(
+                  ["AWS/Events", metric],
+                  # A rule of the default bus is counted without the bus's name.
+                  [for part in ["EventBusName", rule.event_bus_name] : part if rule.event_bus_name != "default"],
+                  ["RuleName", rule.name, merge(line, { label = "${trimprefix(rule.name, local.prefix)} ${line.label}" })],
+                )
               ]
             ]...)
           })

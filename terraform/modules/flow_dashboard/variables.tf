@@ -24,6 +24,7 @@ variable "flow" {
         alarm_names           = optional(list(string), [])
       })), {})
     })), {})
+    children = optional(map(object({ name = string, state_machine_arn = string, cancel_arn = optional(string), alarm_names = list(string) })), {})
     triggers = optional(map(object({
       kind                  = string
       name                  = string
@@ -32,7 +33,9 @@ variable "flow" {
       alarm_names           = optional(list(string), [])
     })), {})
     functions   = optional(map(object({ name = string, timeout_seconds = number, alarm_names = list(string) })), {})
+    consumers   = optional(map(object({ kind = string, queue_url = optional(string), dead_letter_queue_url = string, alarm_names = list(string) })), {})
     queues      = optional(map(object({ name = string, url = string, alarm_names = list(string) })), {})
+    topics      = optional(map(object({ name = string, undelivered_queue_url = string, alarm_names = list(string) })), {})
     apis        = optional(map(object({ name = string, stage = string, alarm_names = list(string) })), {})
     tables      = optional(map(object({ name = string, alarm_names = list(string) })), {})
     alarm_names = optional(list(string), [])

@@ -9,7 +9,7 @@ locals {
   name = length(var.name) <= 64 ? var.name : "${substr(var.name, 0, 55)}-${substr(sha256(var.name), 0, 8)}"
 
   partition = data.aws_partition.current.partition
-  place     = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  place     = "${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
 
   # Composed, so that policies that name the function or its logs are known before they are made.
   arn           = "arn:${local.partition}:lambda:${local.place}:function:${local.name}"
@@ -17,6 +17,14 @@ locals {
   log_group_arn = "arn:${local.partition}:logs:${local.place}:log-group:${local.log_group}"
   in_vpc        = var.vpc == null ? {} : { this = var.vpc }
   canary        = { for name, canary in var.canaries : "this" => canary if name == local.name }
+
+  # Matches a line of the log for each technical error: the runtime's line for an exception that left
+  # the handler, and Lambda's report of an invocation that was ended.
+  technical_errors = join(" ", [
+    "{ (${join(" && ", concat(["$.errorType = *"], [for name in var.business_errors : "$.errorType != \"${name}\""]))})",
+    "|| $.record.status = \"timeout\" || $.record.errorType = \"Runtime.*\" || $.record.errorType = \"Sandbox.*\" }",
+  ])
+  counts_by_error = length(var.business_errors) == 0 ? {} : { this = "${local.name}-technical-errors" }
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -190,21 +198,40 @@ resource "aws_lambda_alias" "live" {
   }
 }
 
+# The metric Errors counts every exception. It has no dimension for the error.
+resource "aws_cloudwatch_log_metric_filter" "technical_errors" {
+  for_each = local.counts_by_error
+
+  name           = "technical-errors"
+  log_group_name = aws_cloudwatch_log_group.this.name
+  pattern        = local.technical_errors
+
+  metric_transformation {
+    namespace = "Flowbridge"
+    name      = each.value
+    value     = "1"
+    unit      = "Count"
+  }
+}
+
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = {
     errors = {
-      metric    = "Errors"
+      namespace = length(local.counts_by_error) == 0 ? "AWS/Lambda" : "Flowbridge"
+      metric    = try(local.counts_by_error["this"], "Errors")
       statistic = "Sum"
       threshold = var.alarm.errors
       text      = "failed. Its log group ${local.log_group} says why."
     }
     throttles = {
+      namespace = "AWS/Lambda"
       metric    = "Throttles"
       statistic = "Sum"
       threshold = var.alarm.throttles
       text      = "was refused invocations: more came at once than its concurrency, or the account's, allows."
     }
     duration = {
+      namespace = "AWS/Lambda"
       metric    = "Duration"
       statistic = "Maximum"
       threshold = var.timeout_seconds * 1000 * var.alarm.timeout_share
@@ -214,9 +241,9 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
   alarm_name          = "${local.name}-${each.key}"
   alarm_description   = "The function ${local.name} ${each.value.text}"
-  namespace           = "AWS/Lambda"
+  namespace           = each.value.namespace
   metric_name         = each.value.metric
-  dimensions          = { FunctionName = local.name }
+  dimensions          = each.value.namespace == "AWS/Lambda" ? { FunctionName = local.name } : {}
   statistic           = each.value.statistic
   comparison_operator = "GreaterThanThreshold"
   threshold           = each.value.threshold

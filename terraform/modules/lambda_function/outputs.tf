@@ -17,7 +17,7 @@ output "alias_arn" {
 
 output "invoke_uri" {
   description = "URI by which API Gateway calls the alias."
-  value       = "arn:${local.partition}:apigateway:${data.aws_region.current.name}:lambda:path/2015-03-31/functions/${local.arn}:${local.alias}/invocations"
+  value       = "arn:${local.partition}:apigateway:${data.aws_region.current.id}:lambda:path/2015-03-31/functions/${local.arn}:${local.alias}/invocations"
   depends_on  = [aws_lambda_alias.live]
 }
 
@@ -59,7 +59,10 @@ output "summary" {
     log_group_name  = aws_cloudwatch_log_group.this.name
     role_name       = aws_iam_role.this.name
     timeout_seconds = var.timeout_seconds
-    alarm_names     = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+    # A pattern for FilterLogEvents: it finds the function's technical errors. The name of a log stream
+    # has the version in brackets.
+    technical_errors = local.technical_errors
+    alarm_names      = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
   }
   depends_on = [aws_lambda_alias.live]
 }

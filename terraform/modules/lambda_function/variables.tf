@@ -135,8 +135,8 @@ variable "logs" {
   }
 
   validation {
-    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR", "FATAL"], var.logs.level)
-    error_message = "The log level is DEBUG, INFO, WARN, ERROR or FATAL."
+    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.logs.level)
+    error_message = "The log level is DEBUG, INFO, WARN or ERROR; alarms count lines of the level ERROR."
   }
 }
 
@@ -144,6 +144,17 @@ variable "role" {
   description = "IAM path and permissions boundary of the function's role."
   type        = object({ path = optional(string, "/"), permissions_boundary = optional(string) })
   default     = {}
+}
+
+variable "business_errors" {
+  description = "Exceptions that the data cause, by class name: they raise no alarm of the function. All others are technical."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.business_errors : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name))])
+    error_message = "business_errors are names of exception classes, without their module."
+  }
 }
 
 variable "alarm" {

@@ -32,9 +32,9 @@ locals {
   # The policy of each endpoint, by service.
   interfaces    = length(local.own) == 0 ? {} : var.interfaces
   gateways      = length(local.own) == 0 ? {} : var.gateways
-  endpoint_base = "com.amazonaws.${data.aws_region.current.name}"
+  endpoint_base = "com.amazonaws.${data.aws_region.current.id}"
   partition     = data.aws_partition.current.partition
-  place         = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  place         = "${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
   log_group     = "/aws/vpc/${var.name}"
   log_group_arn = "arn:${local.partition}:logs:${local.place}:log-group:${local.log_group}"
 }

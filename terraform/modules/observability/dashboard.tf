@@ -42,7 +42,7 @@ locals {
       },
       {
         height  = local.graph_height
-        columns = 3
+        columns = 4
         widgets = [
           {
             type = "metric"
@@ -59,6 +59,19 @@ locals {
               title       = "Processor"
               metrics     = [["AWS/RDS", "CPUUtilization", "DBInstanceIdentifier", database.identifier, { label = "Busy", color = local.blue }]]
               annotations = { horizontal = [{ label = "Alarm", value = database.alarm.cpu_percent, color = local.red }] }
+            })
+          },
+          {
+            type = "metric"
+            properties = merge(local.graph, {
+              title = "Free memory"
+              stat  = "Minimum"
+              yAxis = { left = { min = 0, showUnits = false, label = "MiB" } }
+              metrics = [
+                [{ expression = "bytes / 1048576", id = "mib", label = "Free", color = local.blue }],
+                ["AWS/RDS", "FreeableMemory", "DBInstanceIdentifier", database.identifier, { id = "bytes", visible = false }],
+              ]
+              annotations = { horizontal = [{ label = "Alarm", value = database.alarm.free_memory_mib, color = local.red }] }
             })
           },
           {

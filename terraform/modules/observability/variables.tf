@@ -29,7 +29,7 @@ variable "database" {
   description = "The RDS instance: its identifier, the thresholds of its alarms, and their names; null without one."
   type = object({
     identifier  = string
-    alarm       = object({ connections = number, cpu_percent = number, free_storage_gib = number })
+    alarm       = object({ connections = number, cpu_percent = number, free_storage_gib = number, free_memory_mib = number })
     alarm_names = list(string)
   })
   default = null

@@ -1,3 +1,5 @@
+data "aws_region" "current" {}
+
 locals {
   name = "${var.platform.name_prefix}-${replace(coalesce(var.name, var.flow), "_", "-")}"
   tags = { flow = var.flow }
@@ -18,8 +20,21 @@ module "api" {
 
   body = templatefile(var.openapi.template, merge(var.openapi.variables, {
     title      = "${local.name}-api"
+    region     = data.aws_region.current.id
+    stage      = var.platform.environment
     invoke_uri = module.function.invoke_uri
   }))
+}
+
+# The throttle bounds all callers together, this bounds each of them.
+module "firewall" {
+  source   = "../firewall"
+  for_each = var.firewall == null ? {} : { this = var.firewall }
+
+  name      = "${local.name}-api"
+  limit     = each.value
+  protected = { api = module.api.stage_arn }
+  tags      = local.tags
 }
 
 module "function" {

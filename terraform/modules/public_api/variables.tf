@@ -24,8 +24,14 @@ variable "throttle" {
   type        = object({ rate = number, burst = number })
 }
 
+variable "firewall" {
+  description = "Requests that one address may make within so many seconds; null for no such bound."
+  type        = object({ requests = number, seconds = optional(number, 300) })
+  default     = null
+}
+
 variable "openapi" {
-  description = "Path of the API's template, and its variables in addition to 'title' and the function's 'invoke_uri'."
+  description = "Path of the API's template, and its variables in addition to 'title', 'region', 'stage' and the function's 'invoke_uri'."
   type        = object({ template = string, variables = optional(any, {}) })
 }
 

@@ -3,7 +3,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  region     = data.aws_region.current.name
+  region     = data.aws_region.current.id
   account_id = data.aws_caller_identity.current.account_id
 
   # Composed of names: plans show every policy that names the queue, and nothing waits the 25 s that
@@ -14,6 +14,15 @@ locals {
     ? "https://sqs.${local.region}.${data.aws_partition.current.dns_suffix}/${local.account_id}/${var.name}"
     : "${var.emulator.endpoint}/${local.account_id}/${var.name}"
   )
+
+  at_once = {
+    depth = {
+      period  = 60
+      periods = 1
+      more    = var.alarm.more_than
+      text    = var.alarm.description
+    }
+  }
 }
 
 data "aws_iam_policy_document" "queue" {
@@ -63,7 +72,8 @@ data "aws_iam_policy_document" "queue" {
 
 resource "aws_sqs_queue" "this" {
   name                       = var.name
-  sqs_managed_sse_enabled    = true
+  sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null
+  kms_master_key_id          = var.kms_key_arn
   message_retention_seconds  = var.retention_days * 24 * 60 * 60
   visibility_timeout_seconds = var.visibility_timeout_seconds
   receive_wait_time_seconds  = 20
@@ -77,13 +87,7 @@ resource "aws_sqs_queue" "this" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = {
-    depth = {
-      period  = 60
-      periods = 1
-      more    = var.alarm.more_than
-      text    = var.alarm.description
-    }
+  for_each = merge(var.alarm.at_once ? local.at_once : {}, {
     # Not by ApproximateAgeOfOldestMessage: SQS leaves out what was received three times, and to look
     # at a message is to receive it.
     age = {
@@ -92,7 +96,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
       more    = 0
       text    = "A message has waited in ${var.name} for more than ${var.alarm.older_than_hours} hours; after ${var.retention_days} days it is lost. ${var.alarm.description}"
     }
-  }
+  })
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.text

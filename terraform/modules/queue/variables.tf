@@ -41,6 +41,12 @@ variable "senders" {
   }
 }
 
+variable "kms_key_arn" {
+  description = "KMS key that encrypts the messages; null for keys that SQS manages."
+  type        = string
+  default     = null
+}
+
 variable "redrive" {
   description = "Where a message goes that was received too often, and how often that is; null for a queue that is an end."
   type        = object({ dead_letter_queue_arn = string, max_receive_count = number })
@@ -53,8 +59,15 @@ variable "redrive" {
 }
 
 variable "alarm" {
-  description = "Raise an alarm when more than this many messages wait, and when it was not empty for so many hours; the description is the instruction to the operator."
+  description = <<-EOT
+    Alarms of the queue:
+    at_once: whether an alarm fires as soon as more than more_than messages wait.
+    more_than: messages that may wait without that alarm.
+    older_than_hours: hours without an empty queue after which another alarm fires.
+    description: the instruction to the operator.
+  EOT
   type = object({
+    at_once          = optional(bool, true)
     more_than        = optional(number, 0)
     older_than_hours = optional(number, 72)
     description      = string

@@ -4,12 +4,34 @@ data "aws_region" "current" {}
 
 locals {
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
+  region    = data.aws_region.current.id
   place     = "${local.region}:${data.aws_caller_identity.current.account_id}"
 
   document = yamldecode(var.body)
-  # Without comments and layout, so that a change of those deploys nothing.
-  body = jsonencode(local.document)
+
+  # API Gateway asks for an API key or a signature wherever a scheme of these types is required. Requests
+  # with another header are checked by the function.
+  own_schemes = [
+    for name, scheme in try(local.document.components.securitySchemes, {}) : name
+    if scheme.name == "x-api-key" || try(scheme["x-amazon-apigateway-authtype"] == "awsSigv4", false)
+  ]
+  paths = {
+    for path, operations in local.document.paths : path => {
+      for method, operation in operations : method => merge(operation, {
+        for field in ["security"] : field => [
+          for requirement in operation.security : requirement if length(setsubtract(keys(requirement), local.own_schemes)) == 0
+        ] if can(operation.security)
+      })
+    }
+  }
+  # Without comments and layout, so that a change of those deploys nothing, and without the addresses,
+  # which API Gateway chooses.
+  body = jsonencode(merge(
+    { for field, value in local.document : field => value if field != "servers" },
+    { paths = local.paths },
+    # Part of the document, so that a change of the policy is deployed: until then AWS keeps the old one.
+    { for policy in var.policy[*] : "x-amazon-apigateway-policy" => jsondecode(policy) },
+  ))
 
   # The functions that the document calls, by "METHOD /path".
   integrations = merge([
@@ -24,7 +46,10 @@ locals {
 
   # A public API has neither a key nor what belongs to one. Not by var.api_key: the issuer waits for
   # the usage plan, to which it may add keys.
-  keyed = var.quota_per_month == null ? {} : { this = var.quota_per_month }
+  keyed = var.usage_plan == null ? {} : { this = var.usage_plan }
+
+  # The share of its limit above which an alarm fires.
+  near_limit_percent = 80
 }
 
 resource "aws_api_gateway_rest_api" "this" {
@@ -60,7 +85,7 @@ resource "aws_api_gateway_stage" "this" {
   # checkov:skip=CKV_AWS_120:Every call writes, so there is nothing to cache
   # checkov:skip=CKV2_AWS_51:The backend is a function that only this API may invoke; a client certificate would have no reader
   # checkov:skip=CKV2_AWS_4:The execution log would hold bodies, which are personal data; the access log says what is needed
-  # checkov:skip=CKV2_AWS_29:Callers hold a key, or are bounded by the throttle; a firewall is the account's to add
+  # checkov:skip=CKV2_AWS_29:Callers hold a key, or are bounded by the throttle; modules/public_api adds a firewall where the settings have one
   rest_api_id          = aws_api_gateway_rest_api.this.id
   deployment_id        = aws_api_gateway_deployment.this.id
   stage_name           = var.stage
@@ -134,9 +159,13 @@ resource "aws_api_gateway_usage_plan" "this" {
     burst_limit = var.throttle.burst
   }
 
-  quota_settings {
-    limit  = each.value
-    period = "MONTH"
+  dynamic "quota_settings" {
+    for_each = each.value.quota_per_month[*]
+
+    content {
+      limit  = quota_settings.value
+      period = "MONTH"
+    }
   }
 }
 
@@ -168,7 +197,7 @@ resource "aws_lambda_invocation" "api_key" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = {
+  for_each = merge({
     server-errors = {
       metric    = "5XXError"
       statistic = "Sum"
@@ -194,7 +223,17 @@ resource "aws_cloudwatch_metric_alarm" "this" {
       periods   = 3
       text      = "has answered one call of twenty later than after ${var.alarm.latency_seconds} s for 15 minutes. At 29 s API Gateway gives up."
     }
-  }
+    }, {
+    # Anybody may call a public API that often.
+    for key in keys(local.keyed) : "near-limit" => {
+      metric    = "Count"
+      statistic = "Sum"
+      threshold = var.throttle.rate * 60 * local.near_limit_percent / 100
+      period    = 60
+      periods   = 3
+      text      = "has been called more often than ${var.throttle.rate * local.near_limit_percent / 100} times a second for 3 minutes. It refuses calls above ${var.throttle.rate}, and callers retry them. Raise the limit if the calls are wanted."
+    }
+  })
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = "The API ${var.name} ${each.value.text}"

@@ -27,6 +27,11 @@ output "stage" {
   value       = aws_api_gateway_stage.this.stage_name
 }
 
+output "stage_arn" {
+  description = "ARN of the stage, by which a firewall protects it."
+  value       = aws_api_gateway_stage.this.arn
+}
+
 output "usage_plan_id" {
   description = "Identifier of the usage plan to which the API key belongs; null for a public API."
   value       = one([for plan in aws_api_gateway_usage_plan.this : plan.id])

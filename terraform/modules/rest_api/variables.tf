@@ -20,11 +20,14 @@ variable "body" {
   validation {
     condition = try(alltrue(flatten([
       for path, operations in yamldecode(var.body).paths : [
-        for method, operation in operations :
-        var.quota_per_month == null ? length(operation.security) == 0 : length(operation.security) > 0
+        for method, operation in operations : length(operation.security) >= (var.usage_plan == null ? 0 : 1) && alltrue([
+          for requirement in operation.security : (var.usage_plan != null) == anytrue([
+            for scheme in keys(requirement) : yamldecode(var.body).components.securitySchemes[scheme].name == "x-api-key"
+          ])
+        ])
       ]
     ])), false)
-    error_message = "Every operation of the document needs a 'security' entry, or it could be called without the key; those of a public API say 'security: []', so that it is meant."
+    error_message = "Every operation of the document needs a 'security' entry, which requires the header x-api-key; those of a public API say 'security: []', so that it is meant, or name another scheme, which their function checks."
   }
 }
 
@@ -48,14 +51,14 @@ variable "throttle" {
   }
 }
 
-variable "quota_per_month" {
-  description = "Calls a month of each key; null for a public API, which has no keys."
-  type        = number
+variable "usage_plan" {
+  description = "Limits of each API key: calls a month, null for any number. Null for a public API, which has no keys."
+  type        = object({ quota_per_month = optional(number) })
   default     = null
 
   validation {
-    condition     = var.quota_per_month == null ? true : var.quota_per_month >= 1
-    error_message = "quota_per_month is 1 or more, or null for a public API."
+    condition     = try(var.usage_plan.quota_per_month, null) == null ? true : var.usage_plan.quota_per_month >= 1
+    error_message = "usage_plan.quota_per_month is 1 or more, or null for no limit."
   }
 }
 
@@ -65,8 +68,19 @@ variable "api_key" {
   default     = null
 
   validation {
-    condition     = (var.api_key == null) == (var.quota_per_month == null)
-    error_message = "api_key and quota_per_month go together; a public API has neither."
+    condition     = (var.api_key == null) == (var.usage_plan == null)
+    error_message = "api_key and usage_plan go together; a public API has neither."
+  }
+}
+
+variable "policy" {
+  description = "Resource policy of the API as JSON, whose resources are execute-api:/<stage>/<METHOD>/<path>; null for none, as for an API that only its own account calls with signatures."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.policy == null || can(jsondecode(var.policy).Statement)
+    error_message = "policy is a policy document in JSON, such as that of aws_iam_policy_document."
   }
 }
 

@@ -4,7 +4,7 @@ data "aws_region" "current" {}
 
 locals {
   partition = data.aws_partition.current.partition
-  place     = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  place     = "${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
   # Composed of names, so that policies that hold it are known when Terraform plans.
   arn   = "arn:${local.partition}:states:${local.place}:stateMachine:${var.name}"
   alias = "live"
@@ -13,6 +13,7 @@ locals {
 
   # The states by name, down to three levels of Parallel branches and Map processors.
   states_0 = jsondecode(var.definition).States
+
   states_1 = merge([for s in local.states_0 : merge(concat([for b in try(s.Branches, []) : b.States], [try(s.ItemProcessor.States, {})])...)]...)
   states_2 = merge([for s in local.states_1 : merge(concat([for b in try(s.Branches, []) : b.States], [try(s.ItemProcessor.States, {})])...)]...)
   states_3 = merge([for s in local.states_2 : merge(concat([for b in try(s.Branches, []) : b.States], [try(s.ItemProcessor.States, {})])...)]...)
@@ -88,6 +89,9 @@ locals {
     ]
   ])
 
+  # Without a limit, an execution that waits for what never comes is RUNNING for up to a year.
+  timeout_seconds = try(tonumber(jsondecode(var.definition).TimeoutSeconds), 0)
+
   unknown_integrations = distinct([for task in local.tasks : task.resource if !contains(keys(local.integrations), task.integration)])
   task_count           = length(regexall("\"Type\"\\s*:\\s*\"Task\"", var.definition))
   waiting              = [for task in local.tasks : task.state if can(regex("\\.(waitForTaskToken|sync(:2)?)$", task.resource))]
@@ -103,10 +107,37 @@ locals {
     for name in distinct([for target in local.targets : target.integration if target.roles == null]) :
     name => sort(distinct(flatten([for target in local.targets : target.arns if target.integration == name && target.roles == null])))
   }
+  # Two ways to make the same call need one right.
+  called_order = keys(local.called)
+  repeated = [
+    for name, arns in local.called : name if anytrue([
+      for other, others in local.called :
+      length(setsubtract(try(local.integrations[name].actions, []), try(local.integrations[other].actions, []))) == 0
+      && length(setsubtract(arns, others)) == 0
+      && (length(setsubtract(others, arns)) > 0 || index(local.called_order, other) > index(local.called_order, name))
+    ])
+  ]
   delegated = {
     for name in distinct([for target in local.targets : target.integration if target.roles != null]) :
     name => sort(distinct(flatten([for target in local.targets : target.arns if target.integration == name && target.roles != null])))
   }
+
+  # Rights that a call needs in addition to its own, such as those to follow what it started.
+  additional = merge([
+    for name, arns in local.called : {
+      for right in try(local.integrations[name].also, []) : "${name}:${right.purpose}" => {
+        actions = right.actions
+        resources = distinct([
+          for arn in arns : replace(replace(replace(right.arn, "{partition}", local.partition), "{place}", local.place), "{name}", try(regex(right.name, arn)[0], ""))
+          # A target of another kind has no such name.
+          if !can(right.name) || can(regex(right.name, arn))
+        ])
+      }
+    }
+  ]...)
+
+  # The children of a distributed Map are executions of the state machine itself.
+  children = anytrue([for state in local.states : try(state.ItemProcessor.ProcessorConfig.Mode, "") == "DISTRIBUTED"]) ? { this = var.name } : {}
 
   task_roles = sort(distinct(flatten([for task in local.tasks : task.roles == null ? [] : task.roles])))
   assumed    = length(local.task_roles) == 0 ? {} : { AssumeTaskRoles = local.task_roles }
@@ -132,6 +163,11 @@ resource "aws_sfn_state_machine" "this" {
   }
 
   lifecycle {
+    precondition {
+      condition     = local.timeout_seconds > 0 && (var.type == "STANDARD" || local.timeout_seconds <= 300)
+      error_message = "The definition of ${var.name} needs a TimeoutSeconds next to StartAt, of 300 at most for an EXPRESS state machine. Write one above the time that its states and their retries take."
+    }
+
     precondition {
       condition     = length(local.unknown_integrations) == 0
       error_message = "The definition of ${var.name} calls ${join(", ", local.unknown_integrations)}, which modules/state_machine does not know. Add it to the service's file in modules/state_machine/integrations."
@@ -172,13 +208,26 @@ resource "aws_sfn_state_machine" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
+locals {
+  newest = aws_sfn_state_machine.this.state_machine_version_arn
+  # The weight of each version. A state machine that did not change has no second one.
+  routes = var.canary == null ? { (local.newest) = 100 } : merge(
+    { (local.newest) = var.canary.percent },
+    { "${local.arn}:${var.canary.stable_version}" = local.newest == "${local.arn}:${var.canary.stable_version}" ? 100 : 100 - var.canary.percent },
+  )
+}
+
 resource "aws_sfn_alias" "live" {
   name        = local.alias
   description = "The version that rules start"
 
-  routing_configuration {
-    state_machine_version_arn = aws_sfn_state_machine.this.state_machine_version_arn
-    weight                    = 100
+  dynamic "routing_configuration" {
+    for_each = local.routes
+
+    content {
+      state_machine_version_arn = routing_configuration.key
+      weight                    = routing_configuration.value
+    }
   }
 }
 
@@ -232,7 +281,7 @@ resource "aws_iam_role_policy" "this" {
 
 data "aws_iam_policy_document" "this" {
   dynamic "statement" {
-    for_each = local.called
+    for_each = { for name, arns in local.called : name => arns if !contains(local.repeated, name) }
 
     content {
       # lambda:invoke becomes LambdaInvoke.
@@ -243,12 +292,63 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
+    for_each = local.additional
+
+    content {
+      sid       = replace(title(replace(replace(statement.key, "/([A-Z])/", " $1"), "/[:.-]/", " ")), " ", "")
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.statements
+
+    content {
+      sid       = statement.key
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
+
+  dynamic "statement" {
     for_each = local.assumed
 
     content {
       sid       = statement.key
       actions   = ["sts:AssumeRole"]
       resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.children
+
+    content {
+      sid       = "RunMapChildren"
+      actions   = ["states:StartExecution"]
+      resources = [local.arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.children
+
+    content {
+      sid       = "FollowMapChildren"
+      actions   = ["states:DescribeExecution", "states:StopExecution"]
+      resources = ["arn:${local.partition}:states:${local.place}:execution:${statement.value}:*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.children
+
+    content {
+      sid     = "RedriveMapChildren"
+      actions = ["states:RedriveExecution"]
+      # With the label of the Map.
+      resources = ["arn:${local.partition}:states:${local.place}:execution:${statement.value}/*"]
     }
   }
 
@@ -282,14 +382,14 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = {
-    failed    = { metric = "ExecutionsFailed", text = "failed" }
-    timed-out = { metric = "ExecutionsTimedOut", text = "timed out" }
-    stopped   = { metric = "ExecutionsAborted", text = "were stopped" }
-    throttled = { metric = "ExecutionThrottled", text = "were throttled" }
-  }
+  # Not 'failed' as a key: modules/workflow moves the alarm that once had it.
+  for_each = merge(var.alarm_on_failure ? { every-failure = { name = "failed", metric = "ExecutionsFailed", text = "failed" } } : {}, {
+    timed-out = { name = "timed-out", metric = "ExecutionsTimedOut", text = "timed out" }
+    stopped   = { name = "stopped", metric = "ExecutionsAborted", text = "were stopped" }
+    throttled = { name = "throttled", metric = "ExecutionThrottled", text = "were throttled" }
+  })
 
-  alarm_name          = "${var.name}-${each.key}"
+  alarm_name          = "${var.name}-${each.value.name}"
   alarm_description   = "Executions of ${var.name} ${each.value.text}."
   namespace           = "AWS/States"
   metric_name         = each.value.metric

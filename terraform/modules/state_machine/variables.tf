@@ -44,6 +44,17 @@ variable "runtime_targets" {
   }
 }
 
+variable "statements" {
+  description = "Rights that services use in the name of the role, in addition to those of the calls, by the purpose of each; such as the tables of a query."
+  type        = map(object({ actions = list(string), resources = list(string) }))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for key in keys(var.statements) : can(regex("^[A-Za-z0-9]+$", key))])
+    error_message = "The keys of statements may hold letters and digits only, as they become sids."
+  }
+}
+
 variable "logs" {
   description = "How long the log is kept, in days, and whether it holds the states' inputs and outputs (personal data)."
   type = object({
@@ -56,6 +67,23 @@ variable "role" {
   description = "IAM path and permissions boundary of the state machine's role."
   type        = object({ path = optional(string, "/"), permissions_boundary = optional(string) })
   default     = {}
+}
+
+variable "alarm_on_failure" {
+  description = "Raise an alarm for each failed execution; false where another one counts them by error, as in modules/workflow."
+  type        = bool
+  default     = true
+}
+
+variable "canary" {
+  description = "While a release is tried: the version that most executions start with, and the percentage that start with the new one; null for the new one alone."
+  type        = object({ stable_version = string, percent = number })
+  default     = null
+
+  validation {
+    condition     = var.canary == null ? true : contains(range(1, 51), var.canary.percent)
+    error_message = "A canary's percent is a whole number from 1 to 50."
+  }
 }
 
 variable "alarm_actions" {

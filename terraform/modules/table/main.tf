@@ -5,7 +5,7 @@ data "aws_region" "current" {}
 locals {
   # Composed, so that policies that name the table are known before it is made.
   arn = join(":", [
-    "arn", data.aws_partition.current.partition, "dynamodb", data.aws_region.current.name,
+    "arn", data.aws_partition.current.partition, "dynamodb", data.aws_region.current.id,
     data.aws_caller_identity.current.account_id, "table/${var.name}",
   ])
 }
@@ -18,14 +18,39 @@ resource "aws_dynamodb_table" "this" {
   hash_key                    = var.keys.partition
   range_key                   = var.keys.sort
   deletion_protection_enabled = var.deletion_protection
+  stream_enabled              = var.stream != null
+  stream_view_type            = var.stream
   tags                        = var.tags
 
   dynamic "attribute" {
-    for_each = toset(compact([var.keys.partition, var.keys.sort]))
+    for_each = toset(compact(concat(
+      [var.keys.partition, var.keys.sort],
+      flatten([for index in values(var.indexes) : [index.partition, index.sort]]),
+    )))
 
     content {
       name = attribute.key
-      type = "S"
+      type = contains(var.number_keys, attribute.key) ? "N" : "S"
+    }
+  }
+
+  dynamic "global_secondary_index" {
+    for_each = var.indexes
+
+    content {
+      name            = global_secondary_index.key
+      hash_key        = global_secondary_index.value.partition
+      range_key       = global_secondary_index.value.sort
+      projection_type = global_secondary_index.value.whole_items ? "ALL" : "KEYS_ONLY"
+    }
+  }
+
+  dynamic "ttl" {
+    for_each = var.ttl_attribute == null ? {} : { this = var.ttl_attribute }
+
+    content {
+      enabled        = true
+      attribute_name = ttl.value
     }
   }
 

@@ -9,6 +9,11 @@ output "arn" {
   depends_on  = [aws_dynamodb_table.this]
 }
 
+output "stream_arn" {
+  description = "ARN of the table's stream; null without one."
+  value       = var.stream == null ? null : aws_dynamodb_table.this.stream_arn
+}
+
 output "alarm_names" {
   description = "Names of the table's alarms."
   value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]

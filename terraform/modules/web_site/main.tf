@@ -147,9 +147,19 @@ resource "aws_cloudfront_response_headers_policy" "this" {
   }
 }
 
+module "firewall" {
+  source   = "../firewall"
+  for_each = var.firewall == null ? {} : { this = var.firewall }
+
+  name  = var.name
+  scope = "CLOUDFRONT"
+  limit = each.value
+  tags  = var.tags
+}
+
 resource "aws_cloudfront_distribution" "this" {
   # checkov:skip=CKV_AWS_86:CloudFront's log names the visitors' addresses, which are personal data
-  # checkov:skip=CKV_AWS_68:The API behind it has a throttle of its own; a firewall is the account's to add
+  # checkov:skip=CKV_AWS_68:The API behind it has a throttle of its own; the settings may add a firewall
   # checkov:skip=CKV2_AWS_47:See CKV_AWS_68; nothing here runs Java
   # checkov:skip=CKV_AWS_310:S3 keeps the files in several zones; a second bucket would add another way to be out of date
   # checkov:skip=CKV_AWS_374:The page is open to every country
@@ -160,6 +170,7 @@ resource "aws_cloudfront_distribution" "this" {
   is_ipv6_enabled     = true
   http_version        = "http2and3"
   default_root_object = "index.html"
+  web_acl_id          = one([for firewall in module.firewall : firewall.arn])
   aliases             = flatten([for domain in local.domain : domain.names])
   # The nearest place: the cheaper classes leave out South America.
   price_class = "PriceClass_All"
@@ -237,7 +248,7 @@ resource "aws_cloudfront_distribution" "this" {
 
 # CloudFront counts in one region, whichever the bucket is in, and an alarm looks at its own only.
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = data.aws_region.current.name == "us-east-1" ? { errors = "5xxErrorRate" } : {}
+  for_each = data.aws_region.current.id == "us-east-1" ? { errors = "5xxErrorRate" } : {}
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = "More than 5 % of what was asked of ${var.name} ended with an error of the server for 15 minutes. If its API is well, look at the distribution and at the bucket's policy."

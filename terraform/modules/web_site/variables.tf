@@ -64,6 +64,12 @@ variable "domain" {
   }
 }
 
+variable "firewall" {
+  description = "Requests, of pages and of the API, that one address may make within so many seconds; null for no such bound. Only in us-east-1."
+  type        = object({ requests = number, seconds = optional(number, 300) })
+  default     = null
+}
+
 variable "emulator" {
   description = "The local AWS emulator, which serves plain HTTP; null on AWS."
   type        = object({ endpoint = string })

@@ -31,10 +31,14 @@ module "state_machine" {
   name            = local.name
   type            = var.type
   runtime_targets = var.runtime_targets
+  statements      = var.statements
+  canary          = lookup(var.platform.machine_canaries, local.name, null)
   role            = var.platform.role
   alarm_actions   = var.platform.alarm_actions
   logs            = var.platform.logs
   tags            = local.tags
+  # See alarms.tf.
+  alarm_on_failure = length(var.business_errors) == 0
 
   definition = templatefile(var.definition.template, merge(var.definition.variables, {
     functions = { for state, function in module.task_function : state => function.alias_arn }
@@ -66,13 +70,15 @@ module "task_function" {
   role            = var.platform.role
   alarm_actions   = var.platform.alarm_actions
   tags            = local.tags
+  # CatchErrors has no data that could be wrong.
+  business_errors = each.key == "CatchErrors" ? [] : var.business_errors
 }
 
 module "failed" {
   source = "../queue"
 
   name          = "${local.name}-${var.failed.name}"
-  alarm         = { description = var.failed.description }
+  alarm         = { description = var.failed.description, at_once = length(var.business_errors) == 0 }
   emulator      = var.platform.emulator
   alarm_actions = var.platform.alarm_actions
   tags          = local.tags

@@ -47,6 +47,12 @@ output "summary" {
     alias_arn         = module.state_machine.alias_arn
     log_group_name    = module.state_machine.log_group_name
     failed_queue_url  = module.failed.summary.url
-    alarm_names       = concat(module.state_machine.alarm_names, module.failed.alarm_names)
+    business_errors   = var.business_errors
+    alarm_names = concat(
+      module.state_machine.alarm_names,
+      [for alarm in aws_cloudwatch_metric_alarm.technical_failures : alarm.alarm_name],
+      [for alarm in aws_cloudwatch_metric_alarm.failed_share : alarm.alarm_name],
+      module.failed.alarm_names,
+    )
   }
 }

@@ -71,9 +71,31 @@ variable "failed" {
   type        = object({ name = string, description = string, module = optional(string, "catch_errors") })
 }
 
+variable "business_errors" {
+  description = "Permanent errors that the events cause, by name, such as InvalidOrder: they raise an alarm only as a share of the executions. Every other error raises one at once."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.business_errors : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name))])
+    error_message = "business_errors are names of errors, as the state machine gets them from its functions or sets them itself."
+  }
+
+  validation {
+    condition     = length(join("", var.business_errors)) + 20 * length(var.business_errors) <= 800
+    error_message = "business_errors are too long for the pattern of a metric filter, which has 1,024 characters. Give several of them one name."
+  }
+}
+
 variable "runtime_targets" {
   description = "ARNs that a task may call when the definition computes its target at run time, by state and argument."
   type        = map(map(list(string)))
+  default     = {}
+}
+
+variable "statements" {
+  description = "Rights that services use in the name of the state machine's role, by the purpose of each, such as the tables of a query."
+  type        = map(object({ actions = list(string), resources = list(string) }))
   default     = {}
 }
 

@@ -11,6 +11,7 @@ import io
 import json
 import socket
 import time
+import urllib.parse
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
@@ -30,12 +31,27 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from emulator import patches
 from ops.local import certificates
+from ops.local.gaps import gaps_of
+from tests.emulator.end_to_end import (
+    apis,
+    batch,
+    event_sources,
+    executions,
+    queries,
+    resilience,
+    schedules,
+    streams,
+    transfers,
+)
 from tests.support.emulator import running_emulator
 
 REGION = "us-east-1"
 ACCOUNT = "111111111111"
 OTHER_ACCOUNT = "222222222222"
 SECONDS = 5.0
+
+#: Of functions and state machines.
+WRITE_LOGS = {"Action": "logs:*"}
 
 numbers = count(1)
 
@@ -46,9 +62,17 @@ class Server:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.port = int(endpoint.rpartition(":")[2])
+        self.account, self.region = ACCOUNT, REGION
         self.cache: dict[str, Any] = {}
 
-    def client(self, service: str, key: str = ACCOUNT, secret: str = "test", **more: Any) -> Any:
+    def client(
+        self,
+        service: str,
+        key: str = ACCOUNT,
+        secret: str = "test",
+        region: str = REGION,
+        **more: Any,
+    ) -> Any:
         config = Config(
             retries={"total_max_attempts": 1},
             s3={"addressing_style": "path"},
@@ -57,7 +81,7 @@ class Server:
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint,
-            region_name=REGION,
+            region_name=region,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             config=config,
@@ -85,7 +109,7 @@ class Server:
             iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy(*statements))
         return str(made["Role"]["Arn"])
 
-    def function(self, *lines: str, top: str = "") -> str:
+    def function(self, *lines: str, top: str = "", may_log: bool = True, **more: Any) -> str:
         code = "\n".join([top, "def h(event, context):", *(f"    {line}" for line in lines)])
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
@@ -94,10 +118,11 @@ class Server:
         self.client("lambda").create_function(
             FunctionName=name,
             Runtime="python3.12",
-            Role=self.role("lambda"),
+            Role=self.role("lambda", *([WRITE_LOGS] if may_log else [])),
             Handler="m.h",
             Code={"ZipFile": content.getvalue()},
             Timeout=20,
+            **more,
         )
         return name
 
@@ -228,6 +253,14 @@ def is_denied(call: Callable[[], Any]) -> bool:
     return False
 
 
+def is_refused(call: Callable[[], Any], code: str) -> bool:
+    try:
+        call()
+    except ClientError as error:
+        return bool(error.response["Error"]["Code"] == code)
+    return False
+
+
 def put_rest_api(server: Server) -> bool:
     client = server.client("apigateway")
     api = client.create_rest_api(name="documented")["id"]
@@ -235,9 +268,11 @@ def put_rest_api(server: Server) -> bool:
         "openapi": "3.0.1",
         "info": {"title": "documented", "version": "1"},
         "paths": {"/a": {"get": {"x-amazon-apigateway-integration": {"type": "mock"}}}},
+        "x-amazon-apigateway-policy": apis.policy_for({"AWS": OTHER_ACCOUNT}),
     }
     client.put_rest_api(restApiId=api, mode="overwrite", body=json.dumps(document).encode())
-    return "/a" in [item["path"] for item in client.get_resources(restApiId=api)["items"]]
+    paths = [item["path"] for item in client.get_resources(restApiId=api)["items"]]
+    return "/a" in paths and OTHER_ACCOUNT in client.get_rest_api(restApiId=api)["policy"]
 
 
 def apis_of_any_account(server: Server) -> bool:
@@ -255,6 +290,13 @@ def changed_tags(server: Server) -> bool:
         client.untag_resource(resourceArn=arn, tagKeys=["removed"])
     found = (client.get_rest_api(restApiId=api), client.get_stage(restApiId=api, stageName="s"))
     return all(one.get("tags") == {"kept": "1"} for one in found)
+
+
+def plans_without_quota(server: Server) -> bool:
+    client = server.client("apigateway")
+    plan = client.create_usage_plan(name=new("plan"), throttle={"rateLimit": 1, "burstLimit": 1})
+    found = client.get_usage_plan(usagePlanId=plan["id"])
+    return "quota" not in found and found["throttle"]["burstLimit"] == 1
 
 
 def error_names(server: Server) -> bool:
@@ -284,6 +326,61 @@ def fast_starts(server: Server) -> bool:
         return (time.perf_counter() - begin) * 1000
 
     return min(milliseconds() for _ in range(5)) < 150
+
+
+def alias_actions(server: Server) -> bool:
+    """Whether each right on one alias is enough for its call, and for no other."""
+    client, function = server.client("lambda"), server.function("return 1")
+    client.publish_version(FunctionName=function)
+    client.create_alias(FunctionName=function, Name="live", FunctionVersion="1")
+
+    def allowed(right: str) -> list[str]:
+        own = server.client_with("lambda", {"Action": right})
+        names = {"FunctionName": function, "Name": "live"}
+        calls = {"lambda:GetAlias": own.get_alias, "lambda:UpdateAlias": own.update_alias}
+        found = []
+        for name, call in calls.items():
+            try:
+                call(**names)
+            except ClientError:
+                continue
+            found.append(name)
+        return found
+
+    rights = ["lambda:GetAlias", "lambda:UpdateAlias"]
+    return [allowed(right) for right in rights] == [[right] for right in rights]
+
+
+def alias_weights(server: Server) -> bool:
+    """Whether both versions of an alias are called, by a caller and by another service."""
+    client, function = server.client("lambda"), server.function("return context.function_version")
+    for number in range(2):
+        client.update_function_configuration(FunctionName=function, Description=str(number))
+        client.publish_version(FunctionName=function)
+    client.create_alias(
+        FunctionName=function,
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}},
+    )
+
+    def called(_: int) -> str:
+        answer = client.invoke(FunctionName=function, Qualifier="live")
+        return str(json.load(answer["Payload"]))
+
+    arn = client.get_alias(FunctionName=function, Name="live")["AliasArn"]
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": {"FunctionName": arn},
+        "Output": "{% $states.result.Payload %}",
+        "End": True,
+    }
+    machine = server.machine({"Call": task}, {"Action": "lambda:InvokeFunction"})
+    by_caller = {called(number) for number in range(20)}
+    with ThreadPoolExecutor() as pool:
+        runs = pool.map(lambda _: server.run(machine)["output"], range(20))
+    return by_caller == {"1", "2"} and {str(json.loads(run)) for run in runs} == {"1", "2"}
 
 
 def version_concurrency(server: Server) -> bool:
@@ -339,6 +436,249 @@ def alarms_in_query_protocol(server: Server) -> bool:
     return "<TreatMissingData>notBreaching" in text and "<Statistic>" not in text
 
 
+def alarm_metrics(server: Server) -> bool:
+    """An alarm has its own metrics only, may be one of an expression, and notifies the bus."""
+    client, stem = server.client("cloudwatch"), new("alarm")
+    sqs, events, name = server.client("sqs"), server.client("events"), new("changes")
+    allow = policy({"Action": "sqs:*", "Principal": "*"})
+    queue = sqs.create_queue(QueueName=name, Attributes={"Policy": allow})["QueueUrl"]
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.cloudwatch"]}))
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    events.put_targets(Rule=name, Targets=[{"Id": "q", "Arn": arn}])
+    common = {
+        "EvaluationPeriods": 1,
+        "Threshold": 5,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    }
+    for place in ("here", "there"):
+        client.put_metric_alarm(
+            AlarmName=f"{stem}-{place}",
+            Namespace=stem,
+            MetricName="failed",
+            Dimensions=[{"Name": "Place", "Value": place}],
+            Statistic="Sum",
+            Period=60,
+            **common,
+        )
+    metric = {"Namespace": stem, "Dimensions": [{"Name": "Place", "Value": "here"}]}
+    client.put_metric_alarm(
+        AlarmName=f"{stem}-share",
+        Metrics=[
+            {"Id": "share", "Expression": "IF(failed > 1, 100 * failed / started, 0)"},
+            *(
+                {
+                    "Id": name,
+                    "MetricStat": {
+                        "Metric": {**metric, "MetricName": name},
+                        "Period": 60,
+                        "Stat": "Sum",
+                    },
+                    "ReturnData": False,
+                }
+                for name in ("failed", "started")
+            ),
+        ],
+        **common,
+    )
+    for name, value in (("failed", 6), ("started", 100)):
+        client.put_metric_data(**metric_data(metric, name, value))
+
+    def fired() -> list[str]:
+        alarms = client.describe_alarms(AlarmNamePrefix=stem, StateValue="ALARM")["MetricAlarms"]
+        return [alarm["AlarmName"] for alarm in alarms]
+
+    has_fired = eventually(lambda: fired() == [f"{stem}-here", f"{stem}-share"])
+    return bool(has_fired and eventually(lambda: sqs.receive_message(QueueUrl=queue)["Messages"]))
+
+
+def metric_data(metric: dict[str, Any], name: str, value: float) -> dict[str, Any]:
+    """Return the arguments of ``PutMetricData`` for one point."""
+    point = {"MetricName": name, "Dimensions": metric["Dimensions"], "Value": value}
+    return {"Namespace": metric["Namespace"], "MetricData": [point]}
+
+
+def log_group(server: Server, *lines: str) -> str:
+    """Return a log group with some lines."""
+    client, group = server.client("logs"), new("group")
+    client.create_log_group(logGroupName=group)
+    client.create_log_stream(logGroupName=group, logStreamName="s")
+    if lines:
+        write(server, group, *lines)
+    return group
+
+
+def write(server: Server, group: str, *lines: str) -> None:
+    """Write lines to a log group."""
+    now = round(time.time() * 1000)
+    server.client("logs").put_log_events(
+        logGroupName=group,
+        logStreamName="s",
+        logEvents=[{"timestamp": now, "message": line} for line in lines],
+    )
+
+
+def json_patterns(server: Server) -> bool:
+    group = log_group(server, '{"error": "Wrong"}', '{"error": "Other"}', "text")
+    found = server.client("logs").filter_log_events(
+        logGroupName=group, filterPattern='{ $.error = * && $.error != "Wr*" }'
+    )
+    return [event["message"] for event in found["events"]] == ['{"error": "Other"}']
+
+
+def metric_filters(server: Server) -> bool:
+    group = log_group(server)
+    server.client("logs").put_metric_filter(
+        logGroupName=group,
+        filterName="f",
+        filterPattern='{ $.error = "Wrong" }',
+        metricTransformations=[
+            {"metricNamespace": group, "metricName": "wrong", "metricValue": "1"}
+        ],
+    )
+    write(server, group, '{"error": "Wrong"}', '{"error": "Wrong"}', '{"error": "Other"}')
+    return sum_of(server, group, "wrong") == 2
+
+
+def sum_of(server: Server, namespace: str, name: str, **dimensions: str) -> float:
+    """Return the sum of a metric in the last hour."""
+    now = time.time()
+    found = server.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        StartTime=now - 3600,
+        EndTime=now + 60,
+        Period=60,
+        Statistics=["Sum"],
+    )
+    return float(sum(point["Sum"] for point in found["Datapoints"]))
+
+
+def json_logs(server: Server) -> bool:
+    name = server.function("raise KeyError('lost')", LoggingConfig={"LogFormat": "JSON"})
+    server.invoke(name)
+    found = server.client("logs").filter_log_events(
+        logGroupName=f"/aws/lambda/{name}", filterPattern='{ $.errorType = "KeyError" }'
+    )
+    lines = [event["message"] for event in found["events"]]
+    return len(lines) == 1 and bool(json.loads(lines[0])["stackTrace"])
+
+
+def rights_of_function_logs(server: Server) -> bool:
+    names = [server.function("print('a line')", may_log=may_log) for may_log in (False, True)]
+    for name in names:
+        server.invoke(name)
+    groups = [f"/aws/lambda/{name}" for name in names]
+    found = server.client("logs").describe_log_groups()["logGroups"]
+    return [group in {one["logGroupName"] for one in found} for group in groups] == [False, True]
+
+
+def rights_of_machine_logs(server: Server) -> bool:
+    place = {"logGroupArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{log_group(server)}:*"}
+    settings = {"level": "ALL", "destinations": [{"cloudWatchLogsLogGroup": place}]}
+    states = {"Done": {"Type": "Succeed"}}
+    server.machine(states, WRITE_LOGS, loggingConfiguration=settings)
+    return is_denied(lambda: server.machine(states, loggingConfiguration=settings))
+
+
+def metrics_of_calls(server: Server) -> bool:
+    """A call of a state machine counts as one."""
+    name = server.function("raise KeyError('lost')")
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": {"FunctionName": name},
+        "End": True,
+    }
+    server.run(server.machine({"Call": task}, {"Action": "lambda:InvokeFunction"}))
+    return [
+        sum_of(server, "AWS/Lambda", metric, FunctionName=name)
+        for metric in ("Invocations", "Errors")
+    ] == [1, 1]
+
+
+def execution_metrics(server: Server) -> bool:
+    machine = server.machine({"Fail": {"Type": "Fail", "Error": "Wrong"}})
+    server.run(machine)
+    return [
+        sum_of(server, "AWS/States", f"Executions{metric}", StateMachineArn=machine)
+        for metric in ("Started", "Failed", "Succeeded")
+    ] == [1, 1, 0]
+
+
+def execution_log(server: Server) -> bool:
+    """The log has every event, and personal data only if it was asked for."""
+    states = {
+        "Pass": {"Type": "Pass", "Output": "secret", "Next": "Fail"},
+        "Fail": {"Type": "Fail", "Error": "Wrong"},
+    }
+    found = {}
+    for has_data in (False, True):
+        group = log_group(server)
+        place = {"logGroupArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"}
+        settings = {
+            "level": "ALL",
+            "includeExecutionData": has_data,
+            "destinations": [{"cloudWatchLogsLogGroup": place}],
+        }
+        machine = server.machine(states, WRITE_LOGS, loggingConfiguration=settings)
+        server.run(machine)
+        events = server.client("logs").filter_log_events(logGroupName=group)["events"]
+        found[has_data] = [json.loads(event["message"]) for event in events]
+    return bool(
+        [line["type"] for line in found[False]]
+        == [
+            "ExecutionStarted",
+            "PassStateEntered",
+            "PassStateExited",
+            "FailStateEntered",
+            "ExecutionFailed",
+        ]
+        and found[False][-1]["details"]["error"] == "Wrong"
+        and ["secret" in json.dumps(lines) for lines in found.values()] == [False, True]
+    )
+
+
+def firewall(server: Server, limit: int) -> str:
+    """Return the ARN of a web ACL that takes so many requests of an address."""
+    metrics = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False}
+    bound = {"Limit": limit, "AggregateKeyType": "IP", "EvaluationWindowSec": 300}
+    answer = {"ResponseCode": 429, "CustomResponseBodyKey": "busy"}
+    made = server.client("wafv2").create_web_acl(
+        Name=new("firewall"),
+        Scope="REGIONAL",
+        DefaultAction={"Allow": {}},
+        VisibilityConfig={**metrics, "MetricName": "m"},
+        CustomResponseBodies={"busy": {"Content": "busy", "ContentType": "TEXT_PLAIN"}},
+        Rules=[
+            {
+                "Name": "rate",
+                "Priority": 1,
+                "Statement": {"RateBasedStatement": bound},
+                "Action": {"Block": {"CustomResponse": answer}},
+                "VisibilityConfig": {**metrics, "MetricName": "m"},
+            }
+        ],
+    )
+    return str(made["Summary"]["ARN"])
+
+
+def rate_rules(server: Server) -> bool:
+    api = server.mock_api()
+    stage = f"arn:aws:apigateway:{REGION}::/restapis/{api}/stages/s"
+    server.client("wafv2").associate_web_acl(WebACLArn=firewall(server, 10), ResourceArn=stage)
+    answers = [server.get(f"/_aws/execute-api/{api}/s/mock") for _ in range(11)]
+    return answers == [*[200] * 10, 429]
+
+
+def custom_response_bodies(server: Server) -> bool:
+    arn = firewall(server, 100)
+    name, identifier = arn.split("/")[-2:]
+    found = server.client("wafv2").get_web_acl(Name=name, Id=identifier, Scope="REGIONAL")
+    return bool(found["WebACL"]["CustomResponseBodies"]["busy"]["Content"] == "busy")
+
+
 def leading_keys(server: Server) -> bool:
     server.client("dynamodb").create_table(
         TableName="keys",
@@ -391,11 +731,38 @@ def fourth_zone(server: Server) -> bool:
     return len(server.client("ec2").describe_availability_zones()["AvailabilityZones"]) > 3
 
 
+def default_network(server: Server) -> bool:
+    ec2 = server.client("ec2")
+    made = ec2.create_vpc(CidrBlock="10.9.0.0/24")["Vpc"]["VpcId"]
+    wanted = [{"Name": "isDefault", "Values": ["true"]}]
+    found = [vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=wanted)["Vpcs"]]
+    return len(found) == 1 and made not in found
+
+
+def encoded_versions(server: Server) -> bool:
+    s3, key = server.client("s3"), "a+b c%20d 'ü'"
+    s3.create_bucket(Bucket="encoded")
+    s3.put_object(Bucket="encoded", Key=key, Body=b"1")
+    # boto3 decodes what it asked for itself alone.
+    found = s3.list_object_versions(Bucket="encoded", EncodingType="url")
+    keys = [version["Key"] for version in found["Versions"]]
+    return (found.get("EncodingType"), keys) == ("url", [urllib.parse.quote(key)])
+
+
 def log_group_targets(server: Server) -> bool:
     logs, events = server.client("logs"), server.client("events")
     logs.create_log_group(logGroupName="/events")
     events.put_rule(Name="logged", EventPattern='{"source": ["logged"]}')
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/events"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": f"{arn}:*",
+    }
+    logs.put_resource_policy(
+        policyName="events", policyDocument=json.dumps({**VERSION, "Statement": [statement]})
+    )
     events.put_targets(Rule="logged", Targets=[{"Id": "t", "Arn": arn}])
     events.put_events(Entries=[{"Source": "logged", "DetailType": "d", "Detail": "{}"}])
     return bool(eventually(lambda: logs.filter_log_events(logGroupName="/events")["events"], 2))
@@ -411,6 +778,93 @@ def named_executions(server: Server) -> bool:
     event = events.put_events(Entries=[entry])["Entries"][0]["EventId"]
     found = eventually(lambda: machines.list_executions(stateMachineArn=machine)["executions"])
     return bool(found[0]["name"].startswith(event))
+
+
+def rule_to(server: Server, target: str, source: str, **more: Any) -> str:
+    """Make a rule for the events of a source, and return its ARN."""
+    events, name = server.client("events"), new("rule")
+    pattern = json.dumps({"source": [source]})
+    arn = events.put_rule(Name=name, EventPattern=pattern)["RuleArn"]
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": target, **more}])
+    return str(arn)
+
+
+def queue_of_rules(server: Server) -> tuple[str, str]:
+    """Make a queue that takes messages of this account's rules; return its URL and ARN."""
+    sqs, name = server.client("sqs"), new("queue")
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"}},
+    }
+    url = sqs.create_queue(
+        QueueName=name,
+        Attributes={"Policy": json.dumps({**VERSION, "Statement": [statement]})},
+    )["QueueUrl"]
+    return url, arn
+
+
+def put_event(server: Server, source: str) -> None:
+    entry = {"Source": source, "DetailType": "d", "Detail": "{}"}
+    server.client("events").put_events(Entries=[entry])
+
+
+def rights_of_targets(server: Server) -> bool:
+    pass_on = {"Pass": {"Type": "Pass", "End": True}}
+    source, machine = new("source"), server.machine(pass_on, publish=True)
+    states = server.client("stepfunctions")
+    described = states.list_state_machine_versions(stateMachineArn=machine)
+    version = described["stateMachineVersions"][0]["stateMachineVersionArn"]
+    alias = states.create_state_machine_alias(
+        name="live",
+        routingConfiguration=[{"stateMachineVersionArn": version, "weight": 100}],
+    )["stateMachineAliasArn"]
+    right = {"Action": "states:StartExecution", "Resource": machine}
+    for statements in ([], [right]):
+        rule_to(server, alias, source, RoleArn=server.role("events", *statements))
+    url, open_to_rules = queue_of_rules(server)
+    rule_to(server, open_to_rules, source)
+    closed = server.client("sqs").create_queue(QueueName=new("queue"))["QueueUrl"]
+    rule_to(server, f"arn:aws:sqs:{REGION}:{ACCOUNT}:{closed.rpartition('/')[2]}", source)
+
+    put_event(server, source)
+    sqs = server.client("sqs")
+    received = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)
+    executions = states.list_executions(stateMachineArn=machine)
+    assert len(received["Messages"]) == 1
+    unsent = "Messages" not in sqs.receive_message(QueueUrl=closed)
+    return bool(len(executions["executions"]) == 1 and unsent)
+
+
+def undelivered_events(server: Server) -> bool:
+    source, (url, queue) = new("source"), queue_of_rules(server)
+    missing = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{new('missing')}"
+    no_bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{new('missing')}"
+    machine = server.machine({"Pass": {"Type": "Pass", "End": True}})
+    bus = server.client("events").create_event_bus(Name=new("bus"))["EventBusArn"]
+    kept = {"DeadLetterConfig": {"Arn": queue}}
+    rules = [
+        rule_to(server, missing, source, RoleArn=server.role("events"), **kept),
+        rule_to(server, no_bus, source, RoleArn=server.role("events"), **kept),
+        rule_to(server, machine, source, RoleArn=server.role("events"), **kept),
+        rule_to(server, bus, source, RoleArn=server.role("events"), **kept),
+    ]
+
+    put_event(server, source)
+    found: dict[str, str] = {}
+    sqs = server.client("sqs")
+    for _ in range(4):
+        for message in sqs.receive_message(
+            QueueUrl=url, MessageAttributeNames=["All"], WaitTimeSeconds=2
+        ).get("Messages", []):
+            attributes = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
+            assert json.loads(message["Body"])["source"] == source
+            found[attributes["RULE_ARN"]] = attributes["ERROR_CODE"]
+    codes = ["RESOURCE_NOT_FOUND"] * 2 + ["NO_PERMISSIONS"] * 2
+    return found == dict(zip(rules, codes, strict=True))
 
 
 def boundaries(server: Server) -> bool:
@@ -480,6 +934,22 @@ def role_arns(server: Server) -> bool:
     return "ResponseMetadata" in client.list_queues()
 
 
+def resources(server: Server) -> bool:
+    place = f"arn:aws:glue:{REGION}:{ACCOUNT}"
+    name = new("sales")
+    server.client("glue").create_database(DatabaseInput={"Name": name})
+    found = [f"{place}:{part}" for part in ("catalog", f"database/{name}", f"table/{name}/leads")]
+
+    def refused_with(*granted: str) -> bool:
+        client = server.client_with("glue", {"Action": "glue:GetTable", "Resource": [*granted]})
+        return is_denied(lambda: client.get_table(DatabaseName=name, Name="leads"))
+
+    # With all rights, the answer is that there is no such table.
+    return not refused_with(*found) and all(
+        refused_with(*(arn for arn in found if arn != missing)) for missing in found
+    )
+
+
 def filter_pages(server: Server) -> bool:
     client, at = server.client("logs"), int(time.time() * 1000)
     client.create_log_group(logGroupName="/pages")
@@ -511,6 +981,67 @@ def managed_passwords(server: Server) -> bool:
 
 def instance_fields(server: Server) -> bool:
     return bool(server.database().get("EnabledCloudwatchLogsExports") == ["error"])
+
+
+def major_upgrades(server: Server) -> bool:
+    client, name = server.client("rds"), server.database()["DBInstanceIdentifier"]
+    return is_refused(
+        lambda: client.modify_db_instance(
+            DBInstanceIdentifier=name, EngineVersion="11.8", ApplyImmediately=True
+        ),
+        "InvalidParameterCombination",
+    )
+
+
+def other_instance(server: Server, **more: Any) -> str:
+    """Create an instance that needs no server; return its name."""
+    name = new("instance")
+    server.client("rds").create_db_instance(
+        DBInstanceIdentifier=name,
+        DBInstanceClass="db.t4g.micro",
+        Engine="postgres",
+        MasterUsername="administrator",
+        MasterUserPassword="administrator",
+        AllocatedStorage=20,
+        **more,
+    )
+    return name
+
+
+def used_groups(server: Server) -> bool:
+    client, group = server.client("rds"), new("group")
+    client.create_db_parameter_group(
+        DBParameterGroupName=group, DBParameterGroupFamily="postgres16", Description="d"
+    )
+    other_instance(server, DBParameterGroupName=group)
+    return is_refused(
+        lambda: client.delete_db_parameter_group(DBParameterGroupName=group),
+        "InvalidDBParameterGroupState",
+    )
+
+
+def backup_copies(server: Server) -> bool:
+    source, region = server.database()["DBInstanceArn"], "us-west-2"
+    client = server.client("rds", region=region)
+    try:
+        made = client.start_db_instance_automated_backups_replication(
+            SourceDBInstanceArn=source, SourceRegion=REGION
+        )
+    except ClientError:
+        return False
+    arn = made["DBInstanceAutomatedBackup"]["DBInstanceAutomatedBackupsArn"]
+    return f":rds:{region}:" in arn
+
+
+def snapshot_names(server: Server) -> bool:
+    client, name, snapshot = server.client("rds"), other_instance(server), new("snapshot")
+    client.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=snapshot)
+    return is_refused(
+        lambda: client.delete_db_instance(
+            DBInstanceIdentifier=name, FinalDBSnapshotIdentifier=snapshot
+        ),
+        "DBSnapshotAlreadyExists",
+    )
 
 
 def conditional_writes(server: Server) -> bool:
@@ -552,10 +1083,13 @@ def alias_rights(server: Server) -> bool:
     version = root.publish_state_machine_version(stateMachineArn=machine)
     route = {"stateMachineVersionArn": version["stateMachineVersionArn"], "weight": 100}
     alias = root.create_state_machine_alias(name="live", routingConfiguration=[route])
-    client = server.client_with(
-        "stepfunctions", {"Action": "states:StartExecution", "Resource": machine}
+    actions = ["states:StartExecution", "states:DescribeStateMachineAlias"]
+    client = server.client_with("stepfunctions", {"Action": actions, "Resource": machine})
+    arn = alias["stateMachineAliasArn"]
+    described = client.describe_state_machine_alias(stateMachineAliasArn=arn)
+    return described["name"] == "live" and "executionArn" in client.start_execution(
+        stateMachineArn=arn
     )
-    return "executionArn" in client.start_execution(stateMachineArn=alias["stateMachineAliasArn"])
 
 
 def role_of_task(server: Server) -> bool:
@@ -571,6 +1105,183 @@ def role_of_task(server: Server) -> bool:
 
     refused, done = put(), put({"Action": "s3:PutObject"})
     return bool("AccessDenied" in refused.get("error", "") and done["status"] == "SUCCEEDED")
+
+
+def rights_of_functions(server: Server) -> bool:
+    function = server.function("return event")
+    states = {
+        "Invoke": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": function, "Payload": {"n": 1}},
+            "End": True,
+        }
+    }
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
+    other = server.run(server.machine(states, {"Action": "lambda:InvokeFunction", "Resource": "x"}))
+    done = server.run(server.machine(states, {"Action": "lambda:InvokeFunction", "Resource": arn}))
+    assert json.loads(done["output"])["Payload"] == {"n": 1}
+    return bool(other.get("error") == "Lambda.AWSLambdaException" and arn in other["cause"])
+
+
+def rights_of_nested(server: Server) -> bool:
+    child = server.machine({"Pass": {"Type": "Pass", "End": True}})
+    executions = child.replace(":stateMachine:", ":execution:") + ":*"
+    rights: list[dict[str, Any]] = [
+        {"Action": "states:StartExecution", "Resource": child},
+        {"Action": ["states:DescribeExecution", "states:StopExecution"], "Resource": executions},
+        {
+            "Action": ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+            "Resource": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/"
+            "StepFunctionsGetEventsForStepFunctionsExecutionRule",
+        },
+    ]
+    states = {
+        "Start": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::states:startExecution.sync:2",
+            "Arguments": {"StateMachineArn": child, "Input": {"n": 1}},
+            "End": True,
+        }
+    }
+    done = server.run(server.machine(states, *rights))
+    assert json.loads(done["output"])["Output"] == {"n": 1}
+    without = [[right for right in rights if right is not left] for left in rights]
+    refused = [server.run(server.machine(states, *fewer)).get("error") for fewer in without]
+    return refused == ["StepFunctions.AWSStepFunctionsException"] * 3
+
+
+def sdk_services(server: Server) -> bool:
+    states = {
+        "Group": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::aws-sdk:scheduler:createScheduleGroup",
+            "Arguments": {"Name": new("group")},
+            "End": True,
+        }
+    }
+    right = {"Action": "scheduler:CreateScheduleGroup"}
+    refused, done = server.run(server.machine(states)), server.run(server.machine(states, right))
+    again = server.run(server.machine(states, right))
+    if "ScheduleGroupArn" not in json.loads(done.get("output") or "{}"):
+        return False
+    assert again["error"] == "Scheduler.ConflictException"
+    # The service's model has no such error.
+    return bool(refused["error"] == "Scheduler.SchedulerException")
+
+
+def sdk_names(server: Server) -> bool:
+    states = {
+        "Instances": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::aws-sdk:rds:describeDBInstances",
+            "Arguments": {"DbInstanceIdentifier": "unknown"},
+            "End": True,
+        }
+    }
+    ended = server.run(server.machine(states, {"Action": "rds:DescribeDBInstances"}))
+    return bool(ended.get("error") == "Rds.DbInstanceNotFoundException")
+
+
+def jobs(server: Server) -> bool:
+    results = new("results")
+    server.client("s3").create_bucket(Bucket=results)
+    states = {
+        "Query": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::athena:startQueryExecution.sync",
+            "Arguments": {
+                "QueryString": "SELECT 1",
+                "ResultConfiguration": {"OutputLocation": f"s3://{results}/"},
+            },
+            "End": True,
+        }
+    }
+    # A query writes its result with the rights of its caller.
+    start = {"Action": ["athena:StartQueryExecution", "s3:*"]}
+    unfollowed = server.run(server.machine(states, start))
+    done = server.run(server.machine(states, start, {"Action": "athena:GetQueryExecution"}))
+    query = json.loads(done.get("output") or "{}").get("QueryExecution") or {"Status": {}}
+    return bool(
+        query["Status"].get("State") == "SUCCEEDED"
+        and unfollowed["error"] == "Athena.AmazonAthenaException"
+    )
+
+
+def call_api(server: Server) -> bool:
+    gateway = server.client("apigateway")
+    made = gateway.create_rest_api(name=new("api"))["id"]
+    root = gateway.get_resources(restApiId=made)["items"][0]["id"]
+    say = gateway.create_resource(restApiId=made, parentId=root, pathPart="say")["id"]
+    for verb, status in (("GET", "200"), ("PUT", "409")):
+        method: Any = {"restApiId": made, "resourceId": say, "httpMethod": verb}
+        gateway.put_method(**method, authorizationType="AWS_IAM")
+        template = {"application/json": json.dumps({"statusCode": int(status)})}
+        gateway.put_integration(**method, type="MOCK", requestTemplates=template)
+        gateway.put_method_response(**method, statusCode=status)
+        gateway.put_integration_response(
+            **method, statusCode=status, selectionPattern=status, responseTemplates={}
+        )
+    gateway.create_deployment(restApiId=made, stageName="live")
+
+    def call(verb: str, *statements: dict[str, Any]) -> Any:
+        states = {
+            "Call": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::apigateway:invoke",
+                "Arguments": {
+                    "ApiEndpoint": f"{made}.execute-api.{REGION}.amazonaws.com",
+                    "Stage": "live",
+                    "Path": "/say",
+                    "Method": verb,
+                    "AuthType": "IAM_ROLE",
+                },
+                "End": True,
+            }
+        }
+        return server.run(server.machine(states, *statements))
+
+    right = {"Action": "execute-api:Invoke"}
+    done, conflict = call("GET", right), call("PUT", right)
+    answer = json.loads(done.get("output") or "{}")
+    return (answer.get("StatusCode"), conflict.get("error")) == (200, "ApiGateway.409")
+
+
+def call_http(server: Server) -> bool:
+    events = server.client("events")
+    connection = events.create_connection(
+        Name=new("connection"),
+        AuthorizationType="API_KEY",
+        AuthParameters={"ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": "secret"}},
+    )["ConnectionArn"]
+    rights: list[dict[str, Any]] = [
+        {"Action": "states:InvokeHTTPEndpoint", "Resource": "*"},
+        {"Action": "events:RetrieveConnectionCredentials", "Resource": connection},
+    ]
+
+    def call(path: str, *statements: dict[str, Any]) -> Any:
+        states = {
+            "Call": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::http:invoke",
+                "Arguments": {
+                    "ApiEndpoint": f"{server.endpoint}{path}",
+                    "Method": "GET",
+                    "Authentication": {"ConnectionArn": connection},
+                },
+                "End": True,
+            }
+        }
+        return server.run(server.machine(states, *statements))
+
+    done = call("/_ministack/health", *rights)
+    refused, missing = call("/_ministack/health", rights[1]), call("/_ministack/no", *rights)
+    answer = json.loads(done.get("output") or "{}")
+    return (answer.get("StatusCode"), refused.get("error"), missing.get("error", "")[:24]) == (
+        200,
+        "States.TaskFailed",
+        "States.Http.StatusCode.4",
+    )
 
 
 def branch_history(server: Server) -> bool:
@@ -599,42 +1310,111 @@ def redrive(server: Server) -> bool:
     return errors() == ["kept", "kept"]
 
 
+def versions(server: Server) -> bool:
+    """Whether an alias starts both of its versions, each with its own definition."""
+    client = server.client("stepfunctions")
+    definitions = [
+        json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": n, "End": True}}})
+        for n in range(3)
+    ]
+    machine = server.machine({"A": {"Type": "Succeed"}})
+    published = [
+        client.update_state_machine(stateMachineArn=machine, definition=text, publish=True)[
+            "stateMachineVersionArn"
+        ]
+        for text in definitions
+    ]
+    routes = [{"stateMachineVersionArn": arn, "weight": 50} for arn in published[:2]]
+    alias = client.create_state_machine_alias(name="live", routingConfiguration=routes)
+    with ThreadPoolExecutor() as pool:
+        runs = list(pool.map(lambda _: server.run(alias["stateMachineAliasArn"]), range(20)))
+    found = {(run["output"], run.get("stateMachineVersionArn")) for run in runs}
+    if found != {("0", published[0]), ("1", published[1])}:
+        return False
+    of_first = [run for run in runs if run["output"] == "0"]
+    pages = client.get_paginator("list_executions").paginate(
+        stateMachineArn=published[0], PaginationConfig={"PageSize": 2}
+    )
+    listed = {item["executionArn"] for page in pages for item in page["executions"]}
+    return listed == {run["executionArn"] for run in of_first}
+
+
 CHECKS: dict[str, Callable[[Server], bool]] = {
     check.__name__.replace("_", "-"): check
     for check in (
         put_rest_api,
         apis_of_any_account,
         changed_tags,
+        plans_without_quota,
         error_names,
         lasting_environments,
         own_libraries,
         fast_starts,
+        alias_actions,
+        alias_weights,
         version_concurrency,
         local_sites,
         api_origins,
         alarms_in_query_protocol,
+        alarm_metrics,
+        json_patterns,
+        metric_filters,
+        json_logs,
+        metrics_of_calls,
+        execution_metrics,
+        execution_log,
         leading_keys,
         endpoint_fields,
         flow_log_fields,
         fourth_zone,
+        default_network,
         log_group_targets,
         named_executions,
+        rights_of_targets,
+        undelivered_events,
         boundaries,
         tag_rights,
         tags_of_new_keys,
         role_arns,
+        resources,
+        rights_of_function_logs,
+        rights_of_machine_logs,
         filter_pages,
         real_servers,
         managed_passwords,
         instance_fields,
+        major_upgrades,
+        used_groups,
+        backup_copies,
+        snapshot_names,
         conditional_writes,
+        encoded_versions,
         senders,
         tracing,
         succeed_output,
         alias_rights,
         role_of_task,
+        rights_of_functions,
+        rights_of_nested,
+        sdk_services,
+        sdk_names,
+        jobs,
+        call_api,
+        call_http,
         branch_history,
         redrive,
+        versions,
+        *apis.CHECKS,
+        *batch.CHECKS,
+        *event_sources.CHECKS,
+        *executions.CHECKS,
+        *streams.CHECKS,
+        *resilience.CHECKS,
+        *schedules.CHECKS,
+        *queries.CHECKS,
+        *transfers.CHECKS,
+        rate_rules,
+        custom_response_bodies,
     )
 }
 
@@ -644,7 +1424,11 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The emulator with its patches."""
     folder = tmp_path_factory.mktemp("patched")
     certificates.make(folder / "certificates")
-    options = (f"--databases={folder / 'rds'}", f"--certificates={folder / 'certificates'}")
+    options = (
+        f"--databases={folder / 'rds'}",
+        f"--certificates={folder / 'certificates'}",
+        f"--express-seconds={executions.EXPRESS_SECONDS}",
+    )
     with running_emulator(folder, *options) as settings:
         yield Server(settings.endpoint)
 
@@ -664,8 +1448,8 @@ def test_each_gap_of_each_patch_has_a_check() -> None:
 
 def test_each_patch_describes_its_gaps() -> None:
     for module in patches.modules():
-        for gap in module.GAPS:
-            assert f"- ``{gap}``: " in (module.__doc__ or ""), f"{module.__name__}: {gap}"
+        assert gaps_of(module.__doc__ or "").keys() == module.GAPS.keys(), module.__name__
+        assert all(module.GAPS.values()), module.__name__
 
 
 @pytest.mark.parametrize("gap", CHECKS)

@@ -16,9 +16,11 @@ from emulator.rds import Databases, start_script, with_all_fields
 from ops.local import certificates
 
 ARN = "arn:aws:rds:us-east-1:111111111111:db:one"
+FAMILY = "mariadb11.8"
 PARAMS = {
     "DBInstanceIdentifier": ["one"],
     "Engine": ["mariadb"],
+    "EngineVersion": ["11.8"],
     "DBName": ["crm"],
     "MasterUsername": ["administrator"],
     "ManageMasterUserPassword": ["true"],
@@ -31,22 +33,43 @@ class Emulator:
 
     def __init__(self) -> None:
         self._instances: dict[str, Any] = {}
-        self._param_groups: dict[str, Any] = {"g": {"Parameters": {}}}
+        self._param_groups: dict[str, Any] = {
+            "g": {"DBParameterGroupFamily": FAMILY, "Parameters": {}}
+        }
+        self._snapshots: dict[str, Any] = {}
         self._ACTION_MAP = {
             "CreateDBInstance": self.create,
-            "ModifyDBInstance": lambda _: (200, {}, b""),
+            "ModifyDBInstance": self.modify,
+            "RebootDBInstance": lambda _: (200, {}, b""),
             "DeleteDBInstance": self.delete,
+            "DeleteDBParameterGroup": self.delete_group,
         }
         self.secrets: dict[str, str] = {}
 
     def create(self, params: dict[str, Any]) -> tuple[int, Any, Any]:
         self._instances["one"] = {
             "DBInstanceIdentifier": "one",
+            "Engine": "mariadb",
+            "EngineVersion": "11.8",
+            "Endpoint": {"Port": params.get("Port", ["0"])[0]},
             "DBInstanceArn": ARN,
             "DbiResourceId": "db-ABC",
             "DBParameterGroups": [{"DBParameterGroupName": "g"}],
             "Port": params.get("Port"),
         }
+        return 200, {}, b""
+
+    def modify(self, params: dict[str, Any]) -> tuple[int, Any, Any]:
+        instance = self._instances["one"]
+        if "ApplyImmediately" in params and "EngineVersion" in params:
+            [instance["EngineVersion"]] = params["EngineVersion"]
+        if "DBParameterGroupName" in params:
+            [name] = params["DBParameterGroupName"]
+            instance["DBParameterGroups"] = [{"DBParameterGroupName": name}]
+        return 200, {}, b""
+
+    def delete_group(self, params: dict[str, Any]) -> tuple[int, Any, Any]:
+        del self._param_groups[params["DBParameterGroupName"][0]]
         return 200, {}, b""
 
     def delete(self, _: dict[str, Any]) -> tuple[int, Any, Any]:
@@ -171,3 +194,105 @@ def test_a_password_is_quoted() -> None:
     statements = start_script("crm", "administrator", "it's \\ one")
 
     assert r"IDENTIFIED BY 'it''s \\ one'" in statements[1]
+
+
+UPGRADE = {
+    "DBInstanceIdentifier": ["one"],
+    "EngineVersion": ["12.3"],
+    "AllowMajorVersionUpgrade": ["true"],
+    "ApplyImmediately": ["true"],
+    "DBParameterGroupName": ["new"],
+}
+
+
+@pytest.fixture
+def upgradable(databases: SimpleNamespace) -> SimpleNamespace:
+    """The servers with one instance, and a parameter group of a newer family."""
+    parameters = {"max_connections": {"ParameterValue": "77"}}
+    databases.emulator._param_groups["new"] = {
+        "DBParameterGroupFamily": "mariadb12.3",
+        "Parameters": parameters,
+    }
+    status, _, databases.instance = databases.CreateDBInstance(
+        {**PARAMS, "DBParameterGroupName": ["g"]}
+    )
+    assert status == 200
+    return databases
+
+
+def test_a_major_upgrade_keeps_the_data_and_a_reboot_brings_the_parameters(
+    upgradable: SimpleNamespace, tmp_path: Path
+) -> None:
+    instance = upgradable.instance
+    secrets = upgradable.emulator.secrets
+    credentials = json.loads(secrets[instance["MasterUserSecret"]["SecretArn"]])
+    port = int(instance["Endpoint"]["Port"])
+
+    def answer(statement: str) -> Any:
+        connection = connect(tmp_path, port, credentials, autocommit=True)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchone()
+
+    answer("CREATE TABLE KEPT (id INT)")
+    answer("INSERT INTO KEPT VALUES (7)")
+    default = answer("SELECT @@max_connections")
+
+    status, _, _ = upgradable.ModifyDBInstance(UPGRADE)
+
+    assert (status, instance["EngineVersion"]) == (200, "12.3")
+    assert answer("SELECT id, @@max_connections FROM KEPT") == (7, *default)
+    assert instance["DBParameterGroups"][0]["ParameterApplyStatus"] == "pending-reboot"
+    upgradable.RebootDBInstance(PARAMS)
+    assert answer("SELECT id, @@max_connections FROM KEPT") == (7, 77)
+    assert instance["DBParameterGroups"][0]["ParameterApplyStatus"] == "in-sync"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"AllowMajorVersionUpgrade": ["false"]}, "AllowMajorVersionUpgrade flag must be present"),
+        ({"DBParameterGroupName": ["g"]}, "parameter group with DBParameterGroupFamily mariadb12"),
+        ({"EngineVersion": ["10.11"]}, "Cannot upgrade mariadb from 11.8 to 10.11"),
+        ({"EngineVersion": ["11.8.3"]}, "mariadb12.3 can't be used for this instance"),
+    ],
+)
+def test_an_upgrade_that_rds_refuses_is_refused(
+    upgradable: SimpleNamespace, change: dict[str, list[str]], words: str
+) -> None:
+    status, code, message = upgradable.ModifyDBInstance({**UPGRADE, **change})
+
+    assert (status, code) == (400, "InvalidParameterCombination")
+    assert words in message
+    assert upgradable.instance["EngineVersion"] == "11.8"
+
+
+def test_an_instance_needs_a_group_of_its_family(databases: SimpleNamespace) -> None:
+    wanted = {**PARAMS, "EngineVersion": ["10.11"], "DBParameterGroupName": ["g"]}
+    status, _, message = databases.CreateDBInstance(wanted)
+
+    assert status == 400
+    assert "Please use a parameter group with DBParameterGroupFamily mariadb10.11" in message
+
+
+def test_an_upgrade_in_the_maintenance_window_leaves_the_old_group_in_use(
+    upgradable: SimpleNamespace,
+) -> None:
+    later = {name: value for name, value in UPGRADE.items() if name != "ApplyImmediately"}
+    upgradable.ModifyDBInstance(later)
+
+    status, code, _ = upgradable.DeleteDBParameterGroup({"DBParameterGroupName": ["g"]})
+
+    assert (status, code) == (400, "InvalidDBParameterGroupState")
+    upgradable.ModifyDBInstance(UPGRADE)
+    assert upgradable.DeleteDBParameterGroup({"DBParameterGroupName": ["g"]})[0] == 200
+
+
+def test_a_final_snapshot_needs_a_new_name(upgradable: SimpleNamespace) -> None:
+    upgradable.emulator._snapshots["final"] = {}
+    wanted = {**PARAMS, "FinalDBSnapshotIdentifier": ["final"]}
+
+    status, code, _ = upgradable.DeleteDBInstance(wanted)
+
+    assert (status, code) == (400, "DBSnapshotAlreadyExists")
+    assert "one" in upgradable.emulator._instances

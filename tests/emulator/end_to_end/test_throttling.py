@@ -176,9 +176,16 @@ def test_transitions_above_their_quota_come_later(server: Server) -> None:
 
 def test_targets_above_their_quota_get_their_events_later(server: Server) -> None:
     sqs, events = (server.client(service, "333333333333") for service in ("sqs", "events"))
-    url = sqs.create_queue(QueueName="target")["QueueUrl"]
-    events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["s"]}))
     arn = f"arn:aws:sqs:{REGION}:333333333333:target"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    url = sqs.create_queue(QueueName="target", Attributes={"Policy": policy})["QueueUrl"]
+    events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["s"]}))
     events.put_targets(Rule="rule", Targets=[{"Id": "queue", "Arn": arn}])
 
     events.put_events(Entries=[{"Source": "s", "DetailType": "d", "Detail": "{}"}] * 10)

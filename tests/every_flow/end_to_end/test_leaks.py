@@ -49,7 +49,7 @@ def values_of(secret: str) -> Iterator[tuple[str, str]]:
     except ValueError:
         fields = {"value": secret}
     for name, value in fields.items() if isinstance(fields, dict) else ():
-        if name in ("password", "value") and isinstance(value, str):
+        if name in ("key", "password", "value") and isinstance(value, str):
             yield name, value
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ops.settings import LOCAL
+from ops.new_flow import flow_folders
+from ops.settings import LOCAL, REPOSITORY
 from ops.terraform.environments import Environment
 from tests.support.bootstrap import (
     PLATFORM,
@@ -22,7 +23,7 @@ from tests.support.bootstrap import (
     role_names,
 )
 from tests.support.emulator import running_emulator
-from tests.support.flows import all_expectations, chosen, with_own_environment
+from tests.support.flows import active, all_expectations, chosen, with_own_environment
 from tests.support.platform import STATE_KEY
 from tests.support.plugins.terraform import Found
 from tests.support.resources import (
@@ -83,14 +84,17 @@ def shown(
     return state_by(request.node.callspec.params["environment"])
 
 
-def test_a_policy_is_known_before_it_is_made_unless_that_cannot_be(planned: Found) -> None:
+def test_a_policy_is_known_before_it_is_made_unless_that_cannot_be(
+    planned: Found, stage: str
+) -> None:
     unknown = {
         re.sub(r'\["[^"]*"\]', "", resource.address)
         for resource in planned
         if resource.type not in WITHOUT_POLICY and resource.unknown & {*POLICIES}
     }
 
-    assert unknown == set(UNKNOWN)
+    absent = {*flow_folders(REPOSITORY)} - {*active(stage)}
+    assert unknown == {name for name in UNKNOWN if name.split(".")[1] not in absent}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -206,6 +210,9 @@ def test_every_log_is_kept_for_a_time_that_was_chosen(found: Found) -> None:
 def test_an_event_that_cannot_be_delivered_has_a_place_to_go(found: Found) -> None:
     queues = [queue.values["name"] for queue in found.of_type("aws_sqs_queue")]
     for target in found.of_type("aws_cloudwatch_event_target"):
+        if target.address.startswith("module.canary_guard"):
+            # A call that comes late is of no use.
+            continue
         [dead_letters] = target.values["dead_letter_config"]
         assert dead_letters["arn"].rpartition(":")[2] in queues
         [retry] = target.values["retry_policy"]
@@ -281,16 +288,28 @@ def test_an_api_limits_logs_and_needs_its_key_on_every_path(found: Found) -> Non
         assert limits["throttling_rate_limit"] > 0
         assert limits["throttling_burst_limit"] > 0
     for plan in found.of_type("aws_api_gateway_usage_plan"):
-        assert plan.values["quota_settings"]
+        # The platform's own callers must not be refused for the rest of a month.
+        assert plan.values["quota_settings"] == []
         assert plan.values["throttle_settings"]
     apis = found.of_type("aws_api_gateway_rest_api")
     assert len(found.of_type("aws_api_gateway_method_settings")) == len(apis)
     for api in apis:
         document = json.loads(api.values["body"])
         name = api.values["name"].split("-", 2)[2]
+        # API Gateway chooses the address.
+        assert "servers" not in document
         for path in document["paths"].values():
             for operation in path.values():
-                assert operation["security"] == ([] if name in PUBLIC else [{"api_key": []}])
+                # A scheme that API Gateway does not know would make it ask for a key.
+                assert operation["security"] == ([] if name in PUBLIC else [requirement(document)])
+
+
+def requirement(document: dict[str, Any]) -> dict[str, list[str]]:
+    """Return what an API with one scheme asks for: its key, or a signature."""
+    [(name, scheme)] = document["components"]["securitySchemes"].items()
+    is_key = scheme["name"] == "x-api-key"
+    assert is_key or scheme["x-amazon-apigateway-authtype"] == "awsSigv4"
+    return {name: []}
 
 
 def test_a_site_is_private_encrypted_and_versioned(found: Found) -> None:
@@ -345,7 +364,8 @@ def test_no_secret_is_in_the_state_the_plan_or_the_outputs(
     values = []
     for secret in secrets.list_secrets()["SecretList"]:
         text = secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"]
-        values += [json.loads(text)["password"]] if text.startswith("{") else [text]
+        fields = json.loads(text) if text.startswith("{") else {"password": text}
+        values.append(fields.get("password") or fields["key"])
     bucket = platform.terraform.environment.state_bucket
     raw = platform.aws.client("s3").get_object(Bucket=bucket, Key=STATE_KEY)
     plan = platform.run("make", "plan").text

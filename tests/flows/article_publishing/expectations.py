@@ -19,6 +19,7 @@ from tests.support.expectations import FAILURE, Expectations, Marks, Rights, Set
 from tests.support.functions import proxy_event
 from tests.support.running import RunningFlow
 
+WEBHOOK = "flowbridge-local-article-publishing-receive-webhook"
 STEPS = ("PublishToMedium", "PublishToDevto", "PublishToHashnode", "IndexInOpenSearch")
 
 
@@ -30,9 +31,19 @@ def publishing(running: RunningFlow) -> Publishing:
 
 def rights(running: RunningFlow) -> Rights:
     """Return the calls that miss each right; in the end the revision is published."""
-    flow, sent = publishing(running), document()
+    # Without categories, which the CMS is asked for with its token.
+    flow, sent = publishing(running), document(categories=None)
     flow.targets.reset()
     article = transform(document(), SITE)
+
+    webhook = proxy_event(sent, headers=signed_headers(json.dumps(sent).encode()))
+
+    def first_call() -> str | None:
+        # The function reads two secrets, and keeps both.
+        client, name = flow.aws.client("lambda"), flow.function("receive_webhook")
+        variables = client.get_function_configuration(FunctionName=name)["Environment"]
+        client.update_function_configuration(FunctionName=name, Environment=variables)
+        return flow.error_of(name, webhook)
 
     def after() -> None:
         name = execution_name({"id": sent["_id"], "revision": sent["_rev"]})
@@ -42,8 +53,9 @@ def rights(running: RunningFlow) -> Rights:
         {
             **{key: {"detail": article} for key in STEPS},
             "CatchErrors": FAILURE,
-            "receive_webhook": proxy_event(sent, headers=signed_headers(json.dumps(sent).encode())),
+            "receive_webhook": webhook,
         },
+        {(WEBHOOK, name): first_call for name in ("ReadCmsSecret", "ReadWebhookSecret")},
         after=after,
     )
 
@@ -56,7 +68,7 @@ def marks(running: RunningFlow) -> Marks:
     author = f"author{secrets.token_hex(6)}@example.com"
     assert flow.published(document(author={"email": author})).error == "TargetRefused"
     assert flow.call(document(), secret="another").status_code == 401
-    tokens = {name: TOKENS[name] for name in ("medium", "devto", "hashnode")}
+    tokens = {name: TOKENS[name] for name in ("cms", "medium", "devto", "hashnode")}
     return Marks(
         people={"the author": author},
         secrets={**tokens, "opensearch": PASSWORD, "webhook": SECRET},
@@ -81,6 +93,7 @@ EXPECTATIONS = Expectations(
     rights=rights,
     # The webhook starts it. An event has what failed published again, as its own tests show.
     events=None,
+    send=lambda running: publishing(running).published(document()),
     marks=marks,
     settings=Settings(
         wrong={"site_url": "http://blog.example.com", "burst": 0},

@@ -16,7 +16,7 @@ from tests.support.platform import Platform
 __all__ = ["crm_database", "database_environment", "fresh_functions", "migrated"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def platform(platform: Platform) -> Registration:
     """The flow in the shared environment."""
     return Registration.on(platform)

@@ -156,13 +156,13 @@ EXPECTATIONS = Expectations(
     places=PLACES,
     settings=Settings(
         wrong={
-            "api": {"rate": 0, "burst": 1, "quota_per_month": 1},
+            "api": {"leads_per_second": 0},
             "backend_concurrency": 0,
             "event_pattern": {"sources": [], "detail_types": []},
             "front_door": {"rate": 0},
         },
         sentences=[
-            "crm_registration.api.rate is above 0",
+            "crm_registration.api.leads_per_second is above 0",
             "crm_registration.backend_concurrency is 1 or more, or null",
             "crm_registration.event_pattern needs at least one source",
             "crm_registration.front_door.rate is above 0",

@@ -107,11 +107,17 @@ EXPECTATIONS = Expectations(
     marks=marks,
     places=PLACES,
     settings=Settings(
-        wrong={"tenants": ["ACME"], "sender": "no-address", "rate": 0},
+        wrong={
+            "tenants": ["ACME"],
+            "sender": "no-address",
+            "rate": 0,
+            "short_events": {"tenant": "x", "address": "x"},
+        },
         sentences=[
             "user_onboarding.tenants has at least",
             "user_onboarding.sender is a mail address",
             "user_onboarding.rate is above 0",
+            "user_onboarding.short_events.tenant is one of the tenants",
         ],
         required="sender",
     ),

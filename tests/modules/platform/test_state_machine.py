@@ -19,6 +19,8 @@ MODULE = ROOT / "modules" / "state_machine"
 LAMBDA = "arn:aws:states:::lambda:invoke"
 FUNCTION = "arn:aws:lambda:us-east-1:111111111111:function:{}:live"
 PLACE = "us-east-1:111111111111"
+#: The rule by which Step Functions learns of the end of nested executions.
+CHILDREN = f"arn:aws:events:{PLACE}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
 
 
 def machine(*states: dict[str, Any], query: str = "JSONata") -> dict[str, Any]:
@@ -27,7 +29,12 @@ def machine(*states: dict[str, Any], query: str = "JSONata") -> dict[str, Any]:
         f"Task{number}": {"Type": "Task", "End": True, **state}
         for number, state in enumerate(states)
     }
-    return {"QueryLanguage": query, "StartAt": "Task0", "States": tasks}
+    return {
+        "QueryLanguage": query,
+        "StartAt": "Task0",
+        "TimeoutSeconds": 300,
+        "States": tasks,
+    }
 
 
 def task(resource: str, **arguments: Any) -> dict[str, Any]:
@@ -80,6 +87,22 @@ GOOD: dict[str, tuple[dict[str, Any], dict[str, Any], set[tuple[str, str]]]] = {
         ),
         {},
         {("states:StartExecution", f"arn:aws:states:{PLACE}:stateMachine:a")},
+    ),
+    "waits-for-its-child": (
+        machine(
+            task(
+                "states:startExecution.sync:2",
+                StateMachineArn=f"arn:aws:states:{PLACE}:stateMachine:a:live",
+            )
+        ),
+        {},
+        {
+            ("states:StartExecution", f"arn:aws:states:{PLACE}:stateMachine:a"),
+            ("states:DescribeExecution", f"arn:aws:states:{PLACE}:execution:a:*"),
+            ("states:StopExecution", f"arn:aws:states:{PLACE}:execution:a:*"),
+            *((f"events:{action}Rule", CHILDREN) for action in ("Describe", "Put")),
+            ("events:PutTargets", CHILDREN),
+        },
     ),
     "allowed-at-run-time": (
         machine(
@@ -143,7 +166,7 @@ GOOD: dict[str, tuple[dict[str, Any], dict[str, Any], set[tuple[str, str]]]] = {
 
 #: Definitions that are refused, more inputs of the module, and the sentence for each.
 BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "unknown": (machine(task("batch:submitJob.sync")), {}, "calls batch:submitJob.sync, which"),
+    "unknown": (machine(task("ecs:runTask.sync")), {}, "calls ecs:runTask.sync, which"),
     "computed": (
         machine(task("lambda:invoke", FunctionName="{% $f %}")),
         {},
@@ -173,6 +196,16 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         machine(task("lambda:invoke", FunctionName="one")),
         {},
         "no-arn does not name Task0.FunctionName by an ARN",
+    ),
+    "endless": (
+        {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}},
+        {},
+        "The definition of endless needs a TimeoutSeconds",
+    ),
+    "too-long": (
+        {**machine(), "TimeoutSeconds": 301},
+        {"type": "EXPRESS"},
+        "The definition of too-long needs a TimeoutSeconds next to StartAt, of 300 at most",
     ),
     "waiting": (
         machine(task("lambda:invoke.waitForTaskToken", FunctionName=FUNCTION.format("one"))),
@@ -254,10 +287,16 @@ def test_a_run_time_target_with_a_wildcard_is_refused(plan: Any) -> None:
 )
 def test_an_integration_has_what_the_module_reads_and_nothing_else(file: Path) -> None:
     for name, integration in yaml.safe_load(file.read_text()).items():
-        service = name.split(":")[-2]
+        service = name.removeprefix("aws-sdk:").partition(":")[0]
         assert service == file.stem, f"{name} belongs into {service}.yaml"
-        assert set(integration) == {"actions", "targets"}, name
-        assert all(re.fullmatch(r"[a-z0-9-]+:[A-Z][A-Za-z]+", a) for a in integration["actions"])
+        assert {"actions", "targets"} <= set(integration) <= {"actions", "targets", "also"}, name
+        further = integration.get("also", [])
+        for part in (integration, *further):
+            assert all(re.fullmatch(r"[a-z0-9-]+:[A-Z][A-Za-z]+", a) for a in part["actions"])
+        for part in further:
+            assert {"purpose", "actions", "arn"} <= set(part), name
+            assert set(part) <= {"purpose", "actions", "arn", "name"}, name
+            assert ("{name}" in part["arn"]) == ("name" in part), name
         for target in integration["targets"]:
             assert {"argument"} <= set(target) <= {"argument", "name", "arn", "part_of_arn"}, name
             # The module takes this many steps down a path.

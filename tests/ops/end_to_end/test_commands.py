@@ -53,10 +53,10 @@ def test_env_lets_terraform_itself_reach_the_environment(platform: Platform) -> 
     assert shown.text == platform.outputs["dashboard_name"]
 
 
-def test_a_plan_by_hand_has_the_environments_ports(platform: Platform) -> None:
+def test_a_plan_by_hand_has_the_environments_ports_and_flows(platform: Platform) -> None:
     typed = (
-        'eval "$(make -s env)" && cd terraform && '
-        "terraform plan -var-file=envs/local.tfvars -detailed-exitcode -no-color -input=false"
+        'eval "$(make -s env)" && cd terraform && terraform plan -var-file=envs/local.tfvars '
+        '-var "flows=$TF_VAR_flows" -detailed-exitcode -no-color -input=false'
     )
 
     planned = platform.run("sh", "-c", typed)

@@ -28,7 +28,7 @@ FOLDERS = tuple(
 #: The files that name every flow. The last one is generated.
 SHARED = ("terraform/flows.tf", "terraform/envs/local.tfvars", "docs/flows.md")
 COPIED = ("terraform", "lambda_src", "build", "emulator", "ops", "examples", "web", "docs", "tests")
-LINKED = (".venv", ".venv-emulator", "README.md", "pyproject.toml")
+LINKED = (".venv", ".venv-emulator", "README.md", "pyproject.toml", "benchmarks")
 
 
 #: The example of the guide: each file, or what is added to it.

@@ -86,6 +86,47 @@ def test_a_secret_that_is_about_to_be_deleted_is_not_adopted(client: Any) -> Non
     assert leftovers(client, plan) == []
 
 
+def test_a_deleted_secret_whose_name_a_plan_needs_is_found_with_its_tags(client: Any) -> None:
+    manager = client("secretsmanager")
+    for name in ("deleted", "there", "other"):
+        manager.create_secret(Name=name, Tags=[{"Key": "environment", "Value": "qa"}])
+    for name in ("deleted", "other"):
+        manager.delete_secret(SecretId=name)
+    kind = "aws_secretsmanager_secret"
+    plan = {
+        "resource_changes": [
+            planned(kind, name="deleted"),
+            planned(kind, name="there"),
+            planned(kind, name="missing"),
+            planned(kind, ["delete"], name="other"),
+            planned("aws_sqs_queue", name="other"),
+        ]
+    }
+
+    found = adoption.deleted_secrets(client, plan)
+
+    assert [(each.name, each.tags) for each in found] == [("deleted", {"environment": "qa"})]
+
+
+def test_a_parameter_group_is_found_by_the_beginning_of_its_name_and_its_family(
+    client: Any,
+) -> None:
+    for name, family in {"one-2026": "mariadb10.11", "one-2027": "mariadb11.8"}.items():
+        client("rds").create_db_parameter_group(
+            DBParameterGroupName=name, DBParameterGroupFamily=family, Description="d"
+        )
+    kind = "aws_db_parameter_group"
+    plan = {
+        "resource_changes": [
+            planned(kind, name_prefix="one-", family="mariadb11.8"),
+            planned(kind, name_prefix="one-", family="mariadb11.4"),
+            planned(kind, name_prefix="two-", family="mariadb11.8"),
+        ]
+    }
+
+    assert [each.identifier for each in leftovers(client, plan)] == ["one-2027"]
+
+
 @pytest.mark.parametrize(
     "code", ["ResourceNotFoundException", "404", "403", "AccessDeniedException"]
 )
@@ -117,6 +158,7 @@ def test_other_errors_are_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None
         ("BucketAlreadyOwnedByYou", True),
         ("ResourceInUseException: Table already exists: t", True),
         ("QueueNameExists", True),
+        ("a secret with this name is already scheduled for deletion.", True),
         ("AccessDenied: not authorized to perform iam:CreateRole", False),
         ("InvalidParameterValueException: The role cannot be assumed", False),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,8 +23,13 @@ from ops.settings import REPOSITORY
 def destroyed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the environments that are destroyed; none is there to be reached."""
     found: list[str] = []
+
+    def ask_and_destroy(name: str, confirm: Callable[[str], None]) -> None:
+        confirm(name)
+        found.append(name)
+
     monkeypatch.setattr(Context, "reachable", lambda name: SimpleNamespace(deployment=name))
-    monkeypatch.setattr(deploy, "destroy", found.append)
+    monkeypatch.setattr(deploy, "destroy", ask_and_destroy)
     return found
 
 

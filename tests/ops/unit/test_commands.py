@@ -182,6 +182,94 @@ def test_what_is_selected_goes_on_in_every_flow_or_in_one(environment: Environme
     assert isinstance(environment.run("redrive").exception, OperationError)
 
 
+def test_dead_letters_of_a_work_queue_are_listed_and_sent_back(environment: Environment) -> None:
+    sqs = environment.client("sqs")
+    work, dead = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("work", "work-dead"))
+    environment.outputs["flows"][ONE]["consumers"] = {
+        "work": {
+            "kind": "queue",
+            "name": "work",
+            "queue_url": work,
+            "dead_letter_queue_url": dead,
+        }
+    }
+    message = environment.queued(dead, "a recording")
+    listed = environment.run("dead-letters").output
+    redriven = environment.run("redrive", "--message", message, "--flow", ONE)
+
+    assert listed.index(ONE) < listed.index(message[:13]) < listed.index(OTHER)
+    assert "unprocessed" in listed
+    assert redriven.exit_code == 0
+    assert (environment.count(work), environment.count(dead)) == (1, 0)
+
+
+def test_what_a_helper_of_a_flow_could_not_deliver_goes_back_to_where_it_came_from(
+    environment: Environment,
+) -> None:
+    sqs, sns, events = map(environment.client, ("sqs", "sns", "events"))
+    names = ("helper-undelivered", "topic-undelivered", "replies", "seen")
+    rule_queue, topic_queue, replies, seen = (
+        sqs.create_queue(QueueName=name)["QueueUrl"] for name in names
+    )
+
+    def arn(url: str) -> str:
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return str(found["Attributes"]["QueueArn"])
+
+    topic = sns.create_topic(Name="replies")["TopicArn"]
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn(replies), Attributes=raw)
+    # Rules of helpers are on the default bus, where AWS publishes.
+    events.put_rule(Name="helper", EventPattern=json.dumps({"source": ["redriven.aws.states"]}))
+    events.put_targets(Rule="helper", Targets=[{"Id": "seen", "Arn": arn(seen)}])
+    environment.outputs["flows"][ONE]["triggers"] = {
+        "stopped": {
+            "kind": "event_rule",
+            "name": "helper",
+            "event_bus_name": "default",
+            "undelivered_queue_url": rule_queue,
+        },
+        "replies": {
+            "kind": "topic",
+            "name": "replies",
+            "arn": topic,
+            "undelivered_queue_url": topic_queue,
+        },
+    }
+    event = {"id": "event", "source": "aws.states", "detail-type": "d", "detail": {}}
+    ids = [
+        environment.queued(rule_queue, json.dumps(event)),
+        environment.queued(topic_queue, "an answer"),
+    ]
+
+    listed = environment.run("dead-letters", "--flow", ONE).output
+    redriven = environment.run("redrive", "--all", "--flow", ONE)
+
+    assert all(identifier[:13] in listed for identifier in ids)
+    assert "unreceived" in listed
+    assert redriven.exit_code == 0, redriven.output
+    [reply] = sqs.receive_message(QueueUrl=replies)["Messages"]
+    assert reply["Body"] == "an answer"
+    counts = [environment.count(url) for url in (rule_queue, topic_queue, seen)]
+    assert counts == [0, 0, 1]
+
+
+def test_events_of_aws_that_did_not_reach_the_bus_are_listed_and_redriven(
+    environment: Environment,
+) -> None:
+    url = environment.client("sqs").create_queue(QueueName="forwarding")["QueueUrl"]
+    environment.outputs["aws_events"] = {"undelivered_queue_url": url}
+    event = {"id": "event", "source": "aws.s3", "detail-type": "Object Created", "detail": {}}
+    message = environment.queued(url, json.dumps(event))
+
+    listed = environment.run("dead-letters").output
+    redriven = environment.run("redrive", "--message", message)
+
+    assert listed.index("events of AWS") < listed.index(message[:13])
+    assert redriven.exit_code == 0
+    assert environment.count(url) == 0
+
+
 def test_a_redrive_tells_by_its_exit_code_whether_all_went_on(environment: Environment) -> None:
     url = environment.failed(ONE)
     environment.queued(url, "poison")
@@ -200,18 +288,71 @@ def test_a_message_is_taken_out_when_its_operator_agrees(environment: Environmen
     url = environment.failed(OTHER)
     message, kept = environment.queued(url, "poison"), environment.queued(url)
 
-    asked = environment.run("discard", "--message", message)
+    arguments = ["discard", "--reason", "settled by hand", "--message"]
+    asked = environment.run(*arguments, message)
     assert isinstance(asked.exception, OperationError)
     assert "CONFIRM=yes" in asked.exception.action
     assert environment.count(url) == 2
-    unknown = environment.run("discard", "--message", "unknown", "--yes")
+    unknown = environment.run(*arguments, "unknown", "--yes")
     assert isinstance(unknown.exception, OperationError)
-    taken = environment.run("discard", "--message", message[:13], "--yes")
+    taken = environment.run(*arguments, message[:13], "--yes")
 
     assert taken.exit_code == 0
     assert f"{message} is deleted" in taken.output
     left = environment.run("dead-letters", "--flow", OTHER).output
     assert (message[:13] in left, kept[:13] in left) == (False, True)
+
+
+def test_who_deletes_a_message_says_why_and_reconcile_tells_it(environment: Environment) -> None:
+    environment.accepted(OTHER)
+    event = {"id": f"event-of-{OTHER}", "source": OTHER, "detail-type": "d", "detail": {}}
+    url = environment.undelivered(OTHER)
+    message = environment.queued(url, json.dumps(event))
+    waits = environment.run("reconcile", "--flow", OTHER)
+
+    empty = environment.run("discard", "--message", message, "--reason", " ", "--yes")
+    left = environment.count(url)
+    environment.run("discard", "--message", message, "--reason", "settled by hand", "--yes")
+    report = environment.run("reconcile", "--flow", OTHER)
+    [verdict] = json.loads(environment.run("reconcile", "--flow", OTHER, "--json").output)["events"]
+
+    assert "1 waiting" in waits.output
+    assert ("The reason is empty" in str(empty.exception), left) == (True, 1)
+    assert (report.exit_code, "1 discarded" in report.output) == (0, True)
+    assert (verdict["fate"], verdict["reason"]) == ("discarded", "settled by hand")
+    user = environment.client("sts").get_caller_identity()["Arn"]
+    assert verdict["place"] == f"by {user}"
+
+
+def test_a_message_stays_when_the_log_takes_no_record(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = environment.undelivered(OTHER)
+    message = environment.queued(url)
+    monkeypatch.setattr("ops.cli.recovery.write_discarded", lambda *_: False)
+
+    refused = environment.run("discard", "--message", message, "--reason", "by hand", "--yes")
+
+    assert "nothing was deleted" in str(refused.exception)
+    assert environment.count(url) == 1
+
+
+def test_events_that_no_flow_takes_are_told(environment: Environment, tmp_path: Path) -> None:
+    for source in (ONE, "unknown", f"flowbridge.{ONE}"):
+        environment.accepted(source)
+    file = tmp_path / "events.jsonl"
+    lines = [{"source": s, "detail-type": "d", "detail": {}} for s in ("unknown", ONE, "unknown")]
+    file.write_text("\n".join(map(json.dumps, lines)))
+
+    sent = environment.run("send", str(file)).output
+    every, one = environment.run("reconcile").output, environment.run("reconcile", "--flow", ONE)
+
+    assert "No flow takes events of source 'unknown' and detail-type 'd' (line 1, 3)." in sent
+    assert sent.count("No flow takes") == 1
+    assert "1 accepted events of source 'unknown' and detail-type 'd' are taken by no flow" in every
+    assert every.count("taken by no flow") == 1
+    # Other flows may take them.
+    assert "taken by no flow" not in one.output
 
 
 def test_executions_of_every_flow_are_shown_or_those_of_one(environment: Environment) -> None:

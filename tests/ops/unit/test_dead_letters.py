@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,16 +16,21 @@ from ops.executions.events import Publisher
 from ops.recovery.dead_letters import (
     FAILED,
     ORIGIN,
+    TRIED_TOO_OFTEN,
     UNDELIVERED,
+    UNPROCESSED,
     WORK_SECONDS,
     DeadLetter,
     look,
+    one,
+    read,
     remove,
 )
-from ops.recovery.redrive import Outcome, Selection, redrive
+from ops.recovery.redrive import Outcome, Selection, redrive, send_back
 
 EXECUTION = "arn:aws:states:us-east-1:1:execution:machine:{}"
-LATER = datetime.now(UTC) + timedelta(hours=1)
+# A day, because a run of all tests may take hours.
+LATER = datetime.now(UTC) + timedelta(days=1)
 catch_errors = CatchErrors("order_intake", "OrderIntake Failed")
 EVERYTHING = Selection(everything=True)
 
@@ -162,6 +167,68 @@ def test_what_eventbridge_could_not_deliver_tells_why(account: Account) -> None:
     assert (letter.cause, letter.attempts, letter.origin) == ("no role", 0, "event-1")
 
 
+def test_an_id_that_begins_several_messages_or_none_is_refused(account: Account) -> None:
+    for number in (1, 2):
+        account.put(failed(number))
+    letters = account.look()
+
+    with pytest.raises(OperationError, match="2 messages have an id that begins with ''"):
+        one(letters, "", "local")
+    with pytest.raises(OperationError, match="No messages have an id that begins with 'none'"):
+        one(letters, "none", "local")
+    assert one(letters, letters[1].message_id, "local") is letters[1]
+
+
+def test_each_execution_in_which_an_event_failed_counts(account: Account) -> None:
+    executions = [EXECUTION.format(number) for number in (7, 8)]
+    account.put(failed(9, "CrmUnavailable", f"{ORIGIN}event-1", *executions))
+
+    [letter] = account.look()
+
+    assert letter.history == tuple(executions)
+    assert letter.attempts == 3
+
+
+def test_a_detail_grows_by_no_byte_on_its_way_back(account: Account) -> None:
+    """An event near the limit of 256 KB still fits."""
+    detail = {"number": 1, "name": "Ñandú", "more": [1, 2]}
+    account.put(json.dumps({**json.loads(failed(1)), "event": {**event(1), "detail": detail}}))
+
+    list(account.redrive(EVERYTHING))
+
+    assert account.published[0]["Detail"] == '{"number":1,"name":"Ñandú","more":[1,2]}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        event(1),
+        {"StateMachineArn": "arn", "Name": "event-1", "Input": json.dumps(event(1))},
+    ],
+)
+def test_an_event_that_a_schedule_could_not_deliver_can_be_redriven(
+    account: Account, body: dict[str, Any]
+) -> None:
+    reasons = {"ERROR_CODE": "AccessDeniedException", "ERROR_MESSAGE": "no right"}
+    account.put(json.dumps(body), UNDELIVERED, SCHEDULE_ARN="arn:aws:scheduler:…", **reasons)
+
+    [letter] = account.look()
+    again = letter.again()
+
+    assert (letter.state, letter.error) == ("Scheduler", "AccessDeniedException")
+    assert (letter.cause, letter.origin) == ("no right", "event-1")
+    assert again is not None
+    assert again.source == event(1)["source"]
+
+
+def test_an_unreadable_call_of_a_schedule_is_reported(account: Account) -> None:
+    account.put(json.dumps({"Input": "poison"}), UNDELIVERED, SCHEDULE_ARN="arn:aws:scheduler:…")
+
+    [letter] = account.look()
+
+    assert (letter.error, letter.again()) == ("Unreadable", None)
+
+
 @pytest.mark.parametrize("queue", [FAILED, UNDELIVERED])
 @pytest.mark.parametrize(
     "body", ["poison", "[]", "{}", '{"error": 1}', '{"error": {}, "event": 7}']
@@ -227,6 +294,19 @@ def test_an_event_goes_back_as_it_was_with_its_history(account: Account) -> None
         "Resources": [f"{ORIGIN}event-1", EXECUTION.format(1), EXECUTION.format(2)],
     }
     assert account.look() == []
+
+
+def test_an_event_of_aws_goes_back_by_another_source_with_its_resources(account: Account) -> None:
+    bucket = "arn:aws:s3:::pictures"
+    failed_event = {**event(1, bucket), "source": "aws.s3", "detail-type": "Object Created"}
+    account.put(json.dumps(failed_event), UNDELIVERED, ERROR_CODE="NO_PERMISSIONS")
+
+    [outcome] = account.redrive(EVERYTHING)
+
+    assert outcome.goes_on
+    [entry] = account.published
+    assert (entry["Source"], entry["DetailType"]) == ("redriven.aws.s3", "Object Created")
+    assert entry["Resources"] == [f"{ORIGIN}event-1", bucket]
 
 
 def test_only_what_is_selected_is_sent(account: Account) -> None:
@@ -298,18 +378,29 @@ def test_interrupted_anywhere_every_event_is_in_the_queue_or_on_the_bus(account:
 def test_one_that_comes_while_others_are_sent_is_left_alone(account: Account) -> None:
     account.put(failed(1))
 
-    [outcome] = account.redrive(EVERYTHING, now=lambda: LATER - timedelta(hours=2))
+    [outcome] = account.redrive(EVERYTHING, now=lambda: LATER - timedelta(days=2))
 
     assert (outcome.goes_on, outcome.meanwhile, account.published) == (False, True, [])
     assert "came after this began" in outcome.text
     assert len(account.look()) == 1
 
 
+def test_one_of_the_same_instant_is_left_alone_too(account: Account) -> None:
+    account.put(failed(1))
+    [letter] = account.look()
+
+    [outcome] = account.redrive(EVERYTHING, now=lambda: letter.since)
+
+    assert outcome.meanwhile
+
+
 class SlowQueue:
     """A queue of a clock of its own, at which each call takes 50 ms."""
 
-    def __init__(self, bodies: list[str]) -> None:
+    def __init__(self, bodies: list[str], sent: Sequence[datetime] = ()) -> None:
         self.time = 0.0
+        #: When each message was sent, in milliseconds since 1970, which is the default.
+        self._sent = {n: str(int(at.timestamp() * 1000)) for n, at in enumerate(sent)}
         self.bodies = dict(enumerate(bodies))
         self._hidden = dict.fromkeys(self.bodies, 0.0)
 
@@ -330,7 +421,12 @@ class SlowQueue:
         self._hidden |= dict.fromkeys(numbers, self.time + VisibilityTimeout)
         return {
             "Messages": [
-                {"MessageId": str(n), "ReceiptHandle": str(n), "Body": self.bodies[n]}
+                {
+                    "MessageId": str(n),
+                    "ReceiptHandle": str(n),
+                    "Body": self.bodies[n],
+                    "Attributes": {"SentTimestamp": self._sent.get(n, "0")},
+                }
                 for n in numbers
             ]
         }
@@ -353,6 +449,19 @@ class SlowQueue:
         del self.bodies[int(ReceiptHandle)]
 
 
+def test_one_that_came_meanwhile_stops_no_other(account: Account) -> None:
+    sent = [LATER, LATER - timedelta(hours=2)]
+    account.sqs = SlowQueue([failed(0), failed(1)], sent)
+    account.urls = {FAILED: "url"}
+
+    outcomes = list(account.redrive(EVERYTHING, now=lambda: LATER - timedelta(hours=1)))
+
+    assert [(outcome.meanwhile, outcome.goes_on) for outcome in outcomes] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_among_many_that_are_not_meant_all_that_are_meant_are_sent(account: Account) -> None:
     bodies = [failed(n, "CrmUnavailable" if n % 3 else "InvalidLead") for n in range(900)]
     account.sqs = queue = SlowQueue(bodies)
@@ -365,6 +474,91 @@ def test_among_many_that_are_not_meant_all_that_are_meant_are_sent(account: Acco
     assert len(outcomes) == len(account.published) == 600
     assert sorted(queue.bodies) == list(range(0, 900, 3))
     assert len(look(queue, FAILED, "url")) == 300
+
+
+class WorkQueue:
+    """A work queue with its dead letters."""
+
+    def __init__(self, clients: Callable[[str], Any]) -> None:
+        self.sqs = clients("sqs")
+        self.work, self.dead = (
+            self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("work", "dead")
+        )
+
+    def put(self, body: str, **attributes: str) -> None:
+        self.sqs.send_message(
+            QueueUrl=self.dead,
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": text}
+                for name, text in attributes.items()
+            },
+        )
+
+    def look(self) -> list[DeadLetter]:
+        return look(self.sqs, UNPROCESSED, self.dead)
+
+    def send_back(self, selection: Selection, **options: Any) -> list[Outcome]:
+        def send(body: str) -> None:
+            self.sqs.send_message(QueueUrl=self.work, MessageBody=body)
+
+        queues = [(UNPROCESSED, self.dead, send)]
+        defaults: dict[str, Any] = {"per_second": 10, "now": lambda: LATER}
+        return list(send_back(self.sqs, queues, selection, **(defaults | options)))
+
+    def sent(self) -> list[str]:
+        answer = self.sqs.receive_message(QueueUrl=self.work, MaxNumberOfMessages=10)
+        return [message["Body"] for message in answer.get("Messages", [])]
+
+
+@pytest.fixture
+def work_queue(aws: Callable[[str], Any]) -> WorkQueue:
+    return WorkQueue(aws)
+
+
+def test_a_message_that_its_function_refused_has_the_error(work_queue: WorkQueue) -> None:
+    work_queue.put("one", errorName="BrokenAudio", errorCause="no samples")
+    work_queue.put("two")
+
+    found = {letter.raw["Body"]: letter for letter in work_queue.look()}
+
+    assert (found["one"].error, found["one"].cause) == ("BrokenAudio", "no samples")
+    assert found["two"].error == TRIED_TOO_OFTEN
+    assert "log" in found["two"].cause
+
+
+def test_a_message_goes_back_to_its_own_queue(work_queue: WorkQueue) -> None:
+    slept: list[float] = []
+    for body in ("one", "two", "three"):
+        work_queue.put(body, errorName="Busy" if body != "three" else "BrokenAudio")
+
+    outcomes = work_queue.send_back(Selection(error="Busy"), sleep=slept.append)
+
+    assert [outcome.goes_on for outcome in outcomes] == [True, True]
+    assert slept == [0.1]
+    assert sorted(work_queue.sent()) == ["one", "two"]
+    assert [letter.raw["Body"] for letter in work_queue.look()] == ["three"]
+
+
+def test_a_dry_run_sends_no_message_back(work_queue: WorkQueue) -> None:
+    work_queue.put("one")
+
+    [outcome] = work_queue.send_back(Selection(everything=True), dry_run=True)
+
+    assert not outcome.goes_on
+    assert work_queue.sent() == []
+    assert len(work_queue.look()) == 1
+
+
+def test_a_message_that_comes_meanwhile_is_not_sent_back(work_queue: WorkQueue) -> None:
+    work_queue.put("one")
+
+    [outcome] = work_queue.send_back(
+        Selection(everything=True), now=lambda: datetime(2000, 1, 1, tzinfo=UTC)
+    )
+
+    assert outcome.meanwhile
+    assert work_queue.sent() == []
 
 
 def test_a_long_queue_is_seen_whole() -> None:
@@ -380,6 +574,17 @@ def test_looking_ends_though_messages_come_back_in_sight() -> None:
     assert len(look(queue, FAILED, "url", seconds=1)) > 190
 
 
+@pytest.mark.parametrize(("messages", "calls"), [(1, 3), (9, 3), (10, 4), (30, 4)])
+def test_reading_ends_after_as_many_known_answers_as_were_read(messages: int, calls: int) -> None:
+    """The queue always answers with the same ten: two more calls, and one for each ten."""
+    queue = SlowQueue([failed(number) for number in range(messages)])
+
+    found = list(read(queue, FAILED, "url", seconds=0))
+
+    assert len(found) == min(messages, 10)
+    assert queue.time == pytest.approx(0.05 * calls)
+
+
 def test_what_is_meant_is_removed_and_the_rest_is_in_sight(account: Account) -> None:
     account.put(failed(1))
     account.put(failed(2))
@@ -387,6 +592,9 @@ def test_what_is_meant_is_removed_and_the_rest_is_in_sight(account: Account) -> 
 
     assert remove(account.sqs, FAILED, url, lambda x: x.execution == EXECUTION.format(1)) == 1
 
+    hidden = "ApproximateNumberOfMessagesNotVisible"
+    counts = account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[hidden])
+    assert counts["Attributes"] == {hidden: "0"}
     assert [letter.execution for letter in account.look()] == [EXECUTION.format(2)]
 
 

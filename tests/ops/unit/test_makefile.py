@@ -141,6 +141,7 @@ def test_the_environments_own_variables_are_taken_everywhere() -> None:
         (["promote", "FROM=dev"], "TO is missing. Name both environments"),
         (["send"], "FILE is missing. Name a file of events"),
         (["discard"], "MESSAGE is missing. Type 'make dead-letters'"),
+        (["discard", "MESSAGE=1"], "REASON is missing. Say why the message is deleted"),
     ],
 )
 def test_a_missing_variable_is_named(arguments: list[str], missing: str) -> None:

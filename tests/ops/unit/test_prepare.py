@@ -182,6 +182,23 @@ def test_a_package_that_brings_no_browser_is_told(
         prepare.prepare_chromium()
 
 
+def test_sox_that_is_there_is_taken(path: Path) -> None:
+    program(path, "sox", "")
+
+    assert prepare.prepare_sox() is False
+
+
+def test_without_the_right_to_install_sox_the_command_is_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(path, "apt-get", "exit 0")
+    program(path, "sudo", "exit 1")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    with pytest.raises(SetupError, match=r"recordings are tested, is missing .*install .* sox"):
+        prepare.prepare_sox()
+
+
 def test_mariadb_is_installed_after_new_package_lists_when_the_old_ones_do_not_do(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -438,3 +455,60 @@ def test_the_launcher_is_the_script_that_the_project_declares() -> None:
 
     assert project["scripts"] == {"flowbridge": f"{main.__module__}:{main.__name__}"}
     assert "import main\n" in (prepare.REPOSITORY / "ops" / "__main__.py").read_text()
+
+
+def test_the_engines_of_active_flows_are_set_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flows = tmp_path / "terraform" / "flows"
+    for flow, engines in {"first": "sql\nspeech\n", "second": "sql\n", "third": "other\n"}.items():
+        (flows / flow).mkdir(parents=True)
+        (flows / flow / prepare.ENGINES_FILE).write_text(engines)
+    variables = "flows = {\n  first = {\n    third = {}\n  }\n\n  second = {}\n}\n\nthird = {}\n"
+
+    active = prepare.active_flows(variables)
+
+    assert active == ["first", "second"]
+    assert [prepare.engines_of(flow, flows) for flow in active] == [{"sql", "speech"}, {"sql"}]
+    assert prepare.engines_of("fourth", flows) == set()
+
+
+def test_a_shown_flow_sets_up_its_own_engines_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = {"first": {"sql"}, "second": {"speech"}}
+    monkeypatch.setattr(prepare, "engines_of", engines.__getitem__)
+    monkeypatch.setattr(prepare, "active_flows", lambda _: list(engines))
+
+    assert {name for name in prepare.steps("ops") if "Engine" in name} == {
+        "Engine sql",
+        "Engine speech",
+    }
+    assert {name for name in prepare.steps("ops", "first") if "Engine" in name} == {"Engine sql"}
+
+
+def test_an_engine_is_installed_with_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install(folder: Path, lock: Path) -> bool:
+        assert lock.name == "sql.txt"
+        made = folder.exists()
+        folder.mkdir(exist_ok=True)
+        (folder / "library").write_bytes(bytes(2_600_000))
+        return not made
+
+    monkeypatch.setattr(prepare, "ENGINES", tmp_path)
+    monkeypatch.setattr(prepare, "prepare_venv", install)
+
+    assert [prepare.prepare_engine("sql") for _ in range(2)] == ["3 MB", ""]
+
+
+def test_an_engine_that_does_not_exist_is_named() -> None:
+    with pytest.raises(SetupError, match="There is no engine 'no_engine'"):
+        prepare.prepare_engine("no_engine")
+
+
+def test_the_size_of_what_was_set_up_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    prepare.run_all({"Engine sql": lambda: "90 MB", "MariaDB": lambda: True, "Rest": lambda: ""})
+
+    said = capsys.readouterr().err
+    assert "✓ Engine sql (90 MB, " in said
+    assert "Rest" not in said

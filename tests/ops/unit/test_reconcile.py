@@ -13,11 +13,12 @@ import pytest
 from ops.cli.text import moment
 from ops.errors import OperationError
 from ops.executions.events import SYNTHETIC
-from ops.executions.executions import Execution
+from ops.executions.executions import CLOCKS, Execution
+from ops.executions.patterns import matches
 from ops.flow import EVENT_RULE, MAIN, Trigger, Workflow
-from ops.recovery.audit import Accepted, audited
+from ops.recovery.audit import Accepted, Discarded, audited, discarded
 from ops.recovery.dead_letters import FAILED, ORIGIN, DeadLetter
-from ops.recovery.places import Contents, Key, Look
+from ops.recovery.places import Contents, Inspector, Key
 from ops.recovery.reconcile import (
     SETTLE_SECONDS,
     Fate,
@@ -25,7 +26,6 @@ from ops.recovery.reconcile import (
     Reconciliation,
     Report,
     judge,
-    matches,
 )
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -126,6 +126,30 @@ def test_the_fate_of_what_was_sent_again_is_that_of_the_last() -> None:
 
     assert lost == {"first": Fate.REDRIVEN, "second": Fate.REDRIVEN, "third": Fate.LOST}
     assert arrived["third"] is Fate.ARRIVED
+
+
+def test_what_was_discarded_is_not_lost_and_says_who_decided_it_and_why() -> None:
+    decision = Discarded("a", NOW, "arn:aws:iam::1:user/ana", "settled by hand")
+    events = [accepted("a"), accepted("b")]
+
+    report = judge(Found(events, {}, {}, discarded={"a": decision}), NOW)
+
+    first, second = report.verdicts
+    assert (first.fate, first.place) == (Fate.DISCARDED, "by arn:aws:iam::1:user/ana")
+    assert (first.since, first.reason) == (NOW, "settled by hand")
+    assert second.fate is Fate.LOST
+    assert "1 discarded" in report.summary
+    assert report.as_json()["discarded"] == 1
+
+
+def test_a_decision_has_no_effect_while_the_event_waits_or_after_it_arrived() -> None:
+    decision = {"a": Discarded("a", NOW, "ana", "settled by hand")}
+
+    waits = judge(Found([accepted("a")], {}, {"a": letter("a")}, discarded=decision), NOW)
+    arrived = {"a": [execution("a", "SUCCEEDED")]}
+    went_on = judge(Found([accepted("a")], arrived, {}, discarded=decision), NOW)
+
+    assert [v.fate for v in (*waits.verdicts, *went_on.verdicts)] == [Fate.WAITING, Fate.ARRIVED]
 
 
 def test_of_two_in_the_same_second_the_one_that_names_the_other_is_the_later() -> None:
@@ -246,16 +270,27 @@ def test_a_moment_from_which_nothing_can_be_reckoned_is_refused() -> None:
         ({"source": ["other", "kranio.event.crm"]}, True),
         ({"source": [{"prefix": "kranio."}]}, True),
         ({"source": [{"prefix": "other."}]}, False),
+        ({"source": ["aaa"]}, False),
+        ({"source": ["zzz"]}, False),
         ({"source": ["kranio.event.crm"], "detail-type": ["other"]}, False),
     ],
 )
 def test_the_rule_says_which_events_are_the_flows(pattern: dict[str, Any], fits: bool) -> None:
-    assert matches(pattern, accepted("a")) is fits
+    event = accepted("a")
+    assert matches(pattern, event.source, event.detail_type) is fits
+
+
+@pytest.mark.parametrize(("bucket", "fits"), [("pictures", True), ("other", False)])
+def test_a_rule_may_name_the_resources_of_its_events(bucket: str, fits: bool) -> None:
+    pattern = {"source": ["aws.s3"], "resources": ["arn:aws:s3:::pictures"]}
+    resources = ("flowbridge:event/1", f"arn:aws:s3:::{bucket}")
+
+    assert matches(pattern, "aws.s3", "Object Created", resources) is fits
 
 
 def test_a_rule_that_asks_for_what_the_log_does_not_hold_is_not_guessed_at() -> None:
     with pytest.raises(OperationError, match="detail"):
-        matches({"detail": {"store": ["x"]}}, accepted("a"))
+        matches({"detail": {"store": ["x"]}}, "s", "d")
 
 
 def test_a_line_of_the_log_is_read_as_eventbridge_writes_it() -> None:
@@ -264,10 +299,14 @@ def test_a_line_of_the_log_is_read_as_eventbridge_writes_it() -> None:
         '"resources":"[flowbridge:event/a, arn:aws:states:::execution:m:1]"}'
     )
 
-    event = audited(line, int(NOW.timestamp() * 1000))
+    at = NOW + timedelta(milliseconds=1)
+    event = audited(line, int(at.timestamp() * 1000))
 
     assert event is not None
-    assert (event.at, event.origin, len(event.resources)) == (NOW, "a", 2)
+    assert (event.at, event.origin, len(event.resources)) == (at, "a", 2)
+    decision = discarded('{"discarded":"b","by":"ana","reason":"r"}', int(at.timestamp() * 1000))
+    assert decision == Discarded("b", at, "ana", "r")
+    assert discarded(line, 0) is None
     assert audited('{"id":"b"broken"', 0) is None
     assert audited('{"id":"b"}', 0) is None
 
@@ -318,7 +357,7 @@ def environment(aws: Callable[[str], Any]) -> Callable[..., Reconciliation]:
     urls = [sqs.create_queue(QueueName=n)["QueueUrl"] for n in ("failed", "undelivered", "audit")]
 
     def reconciliation(
-        machine: StepFunctions, *ids: str, look: Look | None = None
+        machine: StepFunctions, *ids: str, inspector: Inspector | None = None
     ) -> Reconciliation:
         lines = [
             {"id": i, "source": s, "detail_type": "d", "resources": "[]"}
@@ -339,7 +378,7 @@ def environment(aws: Callable[[str], Any]) -> Callable[..., Reconciliation]:
             lambda service: machine if service == "stepfunctions" else aws(service),
             flow,
             {"log_group": LOG, "queue_url": urls[2]},
-            look,
+            inspector,
         )
 
     return reconciliation
@@ -366,7 +405,9 @@ def test_each_success_is_compared_with_its_rows(
         asked.append({(e.answer or {})["rut"] for e in executions})
         return Contents(KEYS, ROWS)
 
-    report = environment(machine, "a", "b", look=look).report(LONG_AGO, lambda _: None)
+    report = environment(machine, "a", "b", inspector=Inspector(look)).report(
+        LONG_AGO, lambda _: None
+    )
 
     assert {v.event.id: (v.fate, v.reason) for v in report.verdicts} == {
         "a": (Fate.ARRIVED, ""),
@@ -375,6 +416,37 @@ def test_each_success_is_compared_with_its_rows(
     assert not report.is_whole
     # A second search confirms that an event is lost.
     assert asked == [{"1-9", "2-7"}] * 2
+
+
+def test_the_output_of_an_execution_whose_results_name_it_is_not_read(
+    environment: Callable[..., Reconciliation],
+) -> None:
+    """Results that do not name it, or are gone, are looked for by the output."""
+    other = {"rut": "2-7", "store": "centre"}
+    machine = StepFunctions(
+        recent("a", "SUCCEEDED"),
+        recent("b", "SUCCEEDED", lead=LEAD),
+        recent("c", "SUCCEEDED", lead=other),
+    )
+    asked: list[list[str]] = []
+
+    def complete(executions: Iterable[Execution]) -> set[str]:
+        asked.append(sorted(execution.name for execution in executions))
+        return {"a_1"}
+
+    inspector = Inspector(lambda _: Contents(KEYS, ROWS), complete)
+    report = environment(machine, "a", "b", "c", inspector=inspector).report(
+        LONG_AGO, lambda _: None
+    )
+
+    assert {v.event.id: v.fate for v in report.verdicts} == {
+        "a": Fate.ARRIVED,
+        "b": Fate.ARRIVED,
+        "c": Fate.LOST,
+    }
+    assert set(machine.described) == {"arn:b", "arn:c"}
+    # The second search asks again: a row may have gone meanwhile.
+    assert asked == [["a_1", "b_1", "c_1"]] * 2
 
 
 def test_executions_are_found_by_name_and_described_only_where_that_tells_nothing(
@@ -451,3 +523,36 @@ def test_a_message_for_the_log_that_nobody_can_read_is_told(
     found = reconciliation.gather(datetime.now(UTC) - timedelta(minutes=1))
 
     assert ({event.id for event in found.accepted}, found.unreadable) == ({"a"}, 1)
+
+
+def test_what_was_accepted_before_the_time_does_not_count(
+    environment: Callable[..., Reconciliation], aws: Callable[[str], Any]
+) -> None:
+    body = {"id": "d", "source": "kranio.event.crm", "detail-type": "d", "detail": {}}
+    url = aws("sqs").get_queue_url(QueueName="audit")["QueueUrl"]
+    reconciliation = environment(StepFunctions(), "a")
+    aws("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(body))
+
+    found = reconciliation.gather(datetime.now(UTC) + timedelta(minutes=1))
+
+    assert found.accepted == []
+
+
+def test_the_marks_of_the_time_before_are_read_too(
+    environment: Callable[..., Reconciliation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This computer's clock may differ from that of AWS."""
+    begins: list[datetime] = []
+
+    def queued(_: Any, __: str, begin: datetime) -> set[str]:
+        begins.append(begin)
+        return {"arn:a_1"}
+
+    monkeypatch.setattr("ops.recovery.marks.queued", queued)
+    reconciliation = environment(StepFunctions(recent("a", "FAILED")), "a")
+    since = datetime.now(UTC) - MINUTE
+
+    found = reconciliation.gather(since)
+
+    assert found.letters == {}
+    assert begins == [since - CLOCKS]

@@ -52,8 +52,25 @@ def test_later_commands_stay_within_the_quotas_of_the_environment(tmp_path: Path
     started.record_quotas()
 
     assert load({"FLOWBRIDGE_FOLDER": str(tmp_path)}).quotas == "aws"
-    started.forget_quotas()
+    started.forget_emulator()
     assert load({"FLOWBRIDGE_FOLDER": str(tmp_path)}).quotas == ""
+
+
+def test_later_commands_have_the_flows_that_were_shown(tmp_path: Path) -> None:
+    started = load({"FLOWBRIDGE_FOLDER": str(tmp_path)})
+    assert started.shown == frozenset()
+    started.record_shown(["orders", "bills"])
+
+    assert load({"FLOWBRIDGE_FOLDER": str(tmp_path)}).shown == {"orders", "bills"}
+    started.forget_emulator()
+    assert load({"FLOWBRIDGE_FOLDER": str(tmp_path)}).shown == frozenset()
+
+
+def test_a_record_of_shown_flows_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "flows.json").write_text("[", encoding="utf-8")
+
+    with pytest.raises(OperationError, match=r"flows\.json cannot be read"):
+        load({"FLOWBRIDGE_FOLDER": str(tmp_path)})
 
 
 @pytest.mark.parametrize("text", ["yes", "aws:0", "aws:much"])

@@ -12,6 +12,7 @@ from botocore.stub import Stubber
 
 from ops.executions.events import SYNTHETIC
 from ops.executions.executions import Executions
+from ops.recovery.dead_letters import DeadLetter
 from ops.recovery.redrive import Selection, go_on
 from ops.recovery.stuck import STUCK, find
 
@@ -133,3 +134,45 @@ def test_it_goes_on_unless_it_cannot_or_is_not_meant(stubber: Stubber) -> None:
     assert attempt(Selection(message="on")) == [(True, "goes on from CreateClient")]
     assert attempt(Selection(everything=True)) == [(False, "cannot go on: too long ago")]
     stubber.assert_no_pending_responses()
+
+
+def test_executions_go_on_at_the_rate(stubber: Stubber) -> None:
+    names = ("one", "two", "three")
+    executions = Executions(stubber.client, MACHINE)
+    letters = [letter_of(name) for name in names]
+    for name in names:
+        arn = {"executionArn": ARN.format(name)}
+        stubber.add_response("redrive_execution", {"redriveDate": NOW}, arn)
+    slept: list[float] = []
+
+    outcomes = go_on(executions, letters, Selection(everything=True), 4, sleep=slept.append)
+
+    assert [outcome.goes_on for outcome in outcomes] == [True] * 3
+    assert slept == [0.25, 0.25]
+
+
+def test_those_that_are_meant_are_named_before_any_goes_on(stubber: Stubber) -> None:
+    letters = [letter_of("one", "CreatePartner"), letter_of("two"), letter_of("three")]
+    meant = Selection(state="CreateClient")
+
+    outcomes = go_on(Executions(stubber.client, MACHINE), letters, meant, 4, dry_run=True)
+
+    assert [(x.letter.message_id, x.text) for x in outcomes] == [
+        ("two", "would go on from CreateClient"),
+        ("three", "would go on from CreateClient"),
+    ]
+
+
+def letter_of(name: str, state: str = "CreateClient") -> DeadLetter:
+    """Return a stuck execution."""
+    return DeadLetter(
+        queue=STUCK,
+        message_id=name,
+        receipt="",
+        since=NOW,
+        state=state,
+        error="States.Timeout",
+        cause="",
+        execution=ARN.format(name),
+        event=None,
+    )

@@ -14,9 +14,9 @@ import pytest
 from ops.aws.clients import Aws
 from ops.errors import OperationError
 from ops.local.certificates import AUTHORITY
-from ops.settings import LocalSettings, Ports
+from ops.settings import LOCAL, LocalSettings, Ports
 from ops.terraform.checks import check_terraform
-from ops.terraform.environments import names, read_hcl
+from ops.terraform.environments import Environment, names, read_hcl
 from ops.terraform.runner import Terraform, TerraformReader
 
 
@@ -95,6 +95,33 @@ def test_the_local_environment_may_have_other_flows(tmp_path: Path) -> None:
     assert local.arguments()[1:] == ['-var=flows={"order_intake": {"rate": 1}}']
     # The bootstrap makes the boundaries of the same flows.
     assert local.flows == ["order_intake"]
+    assert dev.arguments()[1:] == []
+
+
+def test_a_rehearsed_environment_has_the_named_ones_of_its_flows(tmp_path: Path) -> None:
+    every = Environment.named("dev").variables["flows"]
+    first = next(iter(every))
+    named: dict[str, Any] = {first: {}, "unknown_here": {}}
+    settings = LocalSettings(tmp_path, Ports(5001, 5002), emulated=True, flows=named)
+    (tmp_path / "certificates").mkdir()
+    (tmp_path / "certificates" / AUTHORITY).write_text("authority", encoding="utf-8")
+
+    dev = Terraform("dev", settings, Aws("dev", settings))
+
+    assert dev.flows == [first]
+    assert dev.arguments()[1:] == [f"-var=flows={json.dumps({first: every[first]})}"]
+
+
+def test_the_local_environment_has_the_flows_that_were_shown(tmp_path: Path) -> None:
+    every = Environment.named(LOCAL).variables["flows"]
+    first = next(iter(every))
+    settings = LocalSettings(tmp_path, Ports(5001, 5002), shown=frozenset({first}))
+
+    local = Terraform(LOCAL, settings, Aws(LOCAL, settings))
+    dev = Terraform("dev", settings, Aws("dev", settings))
+
+    assert local.flows == [first]
+    assert local.arguments()[1:] == [f"-var=flows={json.dumps({first: every[first]})}"]
     assert dev.arguments()[1:] == []
     assert dev.flows == sorted(dev.environment.variables["flows"])
 

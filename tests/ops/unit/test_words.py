@@ -183,8 +183,9 @@ def test_lint_rejects_a_word_with_its_place_and_the_replacement(tmp_path: Path) 
 #: Tracked files without sentences of ours.
 WITHOUT_PROSE = re.compile(
     r"LICENSE|ops/style/words\.toml|examples/.*|benchmarks/(README\.md|plots/.*|results/.*)"
-    r"|.*requirements(/\w+)?\.txt|.*\.(terraform\.lock\.hcl|pem)|.*service_errors\.json"
-    r"|tests/platform/last_release\.json"
+    r"|.*requirements(/\w+)*\.txt|.*/engines\.txt|.*\.(terraform\.lock\.hcl|pem|vtl)"
+    r"|.*service_errors\.json"
+    r"|tests/platform/last_release\.json|ops/costs/resources\.json"
 )
 
 

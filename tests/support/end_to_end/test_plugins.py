@@ -13,7 +13,7 @@ from ops.new_flow import flow_folders
 from ops.settings import REPOSITORY
 from tests.support import flows as tested_flows
 from tests.support.expectations import Expectations, expectations_of
-from tests.support.flows import CHOSEN_VARIABLE, active, all_expectations, shared
+from tests.support.flows import CHOSEN_VARIABLE, active, all_expectations, parts, shared
 from tests.support.plugins import flows as flows_plugin
 from tests.support.plugins.kinds import TESTS, kind_of, pytest_ignore_collect
 
@@ -214,6 +214,7 @@ def test_the_environment_of_one_flow_has_it_alone(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setenv(CHOSEN_VARIABLE, first)
     assert list(shared()) == list(all_expectations()) == [first]
+    assert parts() == {"local-0": shared()}
     # Its settings are those of the local environment; a flow that is not active there has none.
     assert shared()[first]
     monkeypatch.setenv(CHOSEN_VARIABLE, "order_intake")
@@ -228,6 +229,19 @@ def test_a_flow_without_expectations_has_the_strict_defaults() -> None:
 
 def test_every_flow_runs_in_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CHOSEN_VARIABLE, raising=False)
-    running = {*shared(), *tested_flows.with_own_environment()}
+    running = {
+        *(name for flows in parts().values() for name in flows),
+        *tested_flows.with_own_environment(),
+    }
 
     assert running == set(flow_folders(REPOSITORY))
+
+
+def test_each_flow_runs_in_one_shared_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CHOSEN_VARIABLE, raising=False)
+    found = [name for flows in parts().values() for name in flows]
+
+    assert sorted(found) == sorted(shared())
+    assert all(flow in parts()[tested_flows.part_of(flow)] for flow in shared())
+    first = next(iter(shared()))
+    assert tested_flows.part_of("") == tested_flows.part_of(first) == "local-0"

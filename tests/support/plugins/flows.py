@@ -11,20 +11,33 @@ from pathlib import Path
 import pytest
 
 from ops.new_flow import flow_folders
-from ops.settings import LOCAL, REPOSITORY
+from ops.settings import REPOSITORY
 from ops.terraform.environments import STAGES
-from tests.support.expectations import expectations_of
-from tests.support.flows import CHOSEN_VARIABLE, flow_in, shared, with_own_environment
+from tests.support.expectations import Events, expectations_of
+from tests.support.flows import (
+    CHOSEN_VARIABLE,
+    OWN,
+    flow_in,
+    flow_of_path,
+    part_of,
+    parts,
+    shared,
+    with_own_environment,
+)
+from tests.support.platform import Platform
 from tests.support.running import RunningFlow
 
 TESTS = Path(__file__).resolve().parents[2]
 #: The tests of one flow: those of every flow, and its own.
-GENERIC, OWN = TESTS / "every_flow", TESTS / "flows"
+GENERIC = TESTS / "every_flow"
 #: Fixtures whose tests share an environment, which therefore run in one process.
-SHARED, OWN_ENVIRONMENT, PLANS = "platform", "own_environment", "terraform_of"
-#: Fixtures that go through flows or environments; their parameter is a flow or LOCAL, and for the
-#: resources that are found also an environment of AWS.
+SHARED, SHARED_BY_NAME = "platform", "shared_environment"
+OWN_ENVIRONMENT, PLANS = "own_environment", "terraform_of"
+#: Fixtures that go through flows or environments; their parameter is a flow or the name of a shared
+#: environment, and for the resources that are found also an environment of AWS.
 RUNNING, ENVIRONMENT, FOUND = "running", "environment", "found"
+#: A fixture that goes through the shared environments.
+EACH = "each_platform"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,13 +71,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Go through the flows, or through the environments that have any."""
+    if EACH in metafunc.fixturenames:
+        # No wider scope, by which pytest would order the tests: the one that destroys is the last.
+        metafunc.parametrize(EACH, parts(), indirect=True)
     if not metafunc.definition.path.is_relative_to(GENERIC):
         return
     own = with_own_environment()
     flows = [*shared(), *own]
     if "events" in metafunc.fixturenames:
         flows = [flow for flow in flows if expectations_of(flow).events]
-    values = {RUNNING: flows, ENVIRONMENT: [*([LOCAL] if shared() else []), *own]}
+    values = {RUNNING: flows, ENVIRONMENT: [*parts(), *own]}
     for name, found in values.items():
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, found, indirect=True, scope="session")
@@ -74,12 +90,16 @@ def environment_of(item: pytest.Item) -> str:
     """Return what a test runs with, if that is not among its fixtures: an environment, or plans."""
     names = getattr(item, "fixturenames", ())
     parameters = getattr(getattr(item, "callspec", None), "params", {})
-    for name in {RUNNING, ENVIRONMENT, FOUND} & parameters.keys():
+    for name in {RUNNING, ENVIRONMENT, FOUND, EACH} & parameters.keys():
         value = parameters[name]
         if value in with_own_environment():
             return str(value)
-        return PLANS if value in STAGES else SHARED
-    return item.path.relative_to(OWN).parts[0] if OWN_ENVIRONMENT in names else ""
+        if value in STAGES:
+            return PLANS
+        return f"{SHARED}-{value if value in parts() else part_of(value)}"
+    if OWN_ENVIRONMENT in names:
+        return flow_of_path(item.path)
+    return f"{SHARED}-{part_of(flow_of_path(item.path))}" if SHARED in names else ""
 
 
 @pytest.fixture(scope="session")
@@ -104,11 +124,26 @@ def running(request: pytest.FixtureRequest) -> RunningFlow:
     return flow_of(request, request.param)
 
 
+@pytest.fixture
+def events(running: RunningFlow) -> Events:
+    """The events that start the flow."""
+    found = expectations_of(running.name).events
+    assert found
+    return found
+
+
 @pytest.fixture(scope="session")
 def environment(request: pytest.FixtureRequest) -> list[RunningFlow]:
     """Each environment in turn: its flows."""
-    flows = [*shared()] if request.param == LOCAL else [request.param]
-    return [flow_of(request, flow) for flow in flows]
+    return [flow_of(request, flow) for flow in parts().get(request.param, [request.param])]
+
+
+@pytest.fixture
+def each_platform(
+    request: pytest.FixtureRequest, shared_environment: Callable[[str], Platform]
+) -> Platform:
+    """Each shared environment in turn."""
+    return shared_environment(request.param)
 
 
 def flow_of(request: pytest.FixtureRequest, flow: str) -> RunningFlow:
@@ -116,4 +151,4 @@ def flow_of(request: pytest.FixtureRequest, flow: str) -> RunningFlow:
     if expectations_of(flow).own_environment:
         start: Callable[[str], RunningFlow] = request.getfixturevalue(OWN_ENVIRONMENT)
         return start(flow)
-    return flow_in(request.getfixturevalue(SHARED), flow)
+    return flow_in(request.getfixturevalue(SHARED_BY_NAME)(part_of(flow)), flow)

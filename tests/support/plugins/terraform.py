@@ -17,12 +17,17 @@ import tftest
 from build.package import DIST
 from ops.local.prepare import terraform_cli_config
 from ops.new_flow import flow_folders
-from ops.settings import LOCAL, REPOSITORY
+from ops.settings import REPOSITORY
 from ops.terraform.environments import STAGES, Environment
 from ops.terraform.links import link_with_flows
 from ops.terraform.runner import FASTER, ROOT
 from tests.support.emulator import running_emulator
-from tests.support.flows import active, chosen, shared, with_own_environment
+from tests.support.flows import (
+    active,
+    chosen,
+    parts,
+    with_own_environment,
+)
 from tests.support.plans import plan_with
 from tests.support.platform import Platform
 from tests.support.resources import Resource, of_type, planned_resources, resources, state_of
@@ -54,32 +59,24 @@ class Found(list[Resource]):
 
 @pytest.fixture(scope="session")
 def state_by(request: pytest.FixtureRequest) -> Callable[[str], dict[str, Any]]:
-    """Return the state of the local environment or of a flow's own, by its name.
+    """Return the state of a shared environment or of a flow's own, by its name.
 
     It is what ``terraform show -json`` gives.
     """
 
     @cache
     def state(name: str) -> dict[str, Any]:
-        if name == LOCAL:
-            platform: Platform = request.getfixturevalue("platform")
-        else:
-            platform = request.getfixturevalue("own_environment")(name)
+        fixture = "shared_environment" if name in parts() else "own_environment"
+        platform: Platform = request.getfixturevalue(fixture)(name)
         return state_of(platform.terraform)
 
     return state
 
 
-@pytest.fixture(scope="session")
-def state(platform: Platform, state_by: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
-    """The local environment's state."""
-    return state_by(LOCAL)
-
-
-@pytest.fixture(scope="session")
-def made(state: dict[str, Any]) -> list[Resource]:
-    """The resources of the local environment."""
-    return list(resources(state["values"]["root_module"]))
+@pytest.fixture(scope="module")
+def made(platform: Platform) -> list[Resource]:
+    """The resources of the shared environment that the module tests."""
+    return list(resources(state_of(platform.terraform)["values"]["root_module"]))
 
 
 @pytest.fixture(scope="session")
@@ -184,7 +181,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     stages = stages[:1] if chosen() else stages
     is_generic = metafunc.definition.path.is_relative_to(GENERIC)
     own = with_own_environment() if is_generic else []
-    running = [*([LOCAL] if shared() else []), *own]
+    running = [*parts(), *own]
     for name, values in {"stage": stages, "found": [*running, *stages]}.items():
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, values, indirect=True)
@@ -205,9 +202,8 @@ def planned(stage: str, plan_of: Callable[[str], list[Resource]]) -> Found:
 @pytest.fixture
 def found(request: pytest.FixtureRequest) -> Found:
     """The resources of the environments that run, then those that each of AWS would have."""
-    name, is_own = request.param, request.param in with_own_environment()
-    whole = not chosen() and not is_own
+    name = request.param
     if name in STAGES:
-        return Found.of(request.getfixturevalue("plan_of")(name), whole)
+        return Found.of(request.getfixturevalue("plan_of")(name), whole=not chosen())
     state = request.getfixturevalue("state_by")(name)
-    return Found.of(resources(state["values"]["root_module"]), whole)
+    return Found.of(resources(state["values"]["root_module"]), whole=False)

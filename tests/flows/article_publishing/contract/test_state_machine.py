@@ -12,9 +12,11 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 from statelint.linter import Linter
 
 from article_publishing import receive_webhook
+from article_publishing.signature import HEADER
 from ops.terraform.docs import definition
 from ops.terraform.templates import FLOWS, OPENAPI, render
 from tests.flows.article_publishing.support.webhook import DOCUMENT, States, signed
+from tests.support.functions import API
 from tests.support.state_machine import Ended, StateMachine, running_state_machine
 
 FLOW = "article_publishing"
@@ -158,13 +160,20 @@ def test_medium_is_not_asked_again_after_it_may_have_taken_the_post(
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    text = render(FLOWS / FLOW / OPENAPI, {"title": "api", "invoke_uri": "arn:aws:any"})
+    text = render(FLOWS / FLOW / OPENAPI, API)
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
 
 
 def test_the_document_is_valid(document: dict[str, Any]) -> None:
     validate(document, cls=OpenAPIV30SpecValidator)
+
+
+def test_the_document_declares_the_signature(document: dict[str, Any]) -> None:
+    scheme = document["components"]["securitySchemes"]["signature"]
+
+    assert document["paths"]["/webhook"]["post"]["security"] == [{"signature": []}]
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", HEADER)
 
 
 def test_the_documents_example_is_an_article(

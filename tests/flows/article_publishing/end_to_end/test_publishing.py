@@ -35,6 +35,19 @@ def test_a_revision_is_published_everywhere_once(publishing: Publishing) -> None
     assert publishing.targets.writes == dict.fromkeys(NAMES, 1)
 
 
+def test_categories_come_from_the_cms_when_the_webhook_has_none(publishing: Publishing) -> None:
+    article = document(categories=None)
+
+    execution = publishing.published(article)
+
+    assert execution.status == "SUCCEEDED"
+    detail = (execution.event or {})["detail"]
+    assert detail["categories"] == ["Amazon Web Services"]
+    assert (detail["categorySlugs"], detail["slug"]) == (["aws"], article["slug"])
+    [post] = publishing.targets.posts["devto"].values()
+    assert post["tags"] == ["aws"]
+
+
 def test_the_next_revision_changes_what_is_there(publishing: Publishing) -> None:
     article = document()
     publishing.published(article)

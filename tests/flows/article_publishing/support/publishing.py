@@ -33,6 +33,7 @@ def settings_of(port: int) -> dict[str, Any]:
     base = f"http://127.0.0.1:{port}"
     return {
         "site_url": SITE,
+        "cms": {"query_url": f"{base}/cms"},
         "medium": {"url": f"{base}/medium", "feed_url": f"{base}/feed"},
         "devto": {"url": f"{base}/devto"},
         "hashnode": {"url": f"{base}/hashnode", "host": HOST},

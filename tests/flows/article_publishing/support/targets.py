@@ -26,6 +26,7 @@ NAMES = ("medium", "devto", "hashnode", "opensearch")
 #: New ones each time, so that a search for them finds them nowhere but where they went.
 PASSWORD = f"opensearch-password-{secrets.token_hex(8)}"
 TOKENS = {
+    "cms": f"cms-token-{secrets.token_hex(8)}",
     "medium": f"medium-token-{secrets.token_hex(8)}",
     "devto": f"devto-key-{secrets.token_hex(8)}",
     "hashnode": f"hashnode-token-{secrets.token_hex(8)}",
@@ -102,6 +103,7 @@ class Targets:
                 self._guarded(name, handler)
             )
         self.server.expect_request("/feed").respond_with_handler(self._feed)
+        self.server.expect_request("/cms").respond_with_handler(self._cms)
 
     def _error(self, name: str, status: int, headers: dict[str, str] | None = None) -> Response:
         return answer(ERRORS[name](status), status, headers)
@@ -127,6 +129,12 @@ class Targets:
             for url, post in self.posts["medium"].items()
         )
         return Response(f"<rss><channel>{items}</channel></rss>", mimetype="text/xml")
+
+    def _cms(self, request: Request) -> Response:
+        if request.headers.get("Authorization") != f"Bearer {TOKENS['cms']}":
+            return answer({"error": "unauthorized"}, 401)
+        category = {"title": "Amazon Web Services", "slug": {"current": "aws"}}
+        return answer({"result": [category], "id": request.args["$id"]})
 
     def _medium(self, request: Request, path: str) -> Response:
         if request.headers.get("Authorization") != f"Bearer {TOKENS['medium']}":

@@ -51,6 +51,7 @@ class TestStart:
                 "description": "Why.",
                 "body": "Some work begins with **an event**.",
                 "categories": ["AWS", "Go"],
+                "slug": "starting-workflows",
                 "createdAt": "2026-11-20T16:05:11Z",
                 "updatedAt": "2026-11-21T09:30:00Z",
                 "canonicalUrl": "https://blog.example.com/starting-workflows",
@@ -274,6 +275,19 @@ class TestTransform:
         except InvalidArticle:
             return
         validator.check(article)
+
+    def test_the_slugs_of_categories_are_kept_and_become_the_tags(self) -> None:
+        slugs = [{"current": "aws"}, "workflows"]
+        categories = [
+            {"title": title, "slug": slug}
+            for title, slug in zip(("Amazon Web Services", "Step Functions"), slugs, strict=True)
+        ]
+
+        article = transform(DOCUMENT | {"categories": categories}, SITE)
+
+        assert article["categories"] == ["Amazon Web Services", "Step Functions"]
+        assert article["categorySlugs"] == ["aws", "workflows"]
+        assert tags(article, 4) == ["aws", "workflows"]
 
     def test_tags_are_what_every_target_takes(self) -> None:
         article = {"categories": ["C++", "Step Functions", "step  functions", "日本", "Go"]}

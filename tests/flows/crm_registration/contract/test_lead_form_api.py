@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 from crm.lead import load_schema
 from crm_registration import put_lead
 from ops.terraform.templates import FLOWS, render
-from tests.support.functions import LEAD, LambdaContext, proxy_event
+from tests.support.functions import API, LEAD, LambdaContext, proxy_event
 
 TEMPLATE = FLOWS / "crm_registration" / "front_door.yaml.tftpl"
 
@@ -28,7 +28,7 @@ def document() -> dict[str, Any]:
         "required": schema["required"],
         "properties": schema["properties"],
     }
-    values = {"title": "form", "invoke_uri": "arn:aws:apigateway:::put_lead", "lead": lead}
+    values = {**API, "lead": lead}
     loaded: dict[str, Any] = yaml.safe_load(render(TEMPLATE, values))
     return loaded
 

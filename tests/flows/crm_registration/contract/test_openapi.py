@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 from crm import create_benefit_back, create_client_back, create_partner_back, endpoint
 from crm.lead import load_schema
 from ops.terraform.templates import FLOWS, OPENAPI, render
-from tests.support.functions import FIELDS, LEAD, LambdaContext
+from tests.support.functions import API, FIELDS, LEAD, LambdaContext
 
 HANDLERS = {
     "create_client": create_client_back.handler,
@@ -30,7 +30,7 @@ def document() -> dict[str, Any]:
     text = render(
         FLOWS / "crm_registration" / OPENAPI,
         {
-            "title": "crm",
+            **{name: API[name] for name in ("title", "region", "stage")},
             "invoke_uris": {path: f"arn:aws:apigateway:::{path}" for path in FIELDS},
             "bodies": {
                 path: {

@@ -32,6 +32,8 @@ def test_when_all_is_good_every_step_runs_once_and_sees_the_whole_lead(
     assert ended.states == STEPS
     assert set(ended.calls) == set(STEPS)
     lead = ended.calls["ReceiveLead"][0]["detail"]
+    # The rows will name the execution.
+    lead["execution"] = ended.execution.name
     assert [ended.calls[step] for step in STEPS[1:]] == [[lead]] * 3
 
 

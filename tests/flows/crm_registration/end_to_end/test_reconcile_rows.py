@@ -9,8 +9,10 @@ from typing import Any
 
 import pymysql
 
+from ops.flows import DeployedFlow
+from ops.flows.crm_registration.inspection import inspect
 from ops.recovery import marks as marks_of
-from ops.settings import LOOPBACK
+from ops.settings import LOCAL, LOOPBACK
 from tests.flows.crm_registration.support.new_leads import new_lead
 from tests.flows.crm_registration.support.registration import Registration
 from tests.support.platform import Run, wait_for
@@ -44,9 +46,15 @@ def test_a_row_that_is_deleted_is_a_loss(platform: Registration) -> None:
     # The log's times are whole seconds, and other tests may have sent leads in this one.
     time.sleep(1)
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    event, kept = platform.publish(new_lead(), new_lead())
+    lead = new_lead()
+    event, kept = platform.publish(lead, new_lead())
     execution, _ = platform.ended(event)
     platform.ended(kept)
+    again, _ = platform.ended(*platform.publish(lead))
+    client = platform.aws.client
+    inspector = inspect(DeployedFlow("crm_registration", LOCAL, client, platform.outputs))
+    # The rows of the lead that was there name the first execution.
+    assert inspector.complete([execution, again]) == {execution.name}
     before, fates = reconciled(platform, since)
     assert before.code == 0, before.text
     assert {fate["fate"] for fate in fates.values()} == {"arrived"}
@@ -56,8 +64,10 @@ def test_a_row_that_is_deleted_is_a_loss(platform: Registration) -> None:
 
     assert deleted == 1
     assert run.code != 0
+    assert inspector.complete([execution]) == set()
     assert {key: (fate["fate"], fate["reason"]) for key, fate in fates.items()} == {
         event: ("LOST", "no row in PARTNERS"),
+        again.event_id: ("LOST", "no row in PARTNERS"),
         kept: ("arrived", ""),
     }
 

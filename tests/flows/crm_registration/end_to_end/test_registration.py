@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from ops.executions.events import Event
 from tests.flows.crm_registration.support.new_leads import new_lead, written
 from tests.flows.crm_registration.support.registration import Registration
 from tests.support.platform import free_port, wait_for
@@ -41,6 +43,18 @@ def test_the_same_event_twice_leaves_one_row(platform: Registration) -> None:
         "PARTNERS": 1,
         "BENEFIT": 1,
     }
+
+
+def test_a_detail_type_of_the_settings_starts_a_registration(platform: Registration) -> None:
+    """The published example of an event has the detail-type ``string``."""
+    lead = new_lead()
+
+    execution, _ = platform.ended(
+        *platform.send(Event(1, "kranio.event.crm", "string", json.dumps(lead)))
+    )
+
+    assert execution.status == "SUCCEEDED"
+    assert len(platform.rows(written(lead["rut"]))["CLIENTS"]) == 1
 
 
 def test_other_events_start_nothing(platform: Registration) -> None:
@@ -210,6 +224,14 @@ def told_failures(platform: Registration) -> Iterator[Any]:
     bus = platform.flow.event_bus_name
     queue = sqs.create_queue(QueueName="listening-test")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn["QueueArn"],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     pattern = json.dumps({"source": ["flowbridge.crm_registration"]})
     events.put_rule(Name="listening-test", EventBusName=bus, EventPattern=pattern)
     target = {"Id": "queue", "Arn": arn["QueueArn"]}

@@ -69,6 +69,33 @@ def test_the_database_is_away_for_a_while(faulty: Faulty, stream: Leads) -> None
     stream.settle()
 
 
+#: The waits of the environments on AWS; see tests/every_flow/contract/test_retries.py.
+RETRY = {"IntervalSeconds": 2, "MaxAttempts": 22, "BackoffRate": 2, "MaxDelaySeconds": 60}
+
+
+@pytest.mark.parametrize(
+    ("away_seconds", "retry"),
+    [
+        # A sixtieth: the longest wait of AWS, which most retries have, becomes a second.
+        pytest.param(
+            5, {**RETRY, "IntervalSeconds": 1, "BackoffRate": 1, "MaxDelaySeconds": 2}, id="scaled"
+        ),
+        pytest.param(300, RETRY, id="five-minutes", marks=pytest.mark.long),
+    ],
+)
+def test_retries_outlast_a_database_that_is_away(
+    faulty: Faulty, stream: Leads, away_seconds: float, retry: dict[str, float]
+) -> None:
+    with faulty.platform.retrying(**retry):
+        with stream.flowing(8), faulty.platform.database_gone():
+            time.sleep(away_seconds)
+        report = stream.ended()
+
+    # Nothing was queued, so nothing needs a redrive.
+    assert stream.waiting(report) == []
+    stream.check(report)
+
+
 @pytest.mark.long
 def test_the_database_is_restarted(faulty: Faulty, stream: Leads) -> None:
     pid = int((faulty.platform.settings.folder / "database" / "mariadb.pid").read_text())

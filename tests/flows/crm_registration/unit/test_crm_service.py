@@ -101,6 +101,17 @@ class TestWhatIsSent:
         assert request.headers["x-api-key"] == KEY
         assert request.headers["Content-Type"] == "application/json"
 
+    def test_the_name_of_the_execution(self, httpserver: HTTPServer, service: CRMService) -> None:
+        httpserver.expect_request("/create_client").respond_with_json(DONE, status=201)
+
+        service.create_client(LEAD | {"execution": "event-1_run-1"})
+        service.create_client(LEAD)
+
+        named, unnamed = requests_of(httpserver)
+        assert named.headers["x-execution"] == "event-1_run-1"
+        assert named.get_json() == body_of("create_client")
+        assert "x-execution" not in unnamed.headers
+
     def test_letters_of_every_alphabet(self, httpserver: HTTPServer, service: CRMService) -> None:
         httpserver.expect_request("/create_client").respond_with_json(DONE)
 

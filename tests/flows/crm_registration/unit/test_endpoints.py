@@ -68,6 +68,33 @@ def test_a_row_is_written_once(name: str, database_environment: CrmDatabase) -> 
     assert database_environment.rows(TABLE[name]) == [ROW[name]]
 
 
+@every_endpoint
+def test_a_row_names_the_execution_that_wrote_it(
+    name: str, database_environment: CrmDatabase
+) -> None:
+    def executions() -> list[Any]:
+        rows = database_environment.server.execute(f"SELECT execution FROM {TABLE[name]}")
+        return [row["execution"] for row in rows]
+
+    first = post(name, body_of(name), headers={"X-Execution": "event-1_run-1"})
+    again = post(name, body_of(name), headers={"x-execution": "event-2_run-1"})
+
+    assert (first[0], again[0]) == (201, 200)
+    assert executions() == ["event-1_run-1"]
+
+
+@pytest.mark.parametrize("header", ["", "two words", "a" * 81, "ñ", 7, "x'; DROP TABLE CLIENTS"])
+def test_a_header_that_names_no_execution_is_refused(
+    header: Any, database_environment: CrmDatabase
+) -> None:
+    status, answer = post(
+        "create_benefit", body_of("create_benefit"), headers={"x-execution": header}
+    )
+
+    assert (status, "header x-execution" in answer["message"]) == (400, True)
+    assert database_environment.rows("BENEFIT") == []
+
+
 def test_the_time_of_a_row_is_now(database_environment: CrmDatabase) -> None:
     post("create_client", body_of("create_client"))
 

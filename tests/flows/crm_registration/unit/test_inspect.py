@@ -23,14 +23,26 @@ OUTPUTS = {
 class CountRows:
     """The function that counts rows, of these keys or failing."""
 
-    def __init__(self, counts: dict[tuple[str, ...], int], error: str = "") -> None:
+    def __init__(
+        self,
+        counts: dict[tuple[str, ...], int],
+        error: str = "",
+        complete: frozenset[str] = frozenset(),
+    ) -> None:
         self.asked: list[dict[str, list[list[str]]]] = []
+        self.asked_names: list[list[str]] = []
+        self._complete = complete
         self._counts = counts
         self._error = error
 
     def invoke(self, **call: Any) -> dict[str, Any]:
         assert (call["FunctionName"], call["Qualifier"]) == ("count-rows", "live")
-        keys = json.loads(call["Payload"])["keys"]
+        event = json.loads(call["Payload"])
+        if "executions" in event:
+            complete = [name for name in event["executions"] if name in self._complete]
+            self.asked_names.append(event["executions"])
+            return {"Payload": io.BytesIO(json.dumps({"complete": complete}).encode())}
+        keys = event["keys"]
         self.asked.append(keys)
         if self._error:
             failed = json.dumps({"errorMessage": self._error}).encode()
@@ -53,7 +65,7 @@ def test_rows_that_executions_name_are_counted_by_the_function() -> None:
     function = CountRows({("0-K",): 1, ("0-K", "x"): 1})
     executions = [of_lead(answer) for answer in (*answers, answers[0], smoke_test)]
 
-    look = inspect(deployed(function))
+    look = inspect(deployed(function)).look
     contents = look(executions)
 
     assert contents.missing(executions[0]) == []
@@ -70,7 +82,7 @@ def test_rows_that_executions_name_are_counted_by_the_function() -> None:
 
 def test_many_rows_are_counted_in_parts() -> None:
     function = CountRows({})
-    look = inspect(deployed(function))
+    look = inspect(deployed(function)).look
 
     look([of_lead({"rut": f"{n}-K", "store": "x"}) for n in range(MOST_ROWS_AT_ONCE)])
 
@@ -79,7 +91,19 @@ def test_many_rows_are_counted_in_parts() -> None:
 
 
 def test_a_function_that_fails_is_named() -> None:
-    look = inspect(deployed(CountRows({}, "no database")))
+    look = inspect(deployed(CountRows({}, "no database"))).look
 
     with pytest.raises(OperationError, match=r"no database.*count-rows"):
         look([of_lead({"rut": "1-K", "store": "x"})])
+
+
+def test_executions_whose_rows_name_them_are_found_in_parts() -> None:
+    names = [f"event{n}_1" for n in range(MOST_ROWS_AT_ONCE + 1)]
+    function = CountRows({}, complete=frozenset(names[1:]))
+    executions = [Execution("arn", name, "SUCCEEDED", START, START) for name in names]
+
+    found = inspect(deployed(function)).complete(executions)
+
+    assert found == set(names[1:])
+    assert [len(asked) for asked in function.asked_names] == [MAX_KEYS, 1]
+    assert function.asked == []

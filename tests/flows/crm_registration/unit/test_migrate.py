@@ -23,7 +23,7 @@ from tests.support.mariadb import MariaDB
 
 NAME = "crm_migrated"
 USER = Credentials("crm_migrated_user", "one-password")
-ALL = ["001", "002", "003", "004", "005", "006"]
+ALL = [f"{number:03}" for number in range(1, 10)]
 FIRST = Migration("001", "one", "CREATE TABLE IF NOT EXISTS ONE (id INT)")
 SECOND = Migration("002", "two", "CREATE TABLE IF NOT EXISTS TWO (id INT)")
 THIRD = Migration("003", "three", "CREATE TABLE IF NOT EXISTS THREE (id INT)")
@@ -269,7 +269,7 @@ class TestTheFunction:
             assert time.monotonic() - begin < 3
         finally:
             user.close()
-        assert run() == {"applied": ["007"], "present": ALL}
+        assert run() == {"applied": ["010"], "present": ALL}
 
 
 class TestTheHistory:
@@ -355,6 +355,9 @@ class TestTheFiles:
             "create_synthetic_clients",
             "create_synthetic_partners",
             "create_synthetic_benefit",
+            "name_the_execution_of_clients",
+            "name_the_execution_of_partners",
+            "name_the_execution_of_benefit",
         ]
 
     def test_each_may_be_repeated(self, empty_database: CrmDatabase) -> None:
@@ -390,5 +393,5 @@ def copied(folder: Path, with_one_more: bool = False) -> Path:
         (folder / file.name).write_text(file.read_text())
     if with_one_more:
         statement = "ALTER TABLE CLIENTS ADD COLUMN IF NOT EXISTS note VARCHAR(10) NULL"
-        (folder / "007_add_note.sql").write_text(statement)
+        (folder / "010_add_note.sql").write_text(statement)
     return folder

@@ -16,6 +16,7 @@ from statelint.linter import Linter
 from ops.settings import REPOSITORY
 from ops.terraform.docs import definition
 from ops.terraform.templates import FLOWS, OPENAPI, render
+from tests.support.functions import API
 from tests.support.state_machine import Ended, StateMachine, running_state_machine
 from user_onboarding.signup import load_schema
 
@@ -232,7 +233,7 @@ def test_the_examples_are_what_they_say() -> None:
 def test_the_api_is_openapi_and_its_example_is_good() -> None:
     fields = {k: v for k, v in load_schema()["properties"].items() if k != "userId"}
     signup = {"type": "object", "required": list(fields), "properties": fields}
-    text = render(FLOWS / FLOW / OPENAPI, {"title": "t", "invoke_uri": "u", "signup": signup})
+    text = render(FLOWS / FLOW / OPENAPI, {**API, "signup": signup})
     document = yaml.safe_load(text)
 
     validate(document, cls=OpenAPIV30SpecValidator)

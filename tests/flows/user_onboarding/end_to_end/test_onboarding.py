@@ -8,6 +8,10 @@ import uuid
 import pytest
 import requests
 
+from ops.executions.events import Event
+from ops.flows import DeployedFlow
+from ops.flows.user_onboarding import inspect
+from ops.settings import LOCAL
 from tests.flows.user_onboarding.support.onboarding import (
     FLOW,
     TENANTS,
@@ -41,12 +45,25 @@ def test_who_signs_up_is_onboarded(onboarding: Onboarding) -> None:
     record = onboarding.record(signup) or {}
     assert {k: v["S"] for k, v in record.items()}.items() >= signup.items()
     assert record["execution"]["S"] == execution.arn
+    deployed = DeployedFlow(FLOW, LOCAL, onboarding.aws.client, onboarding.outputs)
+    assert inspect(deployed).complete([execution]) == {execution.name}
     assert onboarding.has_space(signup)
     [mail] = onboarding.mails(signup)
     assert mail["Subject"] == 'Welcome, Ada <a href="x">&'
     assert "Hello Ada &lt;a href=&quot;x&quot;&gt;&amp;," in mail["BodyHtml"]
     assert 'Hello Ada <a href="x">&,' in mail["BodyText"]
     assert onboarding.told(signup) == [f"New user {signup['userId']} of tenant globex."]
+
+
+def test_an_event_with_a_user_id_only_onboards_a_user(onboarding: Onboarding) -> None:
+    user = uuid.uuid4().hex
+    event = Event(1, "myapp.signup", "UserSignup", json.dumps({"user_id": user}))
+
+    execution, states = onboarding.ended(*onboarding.send(event))
+
+    assert (execution.status, list(states)) == ("SUCCEEDED", STEPS)
+    record = onboarding.record({"tenantId": "acme", "userId": user}) or {}
+    assert record["email"] == {"S": f"{user}@example.com"}
 
 
 @pytest.mark.parametrize("tenant", ["nobody", "acme/../globex"])
@@ -154,7 +171,7 @@ def test_no_role_reaches_a_tenant_that_it_is_not_for(onboarding: Onboarding) -> 
     }
 
     assert len(reaching) == 6
-    denied = ("DynamoDB.AccessDeniedException", "S3.AccessDeniedException")
+    denied = ("DynamoDB.AmazonDynamoDBException", "S3.AccessDeniedException")
     for (role, name), error in outcomes.items():
         if role == acme:
             assert error not in denied, (name, error)

@@ -12,7 +12,7 @@ import pytest
 from tests.support.functions import LambdaContext, logged, proxy_event
 from user_onboarding import receive_signup, sign_up
 from user_onboarding.errors import InvalidSignup
-from user_onboarding.signup import tenants, user_id
+from user_onboarding.signup import short_events, tenants, user_id
 
 BODY = {"tenantId": "acme", "email": "ada@example.com", "name": "Ada"}
 SIGNUP = {**BODY, "userId": "ada-1"}
@@ -23,9 +23,11 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The environment of the functions, which read the tenants once."""
     monkeypatch.setenv("TENANTS", "acme,globex")
     monkeypatch.setenv("EVENT_BUS_NAME", "bus")
-    tenants.cache_clear()
+    for read in (tenants, short_events):
+        read.cache_clear()
     yield
-    tenants.cache_clear()
+    for read in (tenants, short_events):
+        read.cache_clear()
 
 
 @pytest.fixture
@@ -130,3 +132,37 @@ def test_an_event_that_could_reach_elsewhere_is_refused(changes: dict[str, Any])
 def test_an_event_without_a_signup_is_refused(event: Any) -> None:
     with pytest.raises(InvalidSignup, match="detail"):
         receive_signup.handler(event, LambdaContext())
+
+
+SHORT = json.dumps({"tenant": "acme", "address": "{user_id}@example.com", "sources": ["x"]})
+
+
+def test_an_event_with_a_user_id_only_is_a_signup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The published example: source ``myapp.signup``, detail ``{"user_id": "12345"}``."""
+    monkeypatch.setenv("SHORT_EVENTS", SHORT)
+
+    assert receive_signup.handler({"detail": {"user_id": "12345"}}, LambdaContext()) == {
+        "tenantId": "acme",
+        "userId": "12345",
+        "email": "12345@example.com",
+        "name": "12345",
+    }
+
+
+@pytest.mark.parametrize(
+    ("short", "detail"),
+    [
+        ("", {"user_id": "12345"}),
+        (SHORT, {"user_id": 12345}),
+        (SHORT, {"user_id": "../x"}),
+        (SHORT, {"user_id": "a@b"}),
+        (SHORT, {"user_id": "12345", "tenantId": "globex"}),
+    ],
+)
+def test_another_event_with_a_user_id_is_none(
+    monkeypatch: pytest.MonkeyPatch, short: str, detail: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("SHORT_EVENTS", short)
+
+    with pytest.raises(InvalidSignup):
+        receive_signup.handler({"detail": detail}, LambdaContext())

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100"
+      version = ">= 5.100, < 7"
     }
   }
 }
@@ -31,7 +31,7 @@ module "dashboard" {
           type = "metric"
           properties = {
             title   = metric
-            region  = data.aws_region.current.name
+            region  = data.aws_region.current.id
             stat    = "Sum"
             metrics = [["AWS/Lambda", metric]]
           }

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100"
+      version = ">= 5.100, < 7"
     }
   }
 }
@@ -20,6 +20,8 @@ resource "aws_secretsmanager_secret" "admin" {
 
 module "database" {
   source = "../.."
+  # For copies of the backups, a provider of another region.
+  providers = { aws = aws, aws.backup_region = aws }
 
   name                 = "example-crm"
   secret_recovery_days = 0

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100"
+      version = ">= 5.100, < 7"
     }
   }
 }
@@ -17,4 +17,6 @@ module "bus" {
 
   name         = "example-bus"
   archive_days = 30
+  # For auditors, who ask for what each event said.
+  whole_events = { days = 365 }
 }

@@ -12,3 +12,8 @@ output "audit_log_group" {
   description = "Log group with a line for each event."
   value       = module.bus.audit.log_group
 }
+
+output "whole_event_log_group" {
+  description = "Log group of whole events."
+  value       = module.bus.whole_event_log_group
+}

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100"
+      version = ">= 5.100, < 7"
     }
   }
 }
@@ -17,6 +17,9 @@ module "site" {
 
   name        = "example-site"
   description = "A page that greets"
+
+  # For each address, in five minutes.
+  firewall = { requests = 50 }
 
   files = {
     "index.html" = { content = file("${path.module}/index.html"), content_type = "text/html; charset=utf-8" }

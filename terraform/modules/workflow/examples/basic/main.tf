@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100"
+      version = ">= 5.100, < 7"
     }
   }
 }
@@ -66,7 +66,11 @@ module "workflow" {
   platform   = module.platform.platform
   flow       = "refunds"
   definition = { template = "${path.module}/refund.asl.json.tftpl" }
-  failed     = { name = "failed", description = "Refunds failed. Fix what each message names, then redrive it." }
+
+  # Raised by CheckAmount; one wrong refund raises no alarm.
+  business_errors = ["WrongAmountError"]
+
+  failed = { name = "failed", description = "Refunds failed. Fix what each message names, then redrive it." }
 
   task_functions = {
     CheckAmount = { module = "check_amount", description = "Refuses amounts that no refund can have" }

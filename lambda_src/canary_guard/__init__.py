@@ -1,0 +1,1 @@
+"""Revert a release whose canary fails, or whose promotion was cut off."""

@@ -1,0 +1,3 @@
+ALTER TABLE PARTNERS
+  ADD COLUMN IF NOT EXISTS execution VARCHAR(80) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  ADD INDEX IF NOT EXISTS ix_partners_execution (execution)

@@ -1,0 +1,3 @@
+ALTER TABLE BENEFIT
+  ADD COLUMN IF NOT EXISTS execution VARCHAR(80) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  ADD INDEX IF NOT EXISTS ix_benefit_execution (execution)

@@ -1,0 +1,1 @@
+"""The functions of the flow cross_account_workflow."""

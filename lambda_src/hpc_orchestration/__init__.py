@@ -1,0 +1,1 @@
+"""The functions and the jobs of the flow hpc_orchestration."""
