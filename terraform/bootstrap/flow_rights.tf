@@ -18,6 +18,8 @@ locals {
       environment = var.environment
       prefix      = local.name_prefix
       flow        = "${local.name_prefix}-${name}"
+      # Names in Glue's catalog have no hyphens.
+      database = replace("${local.name_prefix}-${name}", "-", "_")
       # RDS chooses the name of the secret of a database that it runs.
       database_admin_secret = try(var.database.on_premises.admin_secret_name, "rds!db-")
     })) if contains(keys(local.rights_files), flow)

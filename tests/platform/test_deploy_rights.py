@@ -31,7 +31,7 @@ DATABASES = f"arn:aws:rds:{DEV.region}:{DEV.account_id}:db:"
 #: As many flows as the platform is built for.
 MANY = 21
 #: Parts of the names of the environment's own things.
-OWN = (DEV.prefix, DEV.prefix.replace("-", "/"))
+OWN = (DEV.prefix, DEV.prefix.replace("-", "/"), DEV.prefix.replace("-", "_"))
 #: Services that copies of flows share even when each brings services of its own.
 SHARED = ("apigateway", "wafv2")
 
@@ -170,6 +170,7 @@ def test_merging_and_packing_neither_lose_nor_add_a_right(root: Path, plan: Plan
             "environment": DEV.name,
             "prefix": DEV.prefix,
             "flow": f"{DEV.prefix}-{flow.replace('_', '-')}",
+            "database": f"{DEV.prefix}-{flow}".replace("-", "_"),
             "database_admin_secret": "rds!db-",
         }
         text = (FLOWS / flow / DEPLOY_RIGHTS).read_text()

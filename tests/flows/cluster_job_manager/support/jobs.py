@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from cluster_job_manager.job_queue import LEASE, LEDGER
+from cluster_job_manager.job_queue import GRANTED, LEASE, LEDGER, RUNNING
 from emulator.stand_ins.compute_cluster import TOKEN
 from ops.executions.executions import Execution
 from ops.flows.cluster_job_manager import ROUNDS
@@ -140,9 +140,26 @@ class ClusterJobs(RunningFlow):
         """Stop the execution of an event, as an operator does."""
         self.executions.stop(self.execution(event).arn, "no longer needed")
 
+    def holders(self) -> dict[str, str]:
+        """Return the jobs that the table says hold space, each with its execution."""
+        pages = self.aws.client("dynamodb").get_paginator("scan").paginate(TableName=TABLE)
+        return {
+            item["jobId"]["S"]: item["execution"]["S"]
+            for page in pages
+            for item in page["Items"]
+            if item.get("status", {}).get("S") in {GRANTED, RUNNING}
+        }
+
     def settle(self) -> None:
-        """Wait until nothing is granted any more."""
-        wait_for(lambda: self.granted() == (0, 0), "the end of all grants", 60)
+        """Stop what other tests left running, and wait until nothing is granted any more."""
+        client = self.aws.client("stepfunctions")
+        for execution in self.holders().values():
+            if client.describe_execution(executionArn=execution)["status"] == "RUNNING":
+                self.executions.stop(execution, "no longer needed")
+        deadline = time.monotonic() + 60
+        while (granted := self.granted()) != (0, 0):
+            assert time.monotonic() < deadline, f"{granted} is granted to {self.holders()}."
+            time.sleep(0.5)
 
 
 def new_job(**changes: Any) -> dict[str, Any]:
