@@ -81,7 +81,7 @@ def test_without_git_the_commit_is_unknown_and_the_files_are_not(archive: Path) 
 
     origin = here(archive)
 
-    assert origin.commit is None
+    assert (origin.commit, origin.is_changed) == (None, False)
     assert str(origin) == "an unknown commit"
     assert "terraform/main.tf" in origin.files
 
@@ -90,10 +90,10 @@ def test_where_git_is_not_installed_or_refuses_the_commit_is_unknown(
     clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (clone / ".git" / "HEAD").write_text("broken")
-    assert here(clone).commit is None
+    assert (here(clone).commit, here(clone).is_changed) == (None, False)
 
     monkeypatch.setenv("PATH", "")
-    assert here(clone).commit is None
+    assert (here(clone).commit, here(clone).is_changed) == (None, False)
 
 
 def test_the_files_that_terraform_reads_are_compared(archive: Path) -> None:

@@ -181,10 +181,13 @@ def test_what_another_execution_undid_waits_with_the_event_of_that_one() -> None
     arrived = execution("a", "SUCCEEDED", LEAD)
     nothing = Contents(KEYS, {table: {} for table in KEYS})
     other = replace(letter("b"), event={"id": "b", "detail": LEAD})
-    stranger = replace(letter("c"), event={"id": "c", "detail": {**LEAD, "rut": "2-7"}})
+    strangers = {
+        name: replace(letter(name), event={"id": name, "detail": {**LEAD, "rut": rut}})
+        for name, rut in {"c": "2-7", "d": "0-0"}.items()
+    }
 
-    waits = one(accepted("a"), arrived, contents=nothing, letters={"c": stranger, "b": other})
-    lost = one(accepted("a"), arrived, contents=nothing, letters={"c": stranger})
+    waits = one(accepted("a"), arrived, contents=nothing, letters={**strangers, "b": other})
+    lost = one(accepted("a"), arrived, contents=nothing, letters=strangers)
 
     assert [v.fate for v in waits.verdicts] == [Fate.WAITING]
     assert [v.fate for v in lost.verdicts] == [Fate.LOST]

@@ -78,8 +78,10 @@ def test_what_could_not_leave_a_message_is_stuck_where_it_ended(stubber: Stubber
     executions = lists(stubber, FAILED=[halted])
     ends(stubber, "halted", "Task", "CatchErrors", halted)
 
-    [letter] = find(executions, NOW, ())
+    shown: list[str] = []
+    [letter] = find(executions, NOW, (), progress=shown.append)
 
+    assert shown == ["history 1 of 1"]
     assert (letter.queue, letter.state, letter.error) == (STUCK, "CatchErrors", "ClientError")
     assert (letter.cause, letter.message_id, letter.since) == ("no right", "halted", NOW)
     assert letter.event == {"id": "event-1", "detail": {}}

@@ -25,6 +25,8 @@ PLAN = {
         change("queue.e", "create", "delete"),
         change("queue.f", "delete"),
         change("document.g", "read", mode="data"),
+        # A mode of later releases of Terraform.
+        change("secret.h", "create", mode="ephemeral"),
     ]
 }
 
