@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from ops.errors import OperationError
 from ops.releases.artifacts import Artifacts, Release, built
@@ -97,6 +99,15 @@ def test_what_is_missing_is_named(bucket: Artifacts) -> None:
 def test_an_account_without_its_buckets_is_told_so(aws: Callable[[str], Any]) -> None:
     with pytest.raises(OperationError, match="The bucket nowhere is missing"):
         put(Artifacts(aws("s3"), "nowhere"))
+
+
+def test_a_refusal_of_the_bucket_is_shown_as_it_is(aws: Callable[[str], Any]) -> None:
+    client = aws("s3")
+    stubber = Stubber(client)
+    stubber.add_client_error("put_object", "AccessDenied", "no right")
+
+    with stubber, pytest.raises(ClientError, match="AccessDenied"):
+        put(Artifacts(client, "artifacts"))
 
 
 def test_the_last_smoke_test_counts(bucket: Artifacts) -> None:
