@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ GROUP = "/aws/events/bus-audit"
 ONE, OTHER = "order_intake", "order_returns"
 ROLE = "arn:aws:iam::123456789012:role/machine"
 #: The history of each execution of moto visits this state.
-MACHINE = json.dumps({"States": {"A State": {"Type": "Pass"}}})
+MACHINE = json.dumps({"StartAt": "A State", "States": {"A State": {"Type": "Pass", "End": True}}})
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Environment:
 
     client: Callable[[str], Any]
     outputs: dict[str, Any]
+    pace: Pace
 
     def failed(self, flow: str) -> str:
         """Return the URL of a flow's queue of failed events."""
@@ -114,13 +116,14 @@ def environment(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> E
         },
         "event_audit": {"log_group": GROUP, "queue_url": queue("audit")},
     }
+    pace = Pace(None)
     context = SimpleNamespace(
-        aws=SimpleNamespace(client=aws, calls=Pace(None)),
+        aws=SimpleNamespace(client=aws, calls=pace, environment="local"),
         terraform=SimpleNamespace(outputs=lambda: outputs),
     )
     monkeypatch.setattr(Context, "reachable", lambda _: context)
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    return Environment(aws, outputs)
+    return Environment(aws, outputs, pace)
 
 
 def test_what_any_flow_lost_is_told(environment: Environment) -> None:
@@ -353,6 +356,23 @@ def test_events_that_no_flow_takes_are_told(environment: Environment, tmp_path: 
     assert every.count("taken by no flow") == 1
     # Other flows may take them.
     assert "taken by no flow" not in one.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("dead-letters",), ("redrive", "--all"), ("reconcile",), ("report", "--out")],
+    ids=lambda command: command[0],
+)
+def test_a_command_of_many_calls_says_how_many(
+    environment: Environment, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = [str(tmp_path / "report.html")] if command[-1] == "--out" else []
+    few = environment.run(*command, *file)
+    environment.pace.calls["DescribeExecution"] += 1000
+    many = environment.run(*command, *file)
+
+    assert "AWS calls in" not in few.output
+    assert re.search(r"1,\d\d\d AWS calls in .*: DescribeExecution 1,000", many.output), many.output
 
 
 def test_executions_of_every_flow_are_shown_or_those_of_one(environment: Environment) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 
 from emulator.quotas import Quotas
 from ops.aws.clients import Aws
@@ -57,3 +61,16 @@ def test_a_command_on_aws_is_paced_and_patient(tmp_path: Path) -> None:
         for service in ("stepfunctions", "logs", "sqs")
     }
     assert modes == {"stepfunctions": "adaptive", "logs": "adaptive", "sqs": "standard"}
+
+
+def test_every_client_of_a_command_is_paced(tmp_path: Path) -> None:
+    aws = Aws(LOCAL, LocalSettings(tmp_path, Ports(4566, 13306)))
+    client = aws.client("sqs")
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        return AWSResponse(request.url, 200, HTTPHeaders(), SimpleNamespace(stream=lambda: [b"{}"]))
+
+    client.meta.events.register_last("before-send", answer)
+    client.list_queues()
+
+    assert aws.calls.calls == {"ListQueues": 1}
