@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
@@ -15,16 +16,19 @@ from emulator.quotas import Quotas
 from ops.aws.clients import Aws
 from ops.aws.pace import SHARE, Pace
 from ops.executions import follow
+from ops.executions.events import Publisher
 from ops.executions.executions import Execution, Executions
 from ops.executions.watch import ExecutionsView
 from ops.flow import EVENT_RULE, MAIN, Trigger, Workflow
 from ops.recovery import waiting
+from ops.recovery.dead_letters import FAILED
 from ops.recovery.places import Contents, Inspector, Key
 from ops.recovery.reconcile import Fate, Reconciliation, Report
+from ops.recovery.redrive import Selection, redrive
 from ops.recovery.stuck import STUCK
 from ops.report.gather import gather
 from tests.support.outputs import flow, workflow
-from tests.support.simulated_aws import MACHINE, Clock, Record, SimulatedAws
+from tests.support.simulated_aws import CALL_SECONDS, MACHINE, Clock, Record, SimulatedAws
 from tests.support.times import START
 
 HISTORY = 100_000
@@ -194,6 +198,62 @@ def test_dead_letters_without_marks_take_minutes_and_are_not_throttled() -> None
     assert aws.calls["GetExecutionHistory"] == 5000
     assert not aws.throttled
     assert aws.clock.now() - began < 600
+
+
+class Messages:
+    """A queue of messages that hold no event, as CatchErrors leaves them of large inputs."""
+
+    def __init__(self, aws: SimulatedAws, executions: Iterable[str]) -> None:
+        self._clock = aws.clock
+        bodies = (
+            json.dumps({"failedState": "A", "error": {"name": "E"}, "execution": execution})
+            for execution in executions
+        )
+        self.left = {
+            str(number): {"MessageId": str(number), "ReceiptHandle": str(number), "Body": body}
+            for number, body in enumerate(bodies)
+        }
+        self._seen = iter(list(self.left.values()))
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        self._clock.sleep(CALL_SECONDS)
+        return {"Messages": list(islice(self._seen, 10))}
+
+    def delete_message(self, ReceiptHandle: str, **_: Any) -> None:  # noqa: N803  boto3's name
+        self._clock.sleep(CALL_SECONDS)
+        del self.left[ReceiptHandle]
+
+    def put_events(self, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803  boto3's name
+        self._clock.sleep(CALL_SECONDS)
+        return {"Entries": [{"EventId": "new"} for _ in Entries]}
+
+
+def test_a_redrive_of_5000_messages_takes_minutes_and_is_not_throttled() -> None:
+    """Each event is read from its execution, 12 a second: 80 % of AWS's 15."""
+    clock, aws, now = busy(HISTORY, 33_000, failed=5000)
+    queue = Messages(aws, [r.arn for r in aws.records if r.status == "FAILED"])
+    executions = Executions(Place(aws).client("stepfunctions"), MACHINE)
+    began = clock.now()
+
+    outcomes = redrive(
+        queue,
+        Publisher(queue, "bus"),
+        [(FAILED, "url")],
+        executions.event,
+        Selection(everything=True),
+        per_second=50,
+        sleep=clock.sleep,
+        now=lambda: now,
+    )
+    assert next(outcomes).goes_on
+    first = clock.now() - began
+    assert all(outcome.goes_on for outcome in outcomes)
+
+    assert first < 3
+    assert queue.left == {}
+    assert aws.calls["DescribeExecution"] == 5000
+    assert not aws.throttled
+    assert clock.now() - began < 450
 
 
 def reconciled(
