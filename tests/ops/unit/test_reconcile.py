@@ -46,7 +46,7 @@ def accepted(name: str, *resources: str, at: datetime = LONG_AGO) -> Accepted:
 
 
 def execution(event: str, status: str, lead: Any = None) -> Execution:
-    stopped = None if status == "RUNNING" else LONG_AGO
+    stopped = None if status == "RUNNING" else LONG_AGO + MINUTE
     output = json.dumps(lead) if lead else None
     return Execution(
         f"arn:{event}", f"{event}_1", status, LONG_AGO, stopped, json.dumps({"id": event}),
@@ -89,18 +89,22 @@ def one(
     ],
 )
 def test_an_event_has_one_fate(executions: list[str], waits: bool, fate: Fate) -> None:
+    ended = executions and fate in (Fate.ARRIVED, Fate.LOST)
     report = one(
         accepted("a"),
         *(execution("a", status) for status in executions),
         letters={"a": letter("a")} if waits else None,
     )
 
-    assert [verdict.fate for verdict in report.verdicts] == [fate]
+    assert [(verdict.fate, verdict.since) for verdict in report.verdicts] == [
+        (fate, LONG_AGO + MINUTE if ended else LONG_AGO)
+    ]
     assert report.is_whole == (fate is not Fate.LOST)
+    assert (report.knows_rows, report.busy) == (False, 0)
 
 
 def test_an_event_has_a_minute_to_start_its_execution() -> None:
-    young, old = (accepted("a", at=NOW - timedelta(seconds=s)) for s in (59, 61))
+    young, old = (accepted("a", at=NOW - timedelta(seconds=s)) for s in (59, 60))
 
     assert one(young).counts[Fate.IN_FLIGHT] == 1
     assert one(old).counts[Fate.LOST] == 1
@@ -152,12 +156,15 @@ def test_a_decision_has_no_effect_while_the_event_waits_or_after_it_arrived() ->
     assert [v.fate for v in (*waits.verdicts, *went_on.verdicts)] == [Fate.WAITING, Fate.ARRIVED]
 
 
-def test_of_two_in_the_same_second_the_one_that_names_the_other_is_the_later() -> None:
-    again = accepted("b", f"{ORIGIN}a")
+@pytest.mark.parametrize(("first", "second"), [("a", "b"), ("b", "a")])
+def test_of_two_in_the_same_second_the_one_that_names_the_other_is_the_later(
+    first: str, second: str
+) -> None:
+    again = accepted(second, f"{ORIGIN}{first}")
 
-    assert fates(Found([again, accepted("a")], {}, {})) == {
-        "a": Fate.REDRIVEN,
-        "b": Fate.LOST,
+    assert fates(Found([again, accepted(first)], {}, {})) == {
+        first: Fate.REDRIVEN,
+        second: Fate.LOST,
     }
 
 
@@ -174,7 +181,9 @@ def test_a_success_without_its_rows_is_a_loss() -> None:
     report = one(
         accepted("a"), arrived, contents=Contents(KEYS, {**ROWS, "PARTNERS": {("1-9", "other"): 1}})
     )
-    assert [(v.fate, v.reason) for v in report.verdicts] == [(Fate.LOST, "no row in PARTNERS")]
+    [verdict] = report.verdicts
+    assert (verdict.fate, verdict.reason) == (Fate.LOST, "no row in PARTNERS")
+    assert verdict.since == LONG_AGO + MINUTE
 
 
 def test_what_another_execution_undid_waits_with_the_event_of_that_one() -> None:
@@ -205,7 +214,7 @@ def test_a_row_that_is_there_twice_is_told() -> None:
     report = one(
         accepted("a"),
         execution("a", "SUCCEEDED", LEAD),
-        contents=Contents(KEYS, {**ROWS, "CLIENTS": {("1-9",): 2}}),
+        contents=Contents(KEYS, {**ROWS, "CLIENTS": {("1-9",): 2, ("2-7",): 0}}),
     )
 
     assert report.duplicated == [("CLIENTS", ("1-9",), 2)]
@@ -419,6 +428,19 @@ def test_each_success_is_compared_with_its_rows(
     assert not report.is_whole
     # A second search confirms that an event is lost.
     assert asked == [{"1-9", "2-7"}] * 2
+
+
+def test_messages_that_another_process_reads_are_counted(
+    aws: Callable[[str], Any], environment: Callable[..., Reconciliation]
+) -> None:
+    reconciliation, sqs = environment(StepFunctions()), aws("sqs")
+    for name in ("failed", "failed", "undelivered"):
+        sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], MessageBody="x")
+    for name in ("failed", "undelivered"):
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        assert sqs.receive_message(QueueUrl=url, VisibilityTimeout=600)["Messages"]
+
+    assert reconciliation.report(LONG_AGO, lambda _: None).busy == 2
 
 
 def test_the_output_of_an_execution_whose_results_name_it_is_not_read(
