@@ -329,14 +329,16 @@ class StepFunctions:
     def __init__(self, *executions: Execution) -> None:
         self.executions = executions
         self.described: list[str] = []
+        self.histories: list[str] = []
 
     def get_paginator(self, operation: str) -> StepFunctions:
         self.operation = operation
         return self
 
-    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+    def paginate(self, **asked: Any) -> list[dict[str, Any]]:
         if self.operation == "list_executions":
             return [{"executions": [self.as_listed(e) for e in self.executions]}]
+        self.histories.append(asked["executionArn"])
         entered = {"type": "FailStateEntered", "stateEnteredEventDetails": {"name": "Failed"}}
         return [{"events": [entered]}]
 
@@ -498,17 +500,57 @@ def test_who_starts_an_execution_himself_names_it_as_its_event(
     environment: Callable[..., Reconciliation],
 ) -> None:
     begun, waits = recent("doc-r1", "SUCCEEDED", "doc-r1"), recent("doc-r2", "FAILED", "doc-r2")
-    by_hand = recent("unknown", "SUCCEEDED", "by-hand")
-    earlier = replace(recent("old", "SUCCEEDED", "old"), started=datetime.now(UTC) - HOUR)
-    machine = StepFunctions(by_hand, begun, waits, earlier)
+    by_hand = [recent(event, "SUCCEEDED", "by-hand") for event in ("another", "unknown")]
+    since = datetime.now(UTC) - MINUTE
+    earlier = replace(recent("old", "SUCCEEDED", "old"), started=since - timedelta(seconds=1))
+    machine = StepFunctions(*by_hand, begun, waits, earlier)
 
-    report = environment(machine, "a").report(datetime.now(UTC) - MINUTE, lambda _: None)
+    report = environment(machine, "a").report(since, lambda _: None)
+
+    assert {v.event.at.microsecond for v in report.verdicts if v.event.id != "a"} == {0}
 
     assert {v.event.id: v.fate for v in report.verdicts} == {
         "a": Fate.IN_FLIGHT,
         "doc-r1": Fate.ARRIVED,
         "doc-r2": Fate.LOST,
     }
+
+
+def test_an_event_in_a_queue_waits(
+    environment: Callable[..., Reconciliation], aws: Callable[[str], Any]
+) -> None:
+    machine = StepFunctions(recent("a", "FAILED"), recent("b", "FAILED"))
+    reconciliation, sqs = environment(machine, "a", "b"), aws("sqs")
+    url = sqs.get_queue_url(QueueName="failed")["QueueUrl"]
+    kept = {"failedState": "A", "error": {"name": "E"}, "execution": "arn:a"}
+    for event in ({"id": "a", "source": "s", "detail-type": "d", "detail": {}}, {}, "a"):
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({**kept, "event": event}))
+
+    report = reconciliation.report(LONG_AGO, lambda _: None)
+
+    assert {v.event.id: v.fate for v in report.verdicts} == {"a": Fate.WAITING, "b": Fate.LOST}
+    assert report.busy == 0
+    # Only what may be stuck is looked at more closely, twice.
+    assert machine.histories == ["arn:b"] * 2
+
+
+def test_what_ended_well_after_a_failure_is_not_stuck(
+    environment: Callable[..., Reconciliation],
+) -> None:
+    machine = StepFunctions(
+        recent("a", "SUCCEEDED"),
+        recent("a", "FAILED"),
+        recent("b", "RUNNING"),
+        recent("b", "FAILED"),
+    )
+
+    report = environment(machine, "a", "b").report(LONG_AGO, lambda _: None)
+
+    assert {v.event.id: v.fate for v in report.verdicts} == {
+        "a": Fate.ARRIVED,
+        "b": Fate.IN_FLIGHT,
+    }
+    assert machine.histories == []
 
 
 def test_a_smoke_test_that_failed_lost_nobodys_event(
