@@ -135,8 +135,12 @@ def resource_refusal(
 def policy_of(service: str, resource: str) -> str | Mapping[str, Any] | None:
     """Return a resource's own policy; `service` is its name in ARNs, such as ``sqs``."""
     from ministack.core import iam_evaluator as iam
+    from ministack.core.responses import request_scope
 
-    found = iam._resource_policy(service, resource)
+    _, _, _, region, account, _ = resource.split(":", 5)
+    # The resource may be of another account than the caller.
+    with request_scope(account, region):
+        found = iam._resource_policy(service, resource)
     document: str | Mapping[str, Any] | None = found[0] if found else None
     return document
 
