@@ -135,11 +135,11 @@ def resource_refusal(
 def policy_of(service: str, resource: str) -> str | Mapping[str, Any] | None:
     """Return a resource's own policy; `service` is its name in ARNs, such as ``sqs``."""
     from ministack.core import iam_evaluator as iam
-    from ministack.core.responses import request_scope
+    from ministack.core.responses import get_account_id, get_region, request_scope
 
-    _, _, _, region, account, _ = resource.split(":", 5)
-    # The resource may be of another account than the caller.
-    with request_scope(account, region):
+    # The resource may be of another account than the caller. ARNs of buckets name none.
+    region, account = (*resource.split(":")[3:5], "", "")[:2]
+    with request_scope(account or get_account_id(), region or get_region()):
         found = iam._resource_policy(service, resource)
     document: str | Mapping[str, Any] | None = found[0] if found else None
     return document

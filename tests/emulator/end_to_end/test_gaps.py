@@ -111,16 +111,13 @@ class Server:
 
     def function(self, *lines: str, top: str = "", may_log: bool = True, **more: Any) -> str:
         code = "\n".join([top, "def h(event, context):", *(f"    {line}" for line in lines)])
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w") as archive:
-            archive.writestr("m.py", code)
         name = new("function")
         self.client("lambda").create_function(
             FunctionName=name,
             Runtime="python3.12",
             Role=self.role("lambda", *([WRITE_LOGS] if may_log else [])),
             Handler="m.h",
-            Code={"ZipFile": content.getvalue()},
+            Code={"ZipFile": archive_of("m.py", code)},
             Timeout=20,
             **more,
         )
@@ -229,6 +226,14 @@ VERSION = {"Version": "2012-10-17"}
 def policy(*statements: dict[str, Any]) -> str:
     allowed = [{"Effect": "Allow", "Resource": "*", **statement} for statement in statements]
     return json.dumps({**VERSION, "Statement": allowed})
+
+
+def archive_of(name: str, text: str) -> bytes:
+    """Return a zip file with one file."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(name, text)
+    return content.getvalue()
 
 
 def new(kind: str) -> str:
@@ -1107,6 +1112,74 @@ def role_of_task(server: Server) -> bool:
     return bool("AccessDenied" in refused.get("error", "") and done["status"] == "SUCCEEDED")
 
 
+def trust_of_machines(server: Server) -> bool:
+    """Whether a role must trust a state machine when it is made, changed and run."""
+    iam, client = server.client("iam"), server.client("stepfunctions")
+    source = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine"
+    trusted = server.role("states", {"Action": "sqs:ListQueues"})
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "states.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+
+    def trust(*names: str) -> None:
+        condition = {
+            "ArnLike": {"aws:SourceArn": [f"{source}:{name}" for name in names]},
+            "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        }
+        document = {**VERSION, "Statement": [{**statement, "Condition": condition}]}
+        iam.update_assume_role_policy(
+            RoleName=trusted.rpartition("/")[2], PolicyDocument=json.dumps(document)
+        )
+
+    state = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sqs:listQueues", "End": True}
+    definition = json.dumps(
+        {"QueryLanguage": "JSONata", "StartAt": "List", "States": {"List": state}}
+    )
+    name = new("machine")
+    made = {"name": name, "definition": definition}
+    trust(name)
+    refused = [
+        is_denied(lambda: client.create_state_machine(**made, roleArn=server.role("lambda"))),
+        is_denied(
+            lambda: client.create_state_machine(
+                name=new("machine"), definition=definition, roleArn=trusted
+            )
+        ),
+    ]
+    machine = client.create_state_machine(**made, roleArn=trusted)["stateMachineArn"]
+    refused.append(
+        is_denied(
+            lambda: client.update_state_machine(
+                stateMachineArn=machine, roleArn=server.role("events")
+            )
+        )
+    )
+    before = server.run(machine)["status"]
+    trust("another")
+    after = server.run(machine)
+    ends = (before, after["status"], after.get("error"))
+    return all(refused) and ends == ("SUCCEEDED", "FAILED", "States.Permissions")
+
+
+def trust_of_functions(server: Server) -> bool:
+    client, refusal = server.client("lambda"), "InvalidParameterValueException"
+    made = {
+        "Runtime": "python3.12",
+        "Handler": "m.h",
+        "Code": {"ZipFile": archive_of("m.py", "def h(event, context): pass")},
+    }
+    name = new("function")
+    client.create_function(FunctionName=name, Role=server.role("lambda"), **made)
+    other = server.role("states")
+    return is_refused(
+        lambda: client.create_function(FunctionName=new("function"), Role=other, **made), refusal
+    ) and is_refused(
+        lambda: client.update_function_configuration(FunctionName=name, Role=other), refusal
+    )
+
+
 def rights_of_functions(server: Server) -> bool:
     function = server.function("return event")
     states = {
@@ -1394,6 +1467,8 @@ CHECKS: dict[str, Callable[[Server], bool]] = {
         succeed_output,
         alias_rights,
         role_of_task,
+        trust_of_machines,
+        trust_of_functions,
         rights_of_functions,
         rights_of_nested,
         sdk_services,
