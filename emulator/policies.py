@@ -97,7 +97,12 @@ def trust_refusal(role: str, service: str, keys: Mapping[str, Any] | None = None
 
 
 def resource_refusal(
-    document: str | Mapping[str, Any] | None, service: str, action: str, resource: str, source: str
+    document: str | Mapping[str, Any] | None,
+    service: str,
+    action: str,
+    resource: str,
+    source: str,
+    keys: Mapping[str, Any] | None = None,
 ) -> str:
     """Return why a resource's policy does not let a service do something, or an empty text.
 
@@ -111,6 +116,8 @@ def resource_refusal(
         The action, and the ARN of its resource.
     source
         The ARN for which the service does it, such as a rule's (``aws:SourceArn``).
+    keys
+        More condition keys of the request and their values.
     """
     from ministack.core import iam_evaluator as iam
 
@@ -122,7 +129,9 @@ def resource_refusal(
         action=action,
         resource_arn=resource,
         region=_region(resource),
-        service_context={"aws:sourcearn": source, "aws:sourceaccount": account},
+        service_context=_lower(
+            {"aws:SourceArn": source, "aws:SourceAccount": account, **(keys or {})}
+        ),
         principal_keys={},
     )
     if document:

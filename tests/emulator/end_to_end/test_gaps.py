@@ -497,6 +497,49 @@ def alarm_metrics(server: Server) -> bool:
     return bool(has_fired and eventually(lambda: sqs.receive_message(QueueUrl=queue)["Messages"]))
 
 
+def rights_of_alarms(server: Server) -> bool:
+    """Whether an alarm notifies the topics whose policies let it, by default and by its ARN."""
+    client, sns, sqs = (server.client(name) for name in ("cloudwatch", "sns", "sqs"))
+    alarm, heard = new("alarm"), {}
+    queue = new("queue")
+    url = sqs.create_queue(
+        QueueName=queue,
+        Attributes={"Policy": policy({"Action": "sqs:*", "Principal": "*"})},
+    )["QueueUrl"]
+    source = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm"
+    for name in ("default", alarm, "another"):
+        statement = {
+            "Action": "sns:Publish",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Condition": {
+                "ArnLike": {"aws:SourceArn": f"{source}:{name}"},
+                "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            },
+        }
+        attributes = {} if name == "default" else {"Policy": policy(statement)}
+        topic = sns.create_topic(Name=new("topic"), Attributes=attributes)["TopicArn"]
+        endpoint = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
+        heard[topic] = name
+    client.put_metric_alarm(
+        AlarmName=alarm,
+        Namespace="n",
+        MetricName="m",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        AlarmActions=list(heard),
+    )
+    client.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="tried")
+    found: set[str] = set()
+    for _ in heard:
+        messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
+        found |= {heard[json.loads(message["Body"])["TopicArn"]] for message in messages}
+    return found == {"default", alarm}
+
+
 def metric_data(metric: dict[str, Any], name: str, value: float) -> dict[str, Any]:
     """Return the arguments of ``PutMetricData`` for one point."""
     point = {"MetricName": name, "Dimensions": metric["Dimensions"], "Value": value}
@@ -1430,6 +1473,7 @@ CHECKS: dict[str, Callable[[Server], bool]] = {
         api_origins,
         alarms_in_query_protocol,
         alarm_metrics,
+        rights_of_alarms,
         json_patterns,
         metric_filters,
         json_logs,
