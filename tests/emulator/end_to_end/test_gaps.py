@@ -10,6 +10,7 @@ import http.client
 import io
 import json
 import socket
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -17,9 +18,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -902,17 +904,100 @@ def undelivered_events(server: Server) -> bool:
     ]
 
     put_event(server, source)
-    found: dict[str, str] = {}
+    letters = letters_of(server, url, len(rules))
+    codes = ["NO_RESOURCE"] * 2 + ["NO_PERMISSIONS"] * 2
+    return {rule: letters[rule]["ERROR_CODE"] for rule in rules} == dict(
+        zip(rules, codes, strict=True)
+    )
+
+
+def letters_of(server: Server, url: str, count: int) -> dict[str, dict[str, str]]:
+    """Return the attributes of so many messages of a dead-letter queue, by the rule's ARN."""
+    found: dict[str, dict[str, str]] = {}
     sqs = server.client("sqs")
-    for _ in range(4):
+    for _ in range(count):
         for message in sqs.receive_message(
             QueueUrl=url, MessageAttributeNames=["All"], WaitTimeSeconds=2
         ).get("Messages", []):
-            attributes = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
-            assert json.loads(message["Body"])["source"] == source
-            found[attributes["RULE_ARN"]] = attributes["ERROR_CODE"]
-    codes = ["RESOURCE_NOT_FOUND"] * 2 + ["NO_PERMISSIONS"] * 2
-    return found == dict(zip(rules, codes, strict=True))
+            assert json.loads(message["Body"])["detail-type"] == "d"
+            texts = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
+            found[texts["RULE_ARN"]] = texts
+    return found
+
+
+class Busy(BaseHTTPRequestHandler):
+    """Answers 503 to all requests for ``/down``, and to the first two for ``/busy``."""
+
+    calls: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        is_down = self.path == "/down" or self.calls.count(self.path) < 2
+        self.calls.append(self.path)
+        self.send_response(503 if is_down else 200)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Leave the output to the tests."""
+
+
+def retries_of_rules(server: Server) -> bool:
+    """Whether a delivery is repeated by the policy, and one that cannot succeed is not."""
+    events, source, (url, queue) = server.client("events"), new("source"), queue_of_rules(server)
+    kept = {"DeadLetterConfig": {"Arn": queue}}
+    connection = events.create_connection(
+        Name=new("connection"),
+        AuthorizationType="API_KEY",
+        AuthParameters={"ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": "secret"}},
+    )["ConnectionArn"]
+    role = server.role("events", {"Action": "events:InvokeApiDestination"})
+    Busy.calls.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as busy:
+        threading.Thread(target=busy.serve_forever, daemon=True).start()
+        rules: dict[str, tuple[str, str]] = {}
+        for path in ("/busy", "/down"):
+            destination = events.create_api_destination(
+                Name=new("destination"),
+                ConnectionArn=connection,
+                InvocationEndpoint=f"http://127.0.0.1:{busy.server_port}{path}",
+                HttpMethod="POST",
+            )["ApiDestinationArn"]
+            policy = {"MaximumRetryAttempts": 1 if path == "/down" else 3}
+            rule = rule_to(server, destination, source, RoleArn=role, RetryPolicy=policy, **kept)
+            if path == "/down":
+                rules[rule] = ("SDK_CLIENT_ERROR", "1")
+        for service, kind in (("lambda", "function:"), ("sqs", ""), ("sns", "")):
+            missing = f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind}{new('missing')}"
+            rules[rule_to(server, missing, source, **kept)] = ("NO_RESOURCE", "0")
+
+        put_event(server, source)
+        letters = letters_of(server, url, len(rules))
+        called = eventually(lambda: Busy.calls.count("/busy") == 3)
+        busy.shutdown()
+    found = {rule: (one["ERROR_CODE"], one["RETRY_ATTEMPTS"]) for rule, one in letters.items()}
+    return bool(called and Busy.calls.count("/down") == 2 and found == rules)
+
+
+def repeated_events(server: Server) -> bool:
+    """Whether a function that fails on an event gets it twice more, and its destination then."""
+    source, failed, client = new("source"), streams.Queue(server), server.client("lambda")
+    seen = streams.Queue(server)
+    name = streams.function(server, "keys = 1", seen.send("keys"), "raise ValueError('always')")
+    client.put_function_event_invoke_config(
+        FunctionName=name, DestinationConfig={"OnFailure": {"Destination": failed.arn}}
+    )
+    rule = rule_to(server, f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}", source)
+    client.add_permission(
+        FunctionName=name,
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+    )
+    put_event(server, source)
+    [record] = failed.receive(1, 12) or [{}]
+    payload = record.get("requestPayload", {})
+    return seen.receive(3) == [1, 1, 1] and payload.get("source") == source
 
 
 def boundaries(server: Server) -> bool:
@@ -1489,6 +1574,8 @@ CHECKS: dict[str, Callable[[Server], bool]] = {
         named_executions,
         rights_of_targets,
         undelivered_events,
+        retries_of_rules,
+        repeated_events,
         boundaries,
         tag_rights,
         tags_of_new_keys,
