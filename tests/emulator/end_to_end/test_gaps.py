@@ -1185,6 +1185,52 @@ def conditional_writes(server: Server) -> bool:
     return is_denied(lambda: client.put_object(Bucket="conditional", Key="l", Body=b""))
 
 
+def rights_on_tags(server: Server) -> bool:
+    bucket, tagging = new("bucket"), {"Action": "s3:PutObjectTagging"}
+    server.client("s3").create_bucket(Bucket=bucket)
+    objects = {"Action": ["s3:GetObject", "s3:PutObject"]}
+    both = server.client_with("s3", objects, tagging)
+    one = server.client_with("s3", objects)
+    reads = server.client_with("s3", objects, tagging, {"Action": "s3:GetObjectTagging"})
+    place = {"Bucket": bucket, "Key": "a"}
+    copy = {"Bucket": bucket, "Key": "b", "CopySource": place}
+
+    one.put_object(**place)
+    one.copy_object(**copy)
+    both.put_object(**place, Tagging="a=b")
+    reads.copy_object(**copy)
+    both.copy_object(**copy, TaggingDirective="REPLACE", Tagging="c=d")
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: one.put_object(**place, Tagging="a=b"),
+        lambda: one.create_multipart_upload(**place, Tagging="a=b"),
+        lambda: one.copy_object(**copy),
+        lambda: both.copy_object(**copy),
+        lambda: one.copy_object(**copy, TaggingDirective="REPLACE", Tagging="c=d"),
+    )
+    return all(is_denied(call) for call in calls)
+
+
+def missing_objects(server: Server) -> bool:
+    bucket = new("bucket")
+    server.client("s3").create_bucket(Bucket=bucket)
+    server.client("s3").put_object(Bucket=bucket, Key="here")
+    reads = {"Action": ["s3:GetObject", "s3:GetObjectTagging"]}
+    lists = {"Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}
+    one, both = server.client_with("s3", reads), server.client_with("s3", reads, lists)
+    one.get_object(Bucket=bucket, Key="here")
+    missing = {"Bucket": bucket, "Key": "missing"}
+    calls = ("get_object", "head_object", "get_object_tagging")
+    known = [
+        is_refused(lambda call=call: getattr(both, call)(**missing), code)  # type: ignore[misc]
+        for call, code in zip(calls, ("NoSuchKey", "404", "NoSuchKey"), strict=True)
+    ]
+    refused = [
+        is_refused(lambda call=call: getattr(one, call)(**missing), code)  # type: ignore[misc]
+        for call, code in zip(calls, ("AccessDenied", "403", "AccessDenied"), strict=True)
+    ]
+    return all(known + refused)
+
+
 def senders(server: Server) -> bool:
     server.client("sesv2").create_email_identity(EmailIdentity="example.com")
     identity = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/example.com"
@@ -1593,6 +1639,8 @@ CHECKS: dict[str, Callable[[Server], bool]] = {
         snapshot_names,
         conditional_writes,
         encoded_versions,
+        rights_on_tags,
+        missing_objects,
         senders,
         tracing,
         succeed_output,
