@@ -19,7 +19,7 @@ from emulator.patches.scheduler.calls import PASSING, CallError
 
 JsonObject = dict[str, Any]
 
-#: Answers of an API destination after which EventBridge calls it again, besides those from 500 on.
+#: Answers below 500 after which EventBridge calls an API destination again.
 REPEATED = {
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
