@@ -97,7 +97,12 @@ def trust_refusal(role: str, service: str, keys: Mapping[str, Any] | None = None
 
 
 def resource_refusal(
-    document: str | Mapping[str, Any] | None, service: str, action: str, resource: str, source: str
+    document: str | Mapping[str, Any] | None,
+    service: str,
+    action: str,
+    resource: str,
+    source: str,
+    keys: Mapping[str, Any] | None = None,
 ) -> str:
     """Return why a resource's policy does not let a service do something, or an empty text.
 
@@ -111,6 +116,8 @@ def resource_refusal(
         The action, and the ARN of its resource.
     source
         The ARN for which the service does it, such as a rule's (``aws:SourceArn``).
+    keys
+        More condition keys of the request and their values.
     """
     from ministack.core import iam_evaluator as iam
 
@@ -122,7 +129,9 @@ def resource_refusal(
         action=action,
         resource_arn=resource,
         region=_region(resource),
-        service_context={"aws:sourcearn": source, "aws:sourceaccount": account},
+        service_context=_lower(
+            {"aws:SourceArn": source, "aws:SourceAccount": account, **(keys or {})}
+        ),
         principal_keys={},
     )
     if document:
@@ -135,8 +144,12 @@ def resource_refusal(
 def policy_of(service: str, resource: str) -> str | Mapping[str, Any] | None:
     """Return a resource's own policy; `service` is its name in ARNs, such as ``sqs``."""
     from ministack.core import iam_evaluator as iam
+    from ministack.core.responses import get_account_id, get_region, request_scope
 
-    found = iam._resource_policy(service, resource)
+    # The resource may be of another account than the caller. ARNs of buckets name none.
+    region, account = (*resource.split(":")[3:5], "", "")[:2]
+    with request_scope(account or get_account_id(), region or get_region()):
+        found = iam._resource_policy(service, resource)
     document: str | Mapping[str, Any] | None = found[0] if found else None
     return document
 

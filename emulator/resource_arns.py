@@ -15,7 +15,12 @@ Finder = Callable[[str, Fields], list[str]]
 
 
 def resources_of(
-    service: str, action: str, fields: Fields, place: str, workgroup_of: Callable[[str], str]
+    service: str,
+    action: str,
+    fields: Fields,
+    place: str,
+    workgroup_of: Callable[[str], str],
+    revision_of: Callable[[str], str] = lambda _: "",
 ) -> list[str]:
     """Return the ARNs of what a call is about; empty where MiniStack's own answer is right.
 
@@ -29,12 +34,17 @@ def resources_of(
         Region and account: ``us-east-1:000000000000``.
     workgroup_of
         Returns the workgroup of an Athena query by its id.
+    revision_of
+        Returns the newest revision of a job definition by its name; empty if there is none.
     """
     find = FINDERS.get(service)
     if find is None:
         return []
     if service == "athena" and "QueryExecutionId" in fields:
         fields = {**fields, "WorkGroup": workgroup_of(str(fields["QueryExecutionId"]))}
+    if service == "batch" and "jobDefinition" in fields:
+        name = str(fields["jobDefinition"]).rpartition("/")[2]
+        fields = {**fields, "revision": "" if ":" in name else revision_of(name)}
     return [
         name if name.startswith("arn:") or name == "*" else f"arn:aws:{service}:{place}:{name}"
         for name in find(action, fields)
@@ -73,11 +83,19 @@ def athena(action: str, fields: Fields) -> list[str]:
 
 
 def batch(action: str, fields: Fields) -> list[str]:
-    """Return queue and definition of a job that is submitted, or the job itself."""
+    """Return queue and definition of a job that is submitted, or the job itself.
+
+    A definition without a revision counts twice, because AWS's pages disagree: in a policy by tags,
+    its ARN has no revision, and in one by names it always has one. A policy must allow both.
+    https://docs.aws.amazon.com/batch/latest/userguide/iam-example-restrict-job-submission.html
+    https://docs.aws.amazon.com/batch/latest/userguide/iam-example-restrict-job-submission-by-tags.html
+    """
     if action == "SubmitJob":
         kinds = (("job-queue", "jobQueue"), ("job-definition", "jobDefinition"))
         named = [(kind, str(fields.get(field, ""))) for kind, field in kinds]
-        return [name if name.startswith("arn:") else f"{kind}/{name}" for kind, name in named]
+        found = [name if name.startswith("arn:") else f"{kind}/{name}" for kind, name in named]
+        newest = fields.get("revision")
+        return [*found, f"{found[1]}:{newest}"] if newest else found
     if action in ("TerminateJob", "CancelJob"):
         return [f"job/{fields.get('jobId', '*')}"]
     return []

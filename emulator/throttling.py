@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from emulator.asgi import App, Message, Receive, Scope, Send, answer, read_body
+from emulator.patches.eventbridge.deliveries import note
 from emulator.quotas import Quotas
 
 CREDENTIAL = re.compile(rb"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/")
@@ -111,6 +112,9 @@ def install(quotas: Quotas) -> Callable[[App], App]:
     # MiniStack's own cap protects this computer's memory.
     lambda_svc._ACCOUNT_CONCURRENCY_CAP = min(lambda_svc._ACCOUNT_CONCURRENCY_CAP or cap, cap)
     stepfunctions._add_event = with_paced_states(stepfunctions._add_event, quotas, here)
+    eventbridge._dispatch_to_stepfunctions = with_limited_starts(
+        eventbridge._dispatch_to_stepfunctions, quotas, here
+    )
     eventbridge._invoke_target = with_paced_targets(eventbridge._invoke_target, quotas, here)
     sqs._HANDLERS["ReceiveMessage"] = with_limits_of_queues(
         sqs._HANDLERS["ReceiveMessage"], sqs, quotas
@@ -153,6 +157,20 @@ def with_paced_targets(
         timer.start()
 
     return invoke_later
+
+
+def with_limited_starts(
+    start: Callable[[str, str], None], quotas: Quotas, here: Callable[[], tuple[str, str]]
+) -> Callable[[str, str], None]:
+    """Return the start of an execution by an event, which EventBridge repeats above the quota."""
+
+    def start_within_quota(arn: str, payload: str) -> None:
+        if quotas.admits(*here(), "states", "StartExecution"):
+            start(arn, payload)
+        else:
+            note("THROTTLING", "Rate exceeded", passes=True)
+
+    return start_within_quota
 
 
 def with_limits_of_queues(

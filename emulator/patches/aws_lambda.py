@@ -13,6 +13,7 @@ Python functions run in `emulator.function_host` in place of MiniStack's workers
 - ``version-concurrency``: the reserved concurrency of a function does not apply to its versions.
 - ``json-logs``: a function whose log format is JSON logs its errors and reports as text.
 - ``rights-of-function-logs``: a function logs whatever its role may do.
+- ``trust-of-functions``: a function takes any role, whatever service the role trusts.
 - ``metrics-of-calls``: only direct calls count as invocations, those of other services do not.
 """
 
@@ -30,7 +31,7 @@ from typing import Any
 from uuid import uuid4
 
 from emulator.function_host import run_python_functions
-from emulator.policies import role_refusal
+from emulator.policies import role_refusal, trust_refusal
 from emulator.settings import Settings
 
 #: The name of each gap, and what AWS does.
@@ -44,10 +45,14 @@ GAPS = {
     "version-concurrency": "Reserved concurrency limits a function with all of its versions.",
     "json-logs": "With ``LogFormat`` JSON, each line of the runtime is an object.",
     "rights-of-function-logs": "A function without the right to write its log leaves no line.",
+    "trust-of-functions": "The role of a function must trust Lambda.",
     "metrics-of-calls": "``Invocations`` and ``Errors`` count the calls of every caller.",
 }
 
+Answer = tuple[int, dict[str, str], bytes]
 JsonObject = dict[str, Any]
+
+SERVICE = "lambda.amazonaws.com"
 
 
 def apply(settings: Settings) -> None:
@@ -59,6 +64,12 @@ def apply(settings: Settings) -> None:
     host = run_python_functions(Path(folder), lambda_runtime, lambda_svc)
     settings.at_exit.callback(host.server.close)
     iam_actions._lambda_action = naming_aliases(iam_actions._lambda_action)
+    lambda_svc._create_function = with_trust(
+        lambda_svc._create_function, lambda data: data, lambda_svc
+    )
+    lambda_svc._update_config = with_trust(
+        lambda_svc._update_config, lambda name, data: {**data, "FunctionName": name}, lambda_svc
+    )
     # Direct calls, and those of other services.
     lambda_svc._invoke = weighing_calls(lambda_svc._invoke, lambda_svc)
     lambda_svc._get_func_record_for_ref = weighing_references(
@@ -72,6 +83,38 @@ def apply(settings: Settings) -> None:
     lambda_svc._execute_function_dispatch = watched(
         lambda_svc._execute_function_dispatch, cloudwatch.record_metric, cloudwatch_logs
     )
+
+
+def with_trust(
+    change: Callable[..., Answer], fields: Callable[..., JsonObject], functions: Any
+) -> Callable[..., Answer]:
+    """Return MiniStack's creation or update of a function, whose role must trust Lambda.
+
+    Parameters
+    ----------
+    change
+        MiniStack's function.
+    fields
+        Returns the fields of a request.
+    functions
+        MiniStack's ``lambda_svc``.
+    """
+
+    def change_trusted(*request: Any) -> Answer:
+        data = fields(*request)
+        role = str(data.get("Role") or "")
+        if ":role/" in role:
+            arn = functions._func_arn(data.get("FunctionName"))
+            keys = {"aws:SourceArn": arn, "aws:SourceAccount": arn.split(":")[4]}
+            if trust_refusal(role, SERVICE, keys):
+                text = "The role defined for the function cannot be assumed by Lambda."
+                refused: Answer = functions.error_response_json(
+                    "InvalidParameterValueException", text, 400
+                )
+                return refused
+        return change(*request)
+
+    return change_trusted
 
 
 def naming_aliases(action: Callable[[str, str], str | None]) -> Callable[[str, str], str | None]:

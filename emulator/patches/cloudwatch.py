@@ -5,6 +5,7 @@
   Every plan would show differences.
 - ``alarm-metrics``: an alarm is raised by every metric of its name, whatever its dimensions, only
   when ``PutMetricData`` is called, and never by an expression. The event bus gets no event.
+- ``rights-of-alarms``: an alarm publishes to every topic, whatever the topic's policy allows.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape
 
+from emulator import policies
 from emulator.alarms import metrics_of, period_of, state_of
 from emulator.settings import Settings
 
@@ -27,7 +29,9 @@ GAPS = {
     "alarm-metrics": (
         "An alarm evaluates its own metrics, by dimensions or by an expression, and sends an event."
     ),
+    "rights-of-alarms": "An alarm publishes to a topic if the topic's policy lets CloudWatch.",
 }
+SERVICE = "cloudwatch.amazonaws.com"
 TIME_SUFFIX = "Timestamp"
 #: How often alarms are evaluated; on AWS every minute.
 SECONDS = 0.5
@@ -51,6 +55,7 @@ def apply(settings: Settings) -> None:
     )
     cloudwatch._metric_bucket = alarms.noting(cloudwatch._metric_bucket)
     cloudwatch._evaluate_alarm = alarms.evaluate
+    cloudwatch._dispatch_alarm_actions = with_rights(cloudwatch._dispatch_alarm_actions, refusal)
     threading.Thread(target=alarms.run, daemon=True, name="alarms").start()
     settings.at_exit.callback(alarms.end.set)
 
@@ -178,6 +183,41 @@ def publish_change(alarm: JsonObject, before: str) -> None:
         "Resources": [alarm["AlarmArn"]],
     }
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def with_rights(
+    act: Callable[..., None], refusal_of: Callable[[str, str], str]
+) -> Callable[..., None]:
+    """Return MiniStack's actions of an alarm, which need the rights of its topics.
+
+    Parameters
+    ----------
+    act
+        MiniStack's function.
+    refusal_of
+        Returns why a topic refuses an alarm, by their ARNs; an empty text when it does not.
+    """
+
+    def act_permitted(alarm: JsonObject, *change: Any) -> None:
+        permitted = dict(alarm)
+        for name in ("AlarmActions", "OKActions", "InsufficientDataActions"):
+            permitted[name] = []
+            for action in alarm.get(name) or ():
+                if ":sns:" in action and (cause := refusal_of(action, alarm["AlarmArn"])):
+                    log.warning("The alarm %s cannot notify: %s", alarm["AlarmName"], cause)
+                else:
+                    permitted[name].append(action)
+        act(permitted, *change)
+
+    return act_permitted
+
+
+def refusal(topic: str, alarm: str) -> str:
+    """Return why the policy of a topic does not let an alarm in, or an empty text."""
+    # The policy that SNS gives a new topic has this condition.
+    keys = {"aws:SourceOwner": alarm.split(":")[4]}
+    document = policies.policy_of("sns", topic)
+    return policies.resource_refusal(document, SERVICE, "sns:Publish", topic, alarm, keys)
 
 
 def with_expressions(put: Callable[..., Answer], alarms: Any) -> Callable[..., Answer]:

@@ -6,6 +6,7 @@
   role.
 - ``resources``: calls of Glue, Athena, Batch and Transcribe are checked against one resource, which
   is often not AWS's.
+- ``newest-revisions``: a job definition without a revision is checked by its name alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ GAPS = {
     "boundaries": "``iam:PermissionsBoundary`` has the boundary of the role that a call is about.",
     "role-arns": "``aws:PrincipalArn`` of a session is the ARN of its role.",
     "resources": "A call is checked against all its resources: a table, its database, the catalog.",
+    "newest-revisions": (
+        "A job definition without a revision may be checked by its newest one. A policy must allow "
+        "both forms, because AWS's pages disagree."
+    ),
 }
 
 JsonObject = dict[str, Any]
@@ -114,6 +119,7 @@ def with_resources(guess: Callable[..., str]) -> Callable[..., str]:
             fields if isinstance(fields, dict) else {},
             f"{region}:{account}",
             workgroup_of,
+            revision_of,
         )
         _further.set(tuple(found[1:]))
         own = guess(service, method, path, headers, body, query, region, account)
@@ -128,6 +134,15 @@ def workgroup_of(query: str) -> str:
 
     known = athena._executions.get(query) or {}
     return str(known.get("WorkGroup") or "primary")
+
+
+def revision_of(definition: str) -> str:
+    """Return the newest active revision of a job definition, or nothing."""
+    from ministack.services import batch
+
+    known = batch._job_definitions.get(definition) or []
+    active = [one["revision"] for one in known if one["status"] == "ACTIVE"]
+    return str(max(active, default=""))
 
 
 def with_every_resource(enforce: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from emulator.settings import ROOT_SECRET
@@ -22,6 +24,8 @@ API_ID = "acc0000b"
 FOLDER = EXAMPLES / "cross_account_workflow"
 TAIL = 2000
 PAUSE_SECONDS = 0.1
+#: A state machine that the API does not know, and its role.
+ANOTHER = "flowbridge-local-another"
 
 
 def demo(deployed: DeployedFlow) -> None:
@@ -110,9 +114,8 @@ def apply_target(caller: str, url: str) -> None:
 
 
 def called_by_another(deployed: DeployedFlow) -> str | None:
-    """Return the error of another state machine of the account, with the same role, that calls."""
+    """Return the error of another state machine of the account that calls, with a role that may."""
     client: Any = deployed.client("stepfunctions")
-    own = client.describe_state_machine(stateMachineArn=deployed.workflow.state_machine_arn)
     task = {
         "Type": "Task",
         "Resource": "arn:aws:states:::apigateway:invoke",
@@ -127,17 +130,37 @@ def called_by_another(deployed: DeployedFlow) -> str | None:
         "End": True,
     }
     definition = {"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": task}}
-    other = client.create_state_machine(
-        name="another", definition=json.dumps(definition), roleArn=own["roleArn"]
-    )["stateMachineArn"]
-    try:
-        begun = client.start_execution(stateMachineArn=other)["executionArn"]
-        while (found := client.describe_execution(executionArn=begun))["status"] == "RUNNING":
-            time.sleep(PAUSE_SECONDS)
-    finally:
-        client.delete_state_machine(stateMachineArn=other)
+    with role_of_callers(deployed.client("iam")) as role:
+        other = client.create_state_machine(
+            name=ANOTHER, definition=json.dumps(definition), roleArn=role
+        )["stateMachineArn"]
+        try:
+            begun = client.start_execution(stateMachineArn=other)["executionArn"]
+            while (found := client.describe_execution(executionArn=begun))["status"] == "RUNNING":
+                time.sleep(PAUSE_SECONDS)
+        finally:
+            client.delete_state_machine(stateMachineArn=other)
     error: str | None = found.get("error")
     return error
+
+
+@contextmanager
+def role_of_callers(iam: Any) -> Iterator[str]:
+    """Yield the ARN of a role of state machines that may call every API."""
+
+    def document(**statement: Any) -> str:
+        statements = [{"Effect": "Allow", **statement}]
+        return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+    trust = document(Action="sts:AssumeRole", Principal={"Service": "states.amazonaws.com"})
+    role = iam.create_role(RoleName=ANOTHER, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    right = document(Action="execute-api:Invoke", Resource="*")
+    iam.put_role_policy(RoleName=ANOTHER, PolicyName="call", PolicyDocument=right)
+    try:
+        yield role
+    finally:
+        iam.delete_role_policy(RoleName=ANOTHER, PolicyName="call")
+        iam.delete_role(RoleName=ANOTHER)
 
 
 HOOKS = FlowHooks(demo=demo)

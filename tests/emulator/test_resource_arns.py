@@ -13,7 +13,15 @@ PLACE = "us-east-1:000000000000"
 
 def names(service: str, action: str, **fields: Any) -> list[str]:
     """Return the resources without the beginning of their ARNs."""
-    found = resources_of(service, action, fields, PLACE, {"q1": "reports"}.__getitem__)
+    revisions = {"z": "3"}
+    found = resources_of(
+        service,
+        action,
+        fields,
+        PLACE,
+        {"q1": "reports"}.__getitem__,
+        lambda x: revisions.get(x, ""),
+    )
     return [name.removeprefix(f"arn:aws:{service}:{PLACE}:") for name in found]
 
 
@@ -66,6 +74,17 @@ def test_athena(action: str, fields: dict[str, Any], expected: list[str]) -> Non
     ("queue", "definition", "expected"),
     [
         ("jobs", "fit:3", ["job-queue/jobs", "job-definition/fit:3"]),
+        ("jobs", "fit", ["job-queue/jobs", "job-definition/fit"]),
+        ("jobs", "z", ["job-queue/jobs", "job-definition/z", "job-definition/z:3"]),
+        (
+            "jobs",
+            "arn:aws:batch:us-east-1:1:job-definition/z",
+            [
+                "job-queue/jobs",
+                "arn:aws:batch:us-east-1:1:job-definition/z",
+                "arn:aws:batch:us-east-1:1:job-definition/z:3",
+            ],
+        ),
         (
             "arn:aws:batch:us-east-1:1:job-queue/x",
             "arn:aws:batch:us-east-1:1:job-definition/y:1",

@@ -76,6 +76,8 @@ LOST = {"InvocationsFailedToBeSentToDlq", "NumberOfNotificationsFailedToRedriveT
 #: Alarms without a line on a dashboard: the quota is the account's, not the rule's.
 NOT_DRAWN = {"ThrottledRules", "InvocationThrottleCount"}
 RDS_METRICS = {"DatabaseConnections", "CPUUtilization", "FreeableMemory", "FreeStorageSpace"}
+#: An alarm of another environment, by its name.
+ELSEWHERE = "another-environment-failed"
 
 #: The fields that the API's access log may have. The address, the agent, the path with its values
 #: and the bodies are, or may hold, personal data.
@@ -444,8 +446,9 @@ def test_the_access_log_holds_no_personal_data(found: list[Resource]) -> None:
 
 
 def test_an_alarm_is_heard_through_the_topic(platform: Platform) -> None:
-    """The emulator does not ask the topic's policy; the tests above read it."""
+    """The topic's policy lets the alarms of the environment in, and no others."""
     sqs, sns = platform.aws.client("sqs"), platform.aws.client("sns")
+    cloudwatch = platform.aws.client("cloudwatch")
     topic = platform.outputs["alarm_topic_arn"]
     arn = "arn:aws:sqs:us-east-1:000000000000:flowbridge-local-heard"
     allow = {
@@ -461,12 +464,26 @@ def test_an_alarm_is_heard_through_the_topic(platform: Platform) -> None:
         TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
     )
     try:
-        cloudwatch = platform.aws.client("cloudwatch")
         alarms = cloudwatch.describe_alarms()["MetricAlarms"]
         name = next(alarm["AlarmName"] for alarm in alarms if topic in alarm["AlarmActions"])
-        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="tried")
-        heard = sqs.receive_message(QueueUrl=queue["QueueUrl"], WaitTimeSeconds=10)
+        cloudwatch.put_metric_alarm(
+            AlarmName=ELSEWHERE,
+            Namespace="n",
+            MetricName="m",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+            AlarmActions=[topic],
+        )
+        for one in (ELSEWHERE, name):
+            cloudwatch.set_alarm_state(AlarmName=one, StateValue="ALARM", StateReason="tried")
+        heard = sqs.receive_message(
+            QueueUrl=queue["QueueUrl"], WaitTimeSeconds=10, MaxNumberOfMessages=10
+        )
     finally:
+        cloudwatch.delete_alarms(AlarmNames=[ELSEWHERE])
         sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
         sqs.delete_queue(QueueUrl=queue["QueueUrl"])
 

@@ -222,6 +222,28 @@ class Platform:
             put(document["Statement"])
 
     @contextmanager
+    def role_trusting(self, role: str, machine: str) -> Iterator[None]:
+        """Have a role trust another state machine, by its ARN."""
+        iam = self.aws.client("iam")
+        document = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+        more = {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": "states.amazonaws.com"},
+            "Condition": {"ArnEquals": {"aws:SourceArn": machine}},
+        }
+
+        def put(statements: list[dict[str, Any]]) -> None:
+            policy = json.dumps({**document, "Statement": statements})
+            iam.update_assume_role_policy(RoleName=role, PolicyDocument=policy)
+
+        put([*document["Statement"], more])
+        try:
+            yield
+        finally:
+            put(document["Statement"])
+
+    @contextmanager
     def database_started_with(self, *options: str) -> Iterator[None]:
         """Have the database's server run with more options."""
         server = DatabaseServer(self.settings.folder / "database", self.settings.ports.database)

@@ -119,21 +119,33 @@ class RunningFlow(Platform):
         state = json.loads(deployed["definition"])["States"][name]
         task = {k: v for k, v in state.items() if k not in ("Catch", "Retry", "Next", "Assign")}
         before = {"Type": "Pass", "Assign": dict(variables), "Next": "Task"}
-        states = {"Before": before, "Task": task | {"End": True}}
-        machine = {"QueryLanguage": "JSONata", "StartAt": "Before", "States": states}
-        arn = client.create_state_machine(
-            name=f"alone-{uuid.uuid4().hex}",
-            definition=json.dumps(machine),
-            roleArn=deployed["roleArn"],
-        )["stateMachineArn"]
-        begun = client.start_execution(stateMachineArn=arn)["executionArn"]
-        executions = Executions(client, arn)
+        return self.error_alone({"Before": before, "Task": task | {"End": True}})
 
-        def over() -> Execution | None:
-            execution = executions.describe(begun)
-            return execution if execution.is_over else None
+    def error_alone(
+        self, states: Mapping[str, Any], given: Any = None, role: str = ""
+    ) -> str | None:
+        """Run a state machine of the test's own, with a role of the flow; return its error.
 
-        execution: Execution = wait_for(over, f"{name} alone")
+        The role is that of the flow's state machine, unless another one is given.
+        """
+        client = self.aws.client("stepfunctions")
+        flow = client.describe_state_machine(stateMachineArn=self.flow.state_machine_arn)
+        used = role or flow["roleArn"]
+        machine = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
+        name = f"alone-{uuid.uuid4().hex}"
+        place = self.flow.state_machine_arn.rpartition(":")[0]
+        with self.role_trusting(used.rpartition("/")[2], f"{place}:{name}"):
+            arn = client.create_state_machine(
+                name=name, definition=json.dumps(machine), roleArn=used
+            )["stateMachineArn"]
+            begun = client.start_execution(stateMachineArn=arn, input=json.dumps(given or {}))
+            executions = Executions(client, arn)
+
+            def over() -> Execution | None:
+                execution = executions.describe(begun["executionArn"])
+                return execution if execution.is_over else None
+
+            execution: Execution = wait_for(over, f"{name} of {used}")
         client.delete_state_machine(stateMachineArn=arn)
         return execution.error
 

@@ -13,6 +13,7 @@
   cannot override the status.
 - ``answers-of-functions``: an integration of type ``AWS`` with a function ignores its templates and
   the patterns of its responses.
+- ``rights-of-integrations``: an API calls every function, whatever the function's policy allows.
 - ``unmapped-types``: ``WHEN_NO_TEMPLATES`` passes content types that no template takes.
 - ``apis-of-other-accounts``: a signed call of another account's API is asked for a right on an API
   of the caller's account, and is refused.
@@ -22,7 +23,7 @@
 
 from __future__ import annotations
 
-from emulator.patches.apigateway import callers, integrations, rest_apis
+from emulator.patches.apigateway import callers, functions, integrations, rest_apis
 from emulator.settings import Settings
 
 #: The name of each gap, and what AWS does.
@@ -45,6 +46,9 @@ GAPS = {
         "A function gets what the request's template makes; the pattern that its error message "
         "matches chooses the response and its template."
     ),
+    "rights-of-integrations": (
+        "A function's policy must let the API call it, or the integration has a role that may."
+    ),
     "unmapped-types": "``WHEN_NO_TEMPLATES`` and ``NEVER`` refuse them with 415.",
     "apis-of-other-accounts": (
         "The right is on the API's own ARN; across accounts the caller's policy and the API's "
@@ -61,4 +65,5 @@ def apply(settings: Settings) -> None:
     """Close the gaps."""
     rest_apis.apply(settings)
     integrations.apply(settings.endpoint)
+    functions.apply()
     callers.apply()

@@ -21,12 +21,12 @@ from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
 from emulator import policies
+from emulator.patches.apigateway import functions
 from emulator.patches.apigateway.templates import BodyError, Overrides, Scope, TemplateError
 
 Answer = tuple[int, dict[str, str], bytes]
 JsonObject = dict[str, Any]
 
-SERVICE = "apigateway.amazonaws.com"
 JSON = "application/json"
 #: Names of services in the addresses of integrations whose boto3 name is another one.
 OTHER_NAMES = {
@@ -148,6 +148,10 @@ async def run(
         sent, changed = request_body(integration, content_type, text, scope)
         address = address_of(gateway, integration)
         if address.service == "lambda":
+            place = (owner["owner_region"], owner["owner_account_id"])
+            source = gateway.execute_api_arn(*place, api_id, stage_name, method, resource["path"])
+            if cause := functions.refusal(gateway, integration, source):
+                raise ConfigurationError(cause)
             # A function without a template gets MiniStack's event.
             asked = event if sent is None else read_json(sent)
             work = call_function(gateway, integration, asked, owner)
@@ -324,7 +328,7 @@ def keys_of_role(role: str, account: str, region: str) -> Mapping[str, str]:
         raise ConfigurationError(f"the integration has no role, but '{role}'")
     from ministack.core import lambda_runtime
 
-    if refused := policies.trust_refusal(role, SERVICE):
+    if refused := policies.trust_refusal(role, functions.SERVICE):
         raise ConfigurationError(refused)
     arn = f"arn:aws:lambda:{region}:{role.split(':')[4]}:function:{account}"
     session: Mapping[str, str] = lambda_runtime.execution_credentials(

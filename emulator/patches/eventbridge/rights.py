@@ -2,18 +2,20 @@
 
 An event that cannot be delivered goes to the dead-letter queue of its target, if the queue's policy
 lets EventBridge send it there
-(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html). AWS repeats a delivery
-that failed for the moment; the deliveries within this process fail for good or not at all.
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from emulator import policies
+from emulator.patches.eventbridge.deliveries import later, outcome_of
+from emulator.patches.scheduler.calls import CallError, repeat
 from emulator.patches.stepfunctions.definitions import QUALIFIED
 
 JsonObject = dict[str, Any]
@@ -28,26 +30,38 @@ ACTIONS = {
     "events": ("events:PutEvents",),
     "logs": ("logs:CreateLogStream", "logs:PutLogEvents"),
 }
+DESTINATION = ":api-destination/"
 #: Services whose targets need a role; others have a policy of their own.
 WITH_ROLE = ("states", "events")
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Why a delivery fails for good, as EventBridge writes it into the message."""
-
-    code: str
-    message: str
-
-
 def apply() -> None:
     """Replace MiniStack's function."""
-    from ministack.services import cloudwatch_logs, eventbridge, sqs, stepfunctions
+    from ministack.services import (
+        cloudwatch_logs,
+        eventbridge,
+        lambda_svc,
+        sns,
+        sqs,
+        stepfunctions,
+    )
+
+    found_by: dict[str, Callable[[str], Any]] = {
+        "states": stepfunctions._resolve_state_machine_arn,
+        "lambda": lambda arn: lambda_svc._get_func_record_for_ref(arn)[0],
+        "sqs": sqs._queue_by_arn,
+        "sns": sns._topic_by_arn_any_scope,
+        "logs": lambda arn: cloudwatch_logs._log_groups.get(arn.partition(":log-group:")[2]),
+        "events": lambda arn: (
+            eventbridge._api_destinations.get(arn.split("/")[1])
+            if DESTINATION in arn
+            else eventbridge._event_buses.get(arn.partition(":event-bus/")[2])
+        ),
+    }
 
     def exists(arn: str) -> bool:
-        if ":event-bus/" in arn:
-            return arn.partition(":event-bus/")[2] in eventbridge._event_buses
-        return ":states:" not in arn or bool(stepfunctions._resolve_state_machine_arn(arn))
+        find = found_by.get(service_of(arn))
+        return find is None or find(arn) is not None
 
     def policy_of(service: str, arn: str) -> Any:
         if service != "logs":
@@ -75,12 +89,12 @@ def apply() -> None:
 
 def with_rights(
     invoke: Callable[..., None],
-    problem_of: Callable[[JsonObject, JsonObject], Problem | None],
+    problem_of: Callable[[JsonObject, JsonObject], CallError | None],
     may_queue: Callable[[str, str], bool],
     view_of: Callable[[Any], Any],
     send: Callable[[str, JsonObject], None],
 ) -> Callable[..., None]:
-    """Return MiniStack's delivery of an event to a target, which needs its rights.
+    """Return MiniStack's delivery of an event to a target, which needs its rights and is repeated.
 
     Parameters
     ----------
@@ -97,16 +111,27 @@ def with_rights(
     """
 
     def deliver(target: JsonObject, event: Any, rule: JsonObject, view: Any = None) -> None:
-        problem = problem_of(target, rule)
-        if problem is None:
-            invoke(target, event, rule, view)
-            return
-        queue = (target.get("DeadLetterConfig") or {}).get("Arn", "")
-        if queue and may_queue(queue, rule["Arn"]):
-            body = json.dumps((view or view_of(event)).event_with_detail())
-            send(
-                queue, {"MessageBody": body, "MessageAttributes": attributes(problem, target, rule)}
-            )
+        view = view or view_of(event)
+
+        def attempt(_: int) -> None:
+            if problem := problem_of(target, rule):
+                raise problem
+            outcome_of(partial(invoke, target, event, rule, view))
+
+        def give_up(problem: CallError, attempts: int, is_late: bool) -> None:
+            queue = (target.get("DeadLetterConfig") or {}).get("Arn", "")
+            if queue and may_queue(queue, rule["Arn"]):
+                texts = attributes(problem, target, rule, attempts, is_late)
+                body = json.dumps(view.event_with_detail())
+                send(queue, {"MessageBody": body, "MessageAttributes": texts})
+
+        policy = target.get("RetryPolicy") or {}
+        begin = partial(repeat, attempt, give_up, policy, time.time(), later)
+        # The server of an API destination may take seconds to answer.
+        if DESTINATION in target.get("Arn", ""):
+            later(0, begin)
+        else:
+            begin()
 
     return deliver
 
@@ -116,19 +141,21 @@ def problem_of(
     rule: Mapping[str, Any],
     exists: Callable[[str], bool],
     policy_of: Callable[[str, str], Any],
-) -> Problem | None:
+) -> CallError | None:
     """Return why a target of a rule cannot be reached; None when it can."""
     arn, source = str(target.get("Arn", "")), str(rule["Arn"])
-    service = arn.split(":")[2] if arn.count(":") > 2 else ""
+    service = service_of(arn)
     if not exists(arn):
-        return Problem("RESOURCE_NOT_FOUND", f"{arn} does not exist.")
+        return CallError("NO_RESOURCE", f"{arn} does not exist.")
     role = target.get("RoleArn")
-    for action in ACTIONS.get(service, ()):
+    keys = {"aws:SourceArn": source, "aws:SourceAccount": source.split(":")[4]}
+    if role and (cause := policies.trust_refusal(role, SERVICE, keys)):
+        return CallError("FAILED_TO_ASSUME_ROLE", cause)
+    actions = ACTIONS.get(service, ())
+    for action in ("events:InvokeApiDestination",) if DESTINATION in arn else actions:
         if role:
             # An alias is started with the right on its state machine.
-            resource = QUALIFIED.sub(r"\1", arn)
-            keys = {"aws:SourceArn": source, "aws:SourceAccount": source.split(":")[4]}
-            cause = policies.role_refusal(role, action, resource, keys, trusted=SERVICE)
+            cause = policies.role_refusal(role, action, QUALIFIED.sub(r"\1", arn), keys)
         elif service in WITH_ROLE:
             cause = f"The target {arn} has no role."
         else:
@@ -137,20 +164,30 @@ def problem_of(
                 policy_of(service, arn), SERVICE, action, resource, source
             )
         if cause:
-            return Problem("NO_PERMISSIONS", cause)
+            return CallError("NO_PERMISSIONS", cause)
     return None
 
 
+def service_of(arn: str) -> str:
+    """Return the service in an ARN."""
+    return arn.split(":")[2] if arn.count(":") > 2 else ""
+
+
 def attributes(
-    problem: Problem, target: Mapping[str, Any], rule: Mapping[str, Any]
+    problem: CallError,
+    target: Mapping[str, Any],
+    rule: Mapping[str, Any],
+    attempts: int,
+    is_late: bool,
 ) -> dict[str, dict[str, str]]:
     """Return the attributes of the message with an undelivered event."""
+    ended = "MaximumEventAgeInSeconds" if is_late else "MaximumRetryAttempts"
     texts = {
         "RULE_ARN": str(rule["Arn"]),
         "TARGET_ARN": str(target["Arn"]),
         "ERROR_CODE": problem.code,
         "ERROR_MESSAGE": problem.message,
-        "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
-        "RETRY_ATTEMPTS": "0",
+        "EXHAUSTED_RETRY_CONDITION": ended,
+        "RETRY_ATTEMPTS": str(attempts - 1),
     }
     return {key: {"DataType": "String", "StringValue": text} for key, text in texts.items()}

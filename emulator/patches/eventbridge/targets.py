@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from emulator.patches.eventbridge.deliveries import note, note_answer
+
 Answer = tuple[int, dict[str, str], bytes]
 JsonObject = dict[str, Any]
 
@@ -20,7 +22,6 @@ def apply() -> None:
         eventbridge._invoke_target, eventbridge, cloudwatch_logs
     )
     eventbridge._dispatch_to_stepfunctions = name_executions(
-        eventbridge._dispatch_to_stepfunctions,
         # Another patch replaces it after this one.
         lambda data: stepfunctions._start_execution(data),
     )
@@ -49,7 +50,8 @@ def with_log_groups(invoke: Callable[..., None], events: Any, logs: Any) -> Call
             try:
                 line = json.loads(text)
             except ValueError:
-                # A value broke the template's JSON; AWS cannot deliver that event either.
+                # A value broke the template's JSON.
+                note("INVALID_JSON", f"{group} takes JSON only.")
                 return
         # AWS takes these two fields and no others, both texts.
         at = datetime.fromisoformat(line["timestamp"]) if "timestamp" in line else datetime.now(UTC)
@@ -61,17 +63,17 @@ def with_log_groups(invoke: Callable[..., None], events: Any, logs: Any) -> Call
     return invoke_or_write
 
 
-def name_executions(
-    dispatch: Callable[[str, str], None], start: Callable[[JsonObject], Answer]
-) -> Callable[[str, str], None]:
-    """Return MiniStack's start of an execution by an event, with a name as on AWS."""
+def name_executions(start: Callable[[JsonObject], Answer]) -> Callable[[str, str], None]:
+    """Return the start of an execution by an event, with a name as on AWS."""
 
     def start_named(arn: str, payload: str) -> None:
+        data = {"stateMachineArn": arn, "input": payload}
         try:
-            event = json.loads(payload)["id"]
+            data["name"] = f"{json.loads(payload)['id']}_{uuid4()}"
         except (ValueError, TypeError, KeyError):
-            dispatch(arn, payload)
-            return
-        start({"stateMachineArn": arn, "input": payload, "name": f"{event}_{uuid4()}"})
+            # The target's own input has no id.
+            data["name"] = str(uuid4())
+        status, _, body = start(data)
+        note_answer(status, body)
 
     return start_named

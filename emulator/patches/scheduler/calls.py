@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -157,26 +158,71 @@ def deliver(
     sleep, clock
         The clock.
     """
-    policy = invocation.target.get("RetryPolicy") or {}
-    retries = policy.get("MaximumRetryAttempts", ATTEMPTS)
-    last = invocation.moment + policy.get("MaximumEventAgeInSeconds", AGE_SECONDS)
-    pause = FIRST_SECONDS
-    attempt = 1
-    while True:
+
+    def call_counted(attempt: int) -> None:
         count("InvocationAttemptCount")
         try:
             call(invocation.input(attempt))
-        except CallError as problem:
+        except CallError:
             count("TargetErrorCount")
-            is_late = clock() + pause > last
-            if not problem.passes or attempt > retries or is_late:
-                break_off(invocation, problem, attempt, is_late, send, count, endpoint)
-                return
-        else:
+            raise
+
+    def wait(seconds: float, go_on: Callable[[], None]) -> None:
+        sleep(seconds)
+        go_on()
+
+    repeat(
+        call_counted,
+        lambda problem, attempt, is_late: break_off(
+            invocation, problem, attempt, is_late, send, count, endpoint
+        ),
+        invocation.target.get("RetryPolicy") or {},
+        invocation.moment,
+        wait,
+        clock,
+    )
+
+
+def repeat(
+    call: Callable[[int], None],
+    give_up: Callable[[CallError, int, bool], None],
+    policy: Mapping[str, int],
+    moment: float,
+    later: Callable[[float, Callable[[], None]], None],
+    clock: Callable[[], float] = time.time,
+    attempt: int = 1,
+    pause: float = FIRST_SECONDS,
+) -> None:
+    """Make a call until it succeeds, or its retry policy ends.
+
+    Parameters
+    ----------
+    call
+        Makes the call, given the number of the attempt; raises `CallError`.
+    give_up
+        Gets the last error, the number of attempts, and whether the call is too old for another.
+    policy
+        The retry policy of the target.
+    moment
+        The time of the event or schedule.
+    later
+        Does something after some seconds.
+    clock
+        Returns the time.
+    attempt, pause
+        The number of this attempt, and the seconds before the next one.
+    """
+    try:
+        call(attempt)
+    except CallError as problem:
+        is_late = clock() + pause > moment + policy.get("MaximumEventAgeInSeconds", AGE_SECONDS)
+        is_last = attempt > policy.get("MaximumRetryAttempts", ATTEMPTS)
+        if is_last or is_late or not problem.passes:
+            give_up(problem, attempt, is_late)
             return
-        sleep(pause)
-        pause = min(2 * pause, LONGEST_SECONDS)
-        attempt += 1
+        longer = min(2 * pause, LONGEST_SECONDS)
+        go_on = partial(repeat, call, give_up, policy, moment, later, clock, attempt + 1, longer)
+        later(pause, go_on)
 
 
 def break_off(

@@ -5,6 +5,7 @@
 - ``succeed-output``: the ``Output`` of a Succeed state is ignored.
 - ``alias-rights``: starting an alias needs a right on the alias. AWS asks for the right on the
   state machine.
+- ``trust-of-machines``: a state machine takes any role, whatever service the role trusts.
 - ``role-of-task``: tasks call services as root, so the role of the state machine, or the role in a
   task's ``Credentials``, never limits them.
 - ``rights-of-functions``: the role needs no right to invoke a function.
@@ -74,6 +75,7 @@ GAPS = {
     "tracing": "A state machine keeps its tracing configuration.",
     "succeed-output": "A Succeed state evaluates ``Output``.",
     "alias-rights": "Starting an alias needs the right on its state machine.",
+    "trust-of-machines": "The role of a state machine must trust Step Functions, at each task too.",
     "role-of-task": (
         "A task has the rights of the state machine's role, or of the role in ``Credentials``."
     ),

@@ -1,7 +1,7 @@
 """The role that a task calls with.
 
-MiniStack calls the service of a task as root. Here a task signs in as the state machine's role, and
-assumes the role in its ``Credentials`` if it has one.
+MiniStack calls the service of a task as root. Here a task signs in as its state machine's role,
+which must trust Step Functions, and assumes the role in its ``Credentials`` if it has one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from emulator import policies
+
+Answer = tuple[int, dict[str, str], bytes]
 JsonObject = dict[str, Any]
+
+SERVICE = "states.amazonaws.com"
+#: AWS's message about a role that does not trust Step Functions.
+UNTRUSTED = (
+    f"Neither the global service principal {SERVICE}, nor the regional one is authorized to assume "
+    "the provided role."
+)
 
 _task: ContextVar[JsonObject] = ContextVar("task")
 _making = threading.Lock()
@@ -67,10 +77,50 @@ class Caller:
 
 
 def apply() -> None:
-    """Replace MiniStack's function."""
+    """Replace MiniStack's functions."""
+    from ministack.core.responses import get_account_id, get_region
     from ministack.services import stepfunctions
 
+    def arn_of(data: JsonObject) -> str:
+        made = f"arn:aws:states:{get_region()}:{get_account_id()}:stateMachine:{data.get('name')}"
+        return str(data.get("stateMachineArn") or made)
+
     stepfunctions._execute_task = remember_task(stepfunctions._execute_task)
+    for name in ("_create_state_machine", "_update_state_machine"):
+        change = with_trust(getattr(stepfunctions, name), arn_of, stepfunctions.error_response_json)
+        setattr(stepfunctions, name, change)
+
+
+def with_trust(
+    change: Callable[[JsonObject], Answer],
+    arn_of: Callable[[JsonObject], str],
+    error: Callable[[str, str, int], Answer],
+) -> Callable[[JsonObject], Answer]:
+    """Return MiniStack's creation or update of a state machine, whose role must trust it.
+
+    Parameters
+    ----------
+    change
+        MiniStack's function.
+    arn_of
+        Returns the ARN of the state machine that a request is about.
+    error
+        Makes the answer with an error: code, message and status.
+    """
+
+    def change_trusted(data: JsonObject) -> Answer:
+        role = str(data.get("roleArn") or "")
+        if ":role/" in role and untrusted(role, arn_of(data)):
+            return error("AccessDeniedException", UNTRUSTED, 400)
+        return change(data)
+
+    return change_trusted
+
+
+def untrusted(role: str, machine: str) -> str:
+    """Return why Step Functions may not assume a role for a state machine, or an empty text."""
+    keys = {"aws:SourceArn": machine, "aws:SourceAccount": machine.split(":")[4]}
+    return policies.trust_refusal(role, SERVICE, keys)
 
 
 def remember_task(execute: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,7 +149,8 @@ def caller(machines: Any, endpoint: str) -> Caller:
     Raises
     ------
     machines._ExecutionError
-        ``States.Permissions`` when the role in ``Credentials`` may not be assumed.
+        ``States.Permissions`` when the state machine's role, or that in ``Credentials``, may not be
+        assumed.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -110,6 +161,8 @@ def caller(machines: Any, endpoint: str) -> Caller:
     region, account = machine.split(":")[3:5]
     # Of the version that runs.
     role = task["context"]["Execution"]["RoleArn"]
+    if untrusted(role, machine):
+        raise machines._ExecutionError("States.Permissions", UNTRUSTED)
     own = Caller(machine, session(role, region, account, "state-machine"), endpoint)
     if "Credentials" not in task["state"]:
         return own

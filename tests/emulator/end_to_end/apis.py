@@ -105,6 +105,31 @@ def user(server: Any, account: str, *statements: JsonObject) -> tuple[str, str]:
     return key["AccessKeyId"], key["SecretAccessKey"]
 
 
+def function_arn(name: str) -> str:
+    """Return the ARN of a function."""
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+
+
+def integration_of(function: str, **more: Any) -> JsonObject:
+    """Return an integration that calls a function, by its ARN."""
+    return {
+        "type": "AWS",
+        "uri": uri(f"lambda:path/2015-03-31/functions/{function}/invocations"),
+    } | more
+
+
+def let_apis(server: Any, function: str, source: str = "*", **more: Any) -> None:
+    """Let the methods of APIs call a function."""
+    server.client("lambda").add_permission(
+        FunctionName=function,
+        StatementId=new("apis"),
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+        SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{source}",
+        **more,
+    )
+
+
 def policy_for(principal: JsonObject, **more: Any) -> JsonObject:
     """Return a resource policy that lets a principal call every method."""
     statement = {"Effect": "Allow", "Principal": principal, "Resource": "execute-api:/*", **INVOKE}
@@ -173,12 +198,9 @@ def answers_of_functions(server: Any) -> bool:
     function = server.function(
         "if event['n'] > 1: raise ValueError('[409] too large')", "return {'twice': event['n'] * 2}"
     )
-    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
-    integration = {
-        "type": "AWS",
-        "uri": uri(f"lambda:path/2015-03-31/functions/{arn}/invocations"),
-        "requestTemplates": {JSON: '{"n": $input.path("$.number")}'},
-    }
+    let_apis(server, function)
+    template = {JSON: '{"n": $input.path("$.number")}'}
+    integration = integration_of(function_arn(function), requestTemplates=template)
     responses: dict[str, JsonObject] = {
         "200": {"responseTemplates": {JSON: '{"got": $input.path("$.twice")}'}},
         "409": {
@@ -193,14 +215,39 @@ def answers_of_functions(server: Any) -> bool:
     ]
 
 
+def rights_of_integrations(server: Any) -> bool:
+    """Whether a method calls a function by the policy of its alias, or by a role's right."""
+    function = server.function("return {'statusCode': 200, 'body': '{}'}", Publish=True)
+    server.client("lambda").create_alias(FunctionName=function, Name="live", FunctionVersion="1")
+    arn = function_arn(function)
+    invoke = {"Action": "lambda:InvokeFunction"}
+    answers: dict[str, JsonObject] = {"200": {}}
+    statuses = []
+    for kind in ("AWS", "AWS_PROXY"):
+        allowed, other = (
+            api(server, integration_of(f"{arn}:live", type=kind), answers) for _ in range(2)
+        )
+        let_apis(server, function, f"{allowed}/s/POST/call", Qualifier="live")
+        # A right on the alias is none on the function.
+        unqualified = api(server, integration_of(arn, type=kind), answers)
+        let_apis(server, function, f"{unqualified}/s/POST/call", Qualifier="live")
+        by_role = [
+            api(server, integration_of(arn, type=kind, credentials=role), answers)
+            for role in (
+                server.role("apigateway", invoke),
+                server.role("apigateway"),
+                server.role("lambda", invoke),
+            )
+        ]
+        calls = (allowed, other, unqualified, *by_role)
+        statuses.append([post(server, made)[0] for made in calls])
+    return statuses == [[200, 500, 500, 200, 500, 500]] * 2
+
+
 def unmapped_types(server: Any) -> bool:
     function = server.function("return 1")
-    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
-    integration = {
-        "type": "AWS",
-        "uri": uri(f"lambda:path/2015-03-31/functions/{arn}/invocations"),
-        "requestTemplates": {JSON: "{}"},
-    }
+    let_apis(server, function)
+    integration = integration_of(function_arn(function), requestTemplates={JSON: "{}"})
     statuses = []
     for behavior in ("NEVER", "WHEN_NO_TEMPLATES", "WHEN_NO_MATCH"):
         made = api(server, {**integration, "passthroughBehavior": behavior}, {"200": {}})
@@ -262,6 +309,7 @@ CHECKS = (
     service_integrations,
     mapping_templates,
     answers_of_functions,
+    rights_of_integrations,
     unmapped_types,
     apis_of_other_accounts,
     calls_of_state_machines,

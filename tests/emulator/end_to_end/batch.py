@@ -216,6 +216,27 @@ def batch_rights(server: Any) -> bool:
     return "logs:CreateLogStream" in job["statusReason"]
 
 
+def newest_revisions(server: Any) -> bool:
+    """Whether a job of the newest revision needs the rights on both forms of its definition."""
+    one = cluster(server)
+    revision = one.definition("true")
+    definition = revision.rpartition(":")[0]
+    queue = f"arn:aws:batch:us-east-1:{ACCOUNT}:job-queue/{one.queue}"
+
+    def is_refused(*definitions: str) -> bool:
+        right = {"Action": "batch:SubmitJob", "Resource": [queue, *definitions]}
+        client = server.client_with("batch", right)
+        name = definition.rpartition("/")[2]
+        try:
+            client.submit_job(jobName=new("job"), jobQueue=one.queue, jobDefinition=name)
+        except ClientError as error:
+            return error.response["Error"]["Code"] == "AccessDeniedException"
+        return False
+
+    both = (definition, f"{definition}:*")
+    return not is_refused(*both) and all(is_refused(form) for form in (definition, revision))
+
+
 def batch_events(server: Any) -> bool:
     """Whether a rule of the default bus gets the statuses of a job."""
     sqs, events = server.client("sqs"), server.client("events")
@@ -270,6 +291,7 @@ CHECKS: tuple[Callable[[Any], bool], ...] = (
     batch_dependencies,
     batch_logs,
     batch_rights,
+    newest_revisions,
     batch_events,
     batch_stops,
 )

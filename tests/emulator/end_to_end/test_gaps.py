@@ -10,6 +10,7 @@ import http.client
 import io
 import json
 import socket
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -17,9 +18,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -111,16 +113,13 @@ class Server:
 
     def function(self, *lines: str, top: str = "", may_log: bool = True, **more: Any) -> str:
         code = "\n".join([top, "def h(event, context):", *(f"    {line}" for line in lines)])
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w") as archive:
-            archive.writestr("m.py", code)
         name = new("function")
         self.client("lambda").create_function(
             FunctionName=name,
             Runtime="python3.12",
             Role=self.role("lambda", *([WRITE_LOGS] if may_log else [])),
             Handler="m.h",
-            Code={"ZipFile": content.getvalue()},
+            Code={"ZipFile": archive_of("m.py", code)},
             Timeout=20,
             **more,
         )
@@ -229,6 +228,14 @@ VERSION = {"Version": "2012-10-17"}
 def policy(*statements: dict[str, Any]) -> str:
     allowed = [{"Effect": "Allow", "Resource": "*", **statement} for statement in statements]
     return json.dumps({**VERSION, "Statement": allowed})
+
+
+def archive_of(name: str, text: str) -> bytes:
+    """Return a zip file with one file."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(name, text)
+    return content.getvalue()
 
 
 def new(kind: str) -> str:
@@ -490,6 +497,49 @@ def alarm_metrics(server: Server) -> bool:
 
     has_fired = eventually(lambda: fired() == [f"{stem}-here", f"{stem}-share"])
     return bool(has_fired and eventually(lambda: sqs.receive_message(QueueUrl=queue)["Messages"]))
+
+
+def rights_of_alarms(server: Server) -> bool:
+    """Whether an alarm notifies the topics whose policies let it, by default and by its ARN."""
+    client, sns, sqs = (server.client(name) for name in ("cloudwatch", "sns", "sqs"))
+    alarm, heard = new("alarm"), {}
+    queue = new("queue")
+    url = sqs.create_queue(
+        QueueName=queue,
+        Attributes={"Policy": policy({"Action": "sqs:*", "Principal": "*"})},
+    )["QueueUrl"]
+    source = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm"
+    for name in ("default", alarm, "another"):
+        statement = {
+            "Action": "sns:Publish",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Condition": {
+                "ArnLike": {"aws:SourceArn": f"{source}:{name}"},
+                "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            },
+        }
+        attributes = {} if name == "default" else {"Policy": policy(statement)}
+        topic = sns.create_topic(Name=new("topic"), Attributes=attributes)["TopicArn"]
+        endpoint = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
+        heard[topic] = name
+    client.put_metric_alarm(
+        AlarmName=alarm,
+        Namespace="n",
+        MetricName="m",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        AlarmActions=list(heard),
+    )
+    client.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="tried")
+    found: set[str] = set()
+    for _ in heard:
+        messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
+        found |= {heard[json.loads(message["Body"])["TopicArn"]] for message in messages}
+    return found == {"default", alarm}
 
 
 def metric_data(metric: dict[str, Any], name: str, value: float) -> dict[str, Any]:
@@ -854,17 +904,100 @@ def undelivered_events(server: Server) -> bool:
     ]
 
     put_event(server, source)
-    found: dict[str, str] = {}
+    letters = letters_of(server, url, len(rules))
+    codes = ["NO_RESOURCE"] * 2 + ["NO_PERMISSIONS"] * 2
+    return {rule: letters[rule]["ERROR_CODE"] for rule in rules} == dict(
+        zip(rules, codes, strict=True)
+    )
+
+
+def letters_of(server: Server, url: str, count: int) -> dict[str, dict[str, str]]:
+    """Return the attributes of so many messages of a dead-letter queue, by the rule's ARN."""
+    found: dict[str, dict[str, str]] = {}
     sqs = server.client("sqs")
-    for _ in range(4):
+    for _ in range(count):
         for message in sqs.receive_message(
             QueueUrl=url, MessageAttributeNames=["All"], WaitTimeSeconds=2
         ).get("Messages", []):
-            attributes = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
-            assert json.loads(message["Body"])["source"] == source
-            found[attributes["RULE_ARN"]] = attributes["ERROR_CODE"]
-    codes = ["RESOURCE_NOT_FOUND"] * 2 + ["NO_PERMISSIONS"] * 2
-    return found == dict(zip(rules, codes, strict=True))
+            assert json.loads(message["Body"])["detail-type"] == "d"
+            texts = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
+            found[texts["RULE_ARN"]] = texts
+    return found
+
+
+class Busy(BaseHTTPRequestHandler):
+    """Answers 503 to all requests for ``/down``, and to the first two for ``/busy``."""
+
+    calls: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        is_down = self.path == "/down" or self.calls.count(self.path) < 2
+        self.calls.append(self.path)
+        self.send_response(503 if is_down else 200)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Leave the output to the tests."""
+
+
+def retries_of_rules(server: Server) -> bool:
+    """Whether a delivery is repeated by the policy, and one that cannot succeed is not."""
+    events, source, (url, queue) = server.client("events"), new("source"), queue_of_rules(server)
+    kept = {"DeadLetterConfig": {"Arn": queue}}
+    connection = events.create_connection(
+        Name=new("connection"),
+        AuthorizationType="API_KEY",
+        AuthParameters={"ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": "secret"}},
+    )["ConnectionArn"]
+    role = server.role("events", {"Action": "events:InvokeApiDestination"})
+    Busy.calls.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as busy:
+        threading.Thread(target=busy.serve_forever, daemon=True).start()
+        rules: dict[str, tuple[str, str]] = {}
+        for path in ("/busy", "/down"):
+            destination = events.create_api_destination(
+                Name=new("destination"),
+                ConnectionArn=connection,
+                InvocationEndpoint=f"http://127.0.0.1:{busy.server_port}{path}",
+                HttpMethod="POST",
+            )["ApiDestinationArn"]
+            policy = {"MaximumRetryAttempts": 1 if path == "/down" else 3}
+            rule = rule_to(server, destination, source, RoleArn=role, RetryPolicy=policy, **kept)
+            if path == "/down":
+                rules[rule] = ("SDK_CLIENT_ERROR", "1")
+        for service, kind in (("lambda", "function:"), ("sqs", ""), ("sns", "")):
+            missing = f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind}{new('missing')}"
+            rules[rule_to(server, missing, source, **kept)] = ("NO_RESOURCE", "0")
+
+        put_event(server, source)
+        letters = letters_of(server, url, len(rules))
+        called = eventually(lambda: Busy.calls.count("/busy") == 3)
+        busy.shutdown()
+    found = {rule: (one["ERROR_CODE"], one["RETRY_ATTEMPTS"]) for rule, one in letters.items()}
+    return bool(called and Busy.calls.count("/down") == 2 and found == rules)
+
+
+def repeated_events(server: Server) -> bool:
+    """Whether a function that fails on an event gets it twice more, and its destination then."""
+    source, failed, client = new("source"), streams.Queue(server), server.client("lambda")
+    seen = streams.Queue(server)
+    name = streams.function(server, "keys = 1", seen.send("keys"), "raise ValueError('always')")
+    client.put_function_event_invoke_config(
+        FunctionName=name, DestinationConfig={"OnFailure": {"Destination": failed.arn}}
+    )
+    rule = rule_to(server, f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}", source)
+    client.add_permission(
+        FunctionName=name,
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+    )
+    put_event(server, source)
+    [record] = failed.receive(1, 12) or [{}]
+    payload = record.get("requestPayload", {})
+    return seen.receive(3) == [1, 1, 1] and payload.get("source") == source
 
 
 def boundaries(server: Server) -> bool:
@@ -1052,6 +1185,52 @@ def conditional_writes(server: Server) -> bool:
     return is_denied(lambda: client.put_object(Bucket="conditional", Key="l", Body=b""))
 
 
+def rights_on_tags(server: Server) -> bool:
+    bucket, tagging = new("bucket"), {"Action": "s3:PutObjectTagging"}
+    server.client("s3").create_bucket(Bucket=bucket)
+    objects = {"Action": ["s3:GetObject", "s3:PutObject"]}
+    both = server.client_with("s3", objects, tagging)
+    one = server.client_with("s3", objects)
+    reads = server.client_with("s3", objects, tagging, {"Action": "s3:GetObjectTagging"})
+    place = {"Bucket": bucket, "Key": "a"}
+    copy = {"Bucket": bucket, "Key": "b", "CopySource": place}
+
+    one.put_object(**place)
+    one.copy_object(**copy)
+    both.put_object(**place, Tagging="a=b")
+    reads.copy_object(**copy)
+    both.copy_object(**copy, TaggingDirective="REPLACE", Tagging="c=d")
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: one.put_object(**place, Tagging="a=b"),
+        lambda: one.create_multipart_upload(**place, Tagging="a=b"),
+        lambda: one.copy_object(**copy),
+        lambda: both.copy_object(**copy),
+        lambda: one.copy_object(**copy, TaggingDirective="REPLACE", Tagging="c=d"),
+    )
+    return all(is_denied(call) for call in calls)
+
+
+def missing_objects(server: Server) -> bool:
+    bucket = new("bucket")
+    server.client("s3").create_bucket(Bucket=bucket)
+    server.client("s3").put_object(Bucket=bucket, Key="here")
+    reads = {"Action": ["s3:GetObject", "s3:GetObjectTagging"]}
+    lists = {"Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}
+    one, both = server.client_with("s3", reads), server.client_with("s3", reads, lists)
+    one.get_object(Bucket=bucket, Key="here")
+    missing = {"Bucket": bucket, "Key": "missing"}
+    calls = ("get_object", "head_object", "get_object_tagging")
+    known = [
+        is_refused(lambda call=call: getattr(both, call)(**missing), code)  # type: ignore[misc]
+        for call, code in zip(calls, ("NoSuchKey", "404", "NoSuchKey"), strict=True)
+    ]
+    refused = [
+        is_refused(lambda call=call: getattr(one, call)(**missing), code)  # type: ignore[misc]
+        for call, code in zip(calls, ("AccessDenied", "403", "AccessDenied"), strict=True)
+    ]
+    return all(known + refused)
+
+
 def senders(server: Server) -> bool:
     server.client("sesv2").create_email_identity(EmailIdentity="example.com")
     identity = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/example.com"
@@ -1105,6 +1284,74 @@ def role_of_task(server: Server) -> bool:
 
     refused, done = put(), put({"Action": "s3:PutObject"})
     return bool("AccessDenied" in refused.get("error", "") and done["status"] == "SUCCEEDED")
+
+
+def trust_of_machines(server: Server) -> bool:
+    """Whether a role must trust a state machine when it is made, changed and run."""
+    iam, client = server.client("iam"), server.client("stepfunctions")
+    source = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine"
+    trusted = server.role("states", {"Action": "sqs:ListQueues"})
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "states.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+
+    def trust(*names: str) -> None:
+        condition = {
+            "ArnLike": {"aws:SourceArn": [f"{source}:{name}" for name in names]},
+            "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        }
+        document = {**VERSION, "Statement": [{**statement, "Condition": condition}]}
+        iam.update_assume_role_policy(
+            RoleName=trusted.rpartition("/")[2], PolicyDocument=json.dumps(document)
+        )
+
+    state = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sqs:listQueues", "End": True}
+    definition = json.dumps(
+        {"QueryLanguage": "JSONata", "StartAt": "List", "States": {"List": state}}
+    )
+    name = new("machine")
+    made = {"name": name, "definition": definition}
+    trust(name)
+    refused = [
+        is_denied(lambda: client.create_state_machine(**made, roleArn=server.role("lambda"))),
+        is_denied(
+            lambda: client.create_state_machine(
+                name=new("machine"), definition=definition, roleArn=trusted
+            )
+        ),
+    ]
+    machine = client.create_state_machine(**made, roleArn=trusted)["stateMachineArn"]
+    refused.append(
+        is_denied(
+            lambda: client.update_state_machine(
+                stateMachineArn=machine, roleArn=server.role("events")
+            )
+        )
+    )
+    before = server.run(machine)["status"]
+    trust("another")
+    after = server.run(machine)
+    ends = (before, after["status"], after.get("error"))
+    return all(refused) and ends == ("SUCCEEDED", "FAILED", "States.Permissions")
+
+
+def trust_of_functions(server: Server) -> bool:
+    client, refusal = server.client("lambda"), "InvalidParameterValueException"
+    made = {
+        "Runtime": "python3.12",
+        "Handler": "m.h",
+        "Code": {"ZipFile": archive_of("m.py", "def h(event, context): pass")},
+    }
+    name = new("function")
+    client.create_function(FunctionName=name, Role=server.role("lambda"), **made)
+    other = server.role("states")
+    return is_refused(
+        lambda: client.create_function(FunctionName=new("function"), Role=other, **made), refusal
+    ) and is_refused(
+        lambda: client.update_function_configuration(FunctionName=name, Role=other), refusal
+    )
 
 
 def rights_of_functions(server: Server) -> bool:
@@ -1357,6 +1604,7 @@ CHECKS: dict[str, Callable[[Server], bool]] = {
         api_origins,
         alarms_in_query_protocol,
         alarm_metrics,
+        rights_of_alarms,
         json_patterns,
         metric_filters,
         json_logs,
@@ -1372,6 +1620,8 @@ CHECKS: dict[str, Callable[[Server], bool]] = {
         named_executions,
         rights_of_targets,
         undelivered_events,
+        retries_of_rules,
+        repeated_events,
         boundaries,
         tag_rights,
         tags_of_new_keys,
@@ -1389,11 +1639,15 @@ CHECKS: dict[str, Callable[[Server], bool]] = {
         snapshot_names,
         conditional_writes,
         encoded_versions,
+        rights_on_tags,
+        missing_objects,
         senders,
         tracing,
         succeed_output,
         alias_rights,
         role_of_task,
+        trust_of_machines,
+        trust_of_functions,
         rights_of_functions,
         rights_of_nested,
         sdk_services,

@@ -197,3 +197,41 @@ def test_targets_above_their_quota_get_their_events_later(server: Server) -> Non
 
     assert received == 10
     assert time.monotonic() - sent > 1.5
+
+
+def test_a_rule_repeats_the_starts_above_their_quota_as_its_policy_says(server: Server) -> None:
+    account = "444444444444"
+    iam, states, sqs, events = (
+        server.client(service, account) for service in ("iam", "stepfunctions", "sqs", "events")
+    )
+
+    def document(**statement: Any) -> str:
+        return json.dumps(
+            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
+        )
+
+    services = ["states.amazonaws.com", "events.amazonaws.com"]
+    trust = document(Action="sts:AssumeRole", Principal={"Service": services})
+    role = iam.create_role(RoleName="any", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    right = document(Action="states:StartExecution", Resource="*")
+    iam.put_role_policy(RoleName="any", PolicyName="start", PolicyDocument=right)
+    definition = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
+    machine = states.create_state_machine(
+        name="started", definition=json.dumps(definition), roleArn=role
+    )["stateMachineArn"]
+    letters = f"arn:aws:sqs:{REGION}:{account}:letters"
+    let = document(Action="sqs:SendMessage", Resource="*", Principal="*")
+    url = sqs.create_queue(QueueName="letters", Attributes={"Policy": let})["QueueUrl"]
+    events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["s"]}))
+    target = {"Id": "machine", "Arn": machine, "RoleArn": role}
+    kept = {"DeadLetterConfig": {"Arn": letters}, "RetryPolicy": {"MaximumRetryAttempts": 1}}
+    events.put_targets(Rule="rule", Targets=[{**target, **kept}])
+
+    events.put_events(Entries=[{"Source": "s", "DetailType": "d", "Detail": "{}"}] * 3)
+    [letter] = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=15, MessageAttributeNames=["All"])[
+        "Messages"
+    ]
+
+    texts = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    assert (texts["ERROR_CODE"], texts["RETRY_ATTEMPTS"]) == ("THROTTLING", "1")
+    assert len(states.list_executions(stateMachineArn=machine)["executions"]) == 1

@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ops.executions.events import SYNTHETIC, Event
-from ops.executions.executions import Execution, Executions
+from ops.executions.executions import Execution
 from ops.executions.patterns import of_rule
 from ops.flow import MAIN, Workflow
 from ops.recovery import dead_letters
@@ -131,28 +131,13 @@ def invocations_of(running: RunningFlow, payload: Any) -> dict[Right, Try]:
         "Arguments": {"FunctionName": function, "Payload": payload},
         "End": True,
     }
-    definition = {"QueryLanguage": "JSONata", "StartAt": "Task", "States": {"Task": task}}
-
-    def error_of(role: str) -> str | None:
-        arn = client.create_state_machine(
-            name=f"alone-{uuid.uuid4().hex}", definition=json.dumps(definition), roleArn=role
-        )["stateMachineArn"]
-        begun = client.start_execution(stateMachineArn=arn)["executionArn"]
-        executions = Executions(client, arn)
-
-        def over() -> Execution | None:
-            execution = executions.describe(begun)
-            return execution if execution.is_over else None
-
-        execution: Execution = wait_for(over, f"an invocation as {role}")
-        client.delete_state_machine(stateMachineArn=arn)
-        return execution.error
-
     tries: dict[Right, Try] = {}
     for workflow in Workflow.chosen(running.outputs, running.name):
         deployed = client.describe_state_machine(stateMachineArn=workflow.state_machine_arn)
         role = deployed["roleArn"]
-        tries[role.rpartition("/")[2], "LambdaInvoke"] = partial(error_of, role)
+        tries[role.rpartition("/")[2], "LambdaInvoke"] = partial(
+            running.error_alone, {"Task": task}, role=role
+        )
     return tries
 
 

@@ -45,6 +45,11 @@ def rights(running: RunningFlow) -> Rights:
         message = {"messageId": "1", "body": json.dumps({"key": key})}
         return failure_of(flow, {"Records": [message]})
 
+    def miss() -> str | None:
+        """Return whether the converter fails on a recording that was deleted."""
+        body = json.dumps({"key": f"{CONVERTED}deleted_UTC.wav"})
+        return failure_of(flow, {"Records": [{"messageId": "1", "body": body}]})
+
     def set_aside() -> str | None:
         message = {"messageId": "1", "body": json.dumps({"key": ""})}
         failed = failure_of(flow, {"Records": [message]})
@@ -91,9 +96,13 @@ def rights(running: RunningFlow) -> Rights:
             queued,
         ),
         **dict.fromkeys(
-            [(CONVERTER, name) for name in ("ReadRecordings", "ReadTags", "ReplaceRecordings")],
+            [
+                (CONVERTER, name)
+                for name in ("KeepTags", "ReadRecordings", "ReadTags", "ReplaceRecordings")
+            ],
             convert,
         ),
+        (CONVERTER, "SeeMissingRecordings"): miss,
         (CONVERTER, "SetAside"): set_aside,
         (CONVERTER, "ReadQueue"): read_queue,
     }
@@ -188,12 +197,6 @@ EXPECTATIONS = Expectations(
         "ReadRecordings": "as ReadTags",
         "ReplaceRecordings": "as ReadTags",
         "KeepTags": "as ReadTags",
-    },
-    unasked={
-        "SeeMissingRecordings": "the emulator says that an object is missing without it; on AWS it "
-        "decides between NoSuchKey and AccessDenied",
-        "KeepTags": "the emulator asks for no right on the tags of a PutObject; AWS asks for "
-        "s3:PutObjectTagging where a request has tags",
     },
     rights=rights,
     events=Events(

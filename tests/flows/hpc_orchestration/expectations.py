@@ -56,6 +56,7 @@ def rights(running: RunningFlow) -> Rights:
             "BatchSubmitJobSync",
             "BatchSubmitJobSyncFollow",
             "BatchSubmitJobSyncReportEnd",
+            "BatchSubmitJobSyncRevisions",
             "DynamodbGetItem",
             "DynamodbUpdateItem",
             "RunMapChildren",
@@ -111,7 +112,6 @@ EXPECTATIONS = Expectations(
         "WriteJobLogs": "each container has a log stream of its own",
     },
     unasked={
-        "BatchSubmitJobSyncRevisions": "the emulator checks the name that the request has",
         "FollowMapChildren": "the emulator follows children without a call",
         "RedriveMapChildren": "a redrive of the platform starts a new execution",
     },

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.executions.events import Event
-from ops.executions.executions import Execution, Executions
+from ops.executions.executions import Execution
 from ops.recovery import dead_letters
 from tests.support.platform import wait_for
 from tests.support.running import RunningFlow
@@ -130,23 +130,7 @@ class Archival(RunningFlow):
         state = json.loads(deployed["definition"])["States"][name]
         task = {k: v for k, v in state.items() if k not in ("Catch", "Retry", "Next")}
         assign = {"Type": "Pass", "Assign": variables, "Next": "Task"}
-        states = {"Assign": assign, "Task": {**task, "End": True}}
-        machine = {"QueryLanguage": "JSONata", "StartAt": "Assign", "States": states}
-        arn = client.create_state_machine(
-            name=f"alone-{uuid.uuid4().hex}",
-            definition=json.dumps(machine),
-            roleArn=deployed["roleArn"],
-        )["stateMachineArn"]
-        run = client.start_execution(stateMachineArn=arn)["executionArn"]
-        executions = Executions(client, arn)
-
-        def over() -> Execution | None:
-            execution = executions.describe(run)
-            return execution if execution.is_over else None
-
-        execution: Execution = wait_for(over, f"the task {name}")
-        client.delete_state_machine(stateMachineArn=arn)
-        return execution.error
+        return self.error_alone({"Assign": assign, "Task": {**task, "End": True}})
 
     def letters(self) -> dict[str, dead_letters.DeadLetter]:
         """Return the dead letters of recordings, by key."""

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from emulator.stand_ins import sms
-from ops.executions.executions import Execution, Executions, StateRun
+from ops.executions.executions import Execution, StateRun
 from tests.support.platform import wait_for
 from tests.support.running import RunningFlow
 
@@ -110,23 +110,7 @@ class Incidents(RunningFlow):
         state = json.loads(deployed["definition"])["States"][name]
         task = {k: v for k, v in state.items() if k not in ("Catch", "Retry", "Next")}
         before = {"Type": "Pass", "Assign": variables, "Next": "Task"}
-        states = {"P": before, "Task": {**task, "End": True}}
-        machine = {"QueryLanguage": "JSONata", "StartAt": "P", "States": states}
-        arn = client.create_state_machine(
-            name=f"alone-{uuid.uuid4().hex}",
-            definition=json.dumps(machine),
-            roleArn=deployed["roleArn"],
-        )["stateMachineArn"]
-        run = client.start_execution(stateMachineArn=arn, input=json.dumps(value))["executionArn"]
-        executions = Executions(client, arn)
-
-        def over() -> Execution | None:
-            execution = executions.describe(run)
-            return execution if execution.is_over else None
-
-        execution: Execution = wait_for(over, f"{name} alone")
-        client.delete_state_machine(stateMachineArn=arn)
-        return execution.error
+        return self.error_alone({"P": before, "Task": {**task, "End": True}}, value)
 
     def record(self, incident: str) -> dict[str, Any]:
         """Return the record of a new incident in the table's stream, as a function gets it."""

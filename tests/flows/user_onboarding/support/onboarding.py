@@ -13,7 +13,6 @@ import requests
 
 from emulator.stand_ins.team_webhook import PATH
 from ops.executions.events import Event
-from ops.executions.executions import Execution, Executions
 from ops.recovery import dead_letters
 from tests.support.platform import wait_for
 from tests.support.running import RunningFlow
@@ -83,24 +82,8 @@ class Onboarding(RunningFlow):
         if role is None:
             task.pop("Credentials")
         before = {"Type": "Pass", "Assign": {"signup": signup}, "Next": "Task"}
-        states = {"P": before, "Task": task}
-        machine = {"QueryLanguage": "JSONata", "StartAt": "P", "States": states}
-        arn = client.create_state_machine(
-            name=f"alone-{uuid.uuid4().hex}",
-            definition=json.dumps(machine),
-            roleArn=deployed["roleArn"],
-        )["stateMachineArn"]
         user = {"user": {"execution": {"S": "arn:before"}}}
-        run = client.start_execution(stateMachineArn=arn, input=json.dumps(user))["executionArn"]
-        executions = Executions(client, arn)
-
-        def over() -> Execution | None:
-            execution = executions.describe(run)
-            return execution if execution.is_over else None
-
-        execution: Execution = wait_for(over, f"{name} as {role}")
-        client.delete_state_machine(stateMachineArn=arn)
-        return execution.error
+        return self.error_alone({"P": before, "Task": task}, user)
 
     @contextmanager
     def webhook_at(self, port: int) -> Iterator[None]:
