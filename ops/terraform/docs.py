@@ -16,6 +16,7 @@ from ops.terraform.catalog import catalog
 from ops.terraform.diagram import mermaid
 from ops.terraform.tables import inputs_table, markdown_table, outputs_table
 from ops.terraform.templates import FLOWS, STATE_MACHINE, render
+from ops.terraform.unasked import unasked_table
 
 #: Errors that every flow's functions retry.
 SERVICE_ERRORS = FLOWS.parent / "modules" / "workflow" / "service_errors.json"
@@ -124,6 +125,7 @@ def _parts(folder: Path, define: Callable[..., str]) -> dict[str, Callable[[str]
         "flows": lambda _: catalog(folder, define),
         "decisions": lambda _: decisions_table(folder),
         "gaps": lambda _: gaps_table(),
+        "unasked rights": lambda _: unasked_table(),
         "rejected words": lambda _: words_table(),
         "monthly costs": lambda _: costs.months_table(),
         "event costs": lambda _: costs.events_table(),

@@ -25,12 +25,17 @@ def async_call(aws: Aws, outputs: JsonObject) -> None:
         arn: str = answer["executionArn"]
         return arn
 
+    def ended(arn: str) -> JsonObject:
+        found = client.describe_execution(executionArn=arn)
+        names = {name: found[name] for name in ("stateMachineArn", "name", "input")}
+        return {**names, "status": "ABORTED"}
+
     def state_of(token: str) -> str | None:
         key = {"token": {"S": token}}
         item = table.get_item(TableName=outputs["table"], Key=key).get("Item", {})
         return str(item["state"]["S"]) if item else None
 
-    printed, stopped = started("ready"), started("stopped")
+    printed, stopped, missed = started("ready"), started("stopped"), started("missed")
     table.update_item(
         TableName=outputs["table"],
         Key={"token": {"S": "ready"}},
@@ -40,6 +45,14 @@ def async_call(aws: Aws, outputs: JsonObject) -> None:
     )
     client.stop_execution(executionArn=stopped)
     wait_for(lambda: state_of("stopped") == "cancelled", "the cancellation", 30)
+    # As a redrive sends the end of a call that the rule could not deliver.
+    entry = {
+        "Source": "redriven.aws.states",
+        "DetailType": "Step Functions Execution Status Change",
+        "Detail": json.dumps(ended(missed)),
+    }
+    aws.client("events").put_events(Entries=[entry])
+    wait_for(lambda: state_of("missed") == "cancelled", "the redriven cancellation", 30)
 
     def output() -> JsonObject | None:
         text = client.describe_execution(executionArn=printed).get("output")

@@ -48,6 +48,7 @@ NAMING = {
     "README.md": "shows the first flow's picture, and what 'make demo' prints of it",
     "benchmarks/README.md": "generated from benchmarks/results",
     "docs/costs.md": "generated from the flows' counted usage",
+    "docs/rights.md": "generated from the flows' expectations",
     "benchmarks/results/": "what was measured, by package",
 }
 

@@ -73,7 +73,7 @@ NEEDED = {
         ["{JobQueue}", "{JobDefinition}", "{JobDefinition}:*"],
     ),
     "lambda:invoke.waitForTaskToken": (["lambda:InvokeFunction"], ["{FunctionName}"]),
-    # Of the state machine whose task has the token.
+    # Of the state machine whose task has the token (docs/decisions/0009).
     "aws-sdk:sfn:sendTaskFailure": (
         ["states:SendTaskFailure"],
         ["arn:aws:states:{place}:stateMachine:{parent}"],

@@ -177,8 +177,9 @@ module "scheduler" {
 module "stopped" {
   source = "../../modules/event_rule"
 
-  name           = "${module.workflow.name}-stopped"
-  description    = "Cancels the job of an execution that was stopped or timed out."
+  name        = "${module.workflow.name}-stopped"
+  description = "Cancels the job of an execution that was stopped or timed out."
+  # A replay must not repeat the cancellation (docs/decisions/0014).
   event_bus_name = "default"
   pattern = jsonencode({
     source        = ["aws.states"]

@@ -92,7 +92,7 @@ module "dead_job_rule" {
 
   name        = "${module.workflow.name}-dead-jobs"
   description = "Fails the task of each job that died before it answered."
-  # Batch publishes there.
+  # A replay must not repeat the failure (docs/decisions/0014).
   event_bus_name = "default"
   pattern = jsonencode({
     source        = ["aws.batch"]

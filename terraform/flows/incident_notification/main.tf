@@ -180,24 +180,8 @@ module "replies" {
       FindMessages        = { actions = ["dynamodb:GetItem"], resources = [module.messages.arn] }
       RecordConfirmations = { actions = ["dynamodb:PutItem", "dynamodb:DeleteItem"], resources = [module.messages.arn] }
       SendConfirmations   = { actions = ["sms-voice:SendTextMessage"], resources = [aws_pinpointsmsvoicev2_phone_number.this.arn] }
+      WakeIncidents       = { actions = ["states:SendTaskSuccess"], resources = [local.state_machine_arn] }
     }
-  }
-}
-
-# Apart, because modules/lambda_function refuses "*": an answer to a task token has no resource in IAM.
-resource "aws_iam_role_policy" "wake" {
-  name   = "wake-incidents"
-  role   = module.replies.functions["receive_reply"].role_name
-  policy = data.aws_iam_policy_document.wake.json
-}
-
-data "aws_iam_policy_document" "wake" {
-  # checkov:skip=CKV_AWS_111:IAM knows no resource for an answer to a task token
-  # checkov:skip=CKV_AWS_356:IAM knows no resource for an answer to a task token
-  statement {
-    sid       = "WakeIncidents"
-    actions   = ["states:SendTaskSuccess"]
-    resources = ["*"]
   }
 }
 

@@ -45,7 +45,7 @@ module "ended" {
 
   name        = "${local.name}-cancel"
   description = "Cancels the job of a call that failed, timed out or was stopped."
-  # Step Functions publishes the end of each execution there.
+  # A replay must not repeat the cancellation (docs/decisions/0014).
   event_bus_name = "default"
   pattern = jsonencode({
     source        = ["aws.states"]

@@ -13,7 +13,7 @@ locals {
   sources  = try(jsondecode(var.pattern).source, [])
   redriven = [for source in local.sources : "redriven.${source}" if try(startswith(source, "aws."), false)]
   pattern = (
-    length(local.redriven) == 0 || var.event_bus_name == "default"
+    length(local.redriven) == 0 || local.target_service == "events"
     ? var.pattern
     : jsonencode(merge(jsondecode(var.pattern), { source = concat(local.sources, local.redriven) }))
   )
