@@ -37,7 +37,13 @@ def steps(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def test_there_is_a_workflow_for_each_task() -> None:
-    assert [file.stem for file in WORKFLOWS] == ["drift", "main", "nightly", "promote", "pull-request"]
+    assert [file.stem for file in WORKFLOWS] == [
+        "drift",
+        "main",
+        "nightly",
+        "promote",
+        "pull-request",
+    ]
 
 
 @pytest.mark.parametrize("file", [*WORKFLOWS, *ACTIONS], ids=lambda f: f"{f.parent.name}-{f.stem}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -175,6 +175,12 @@ class RunningFlow(Platform):
 
         Retriers that never retry stay so.
         """
+        with self.redefined(lambda definition: with_retry(definition, retry)):
+            yield
+
+    @contextmanager
+    def redefined(self, change: Callable[[dict[str, Any]], Any]) -> Iterator[None]:
+        """Have new executions run another definition, which is made of the deployed one."""
         client = self.aws.client("stepfunctions")
         machine = self.flow.state_machine_arn
         own_alias = self.output["workflows"][MAIN]["alias_arn"]
@@ -187,7 +193,7 @@ class RunningFlow(Platform):
             )
 
         client.update_state_machine(
-            stateMachineArn=machine, definition=json.dumps(with_retry(json.loads(before), retry))
+            stateMachineArn=machine, definition=json.dumps(change(json.loads(before)))
         )
         version = client.publish_state_machine_version(stateMachineArn=machine)
         route([{"stateMachineVersionArn": version["stateMachineVersionArn"], "weight": 100}])
