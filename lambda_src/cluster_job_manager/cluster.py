@@ -150,7 +150,7 @@ class Cluster:
             return {"state": UNKNOWN}
         run = self._json(answer)
         state = run.get("state")
-        if not isinstance(state, str) or not 0 < len(state) <= LONGEST_STATE:
+        if not isinstance(state, str) or not state.isascii() or len(state) > LONGEST_STATE:
             raise ClusterUnavailable(f"the cluster {self.place.name} named no state of the run")
         return {**run, "error": masked(str(run.get("error") or ""))}
 

@@ -42,9 +42,9 @@ def handler(request: dict[str, Any], _context: object) -> dict[str, Any]:
 def passed_on(result: Any) -> Any:
     """Return a run's result, or in its place why it is left out."""
     try:
-        size = len(json.dumps(result, allow_nan=False))
+        size = len(json.dumps(result, allow_nan=False, ensure_ascii=False).encode())
     except (ValueError, RecursionError):
-        return {"omitted": "The result is too deep, or has a number that JSON does not have."}
+        return {"omitted": "The result is too deep, or is no valid JSON."}
     if size > RESULT_BYTES:
         return {"omitted": f"The result has {size:,} bytes. Read it from the cluster."}
     return result

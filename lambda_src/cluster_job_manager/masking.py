@@ -42,5 +42,7 @@ def masked(text: str) -> str:
         cut, text = "…", REST_OF_KEY.sub(MASK, text)
     for pattern, replacement in SECRETS:
         text = pattern.sub(replacement, text)
+    # UTF-8 has no half of a pair of surrogates, which JSON may hold.
+    text = text.encode("utf-8", "replace").decode()
     # The end of an output names the error.
     return f"{cut}{text}" if len(text) <= LENGTH else f"…{text[-LENGTH:]}"

@@ -114,7 +114,8 @@ def hostile(
 def called(call: Callable[[], Any]) -> tuple[Any, Exception | None]:
     """Return what a function answers, or the error that its state knows; each is small."""
     answer, error = attempt(call, ClusterRejected, ClusterUnavailable)
-    text = json.dumps(answer, allow_nan=False) if error is None else str(error)
+    text = str(error) if error else json.dumps(answer, allow_nan=False, ensure_ascii=False)
+    text.encode()
     assert len(text) < (LARGEST if error is None else LONGEST)
     assert SECRET not in text
     return answer, error

@@ -69,7 +69,10 @@ ANSWERS: dict[str, HostileAnswer] = {
     ),
     "a result of another type": HostileAnswer(200, run("SUCCEEDED", result=[1]), says="[1]"),
     "a result beyond every number": HostileAnswer(
-        200, b'{"state":"SUCCEEDED","result":{"n":1e999}}', says="a number that JSON does not have"
+        200, b'{"state":"SUCCEEDED","result":{"n":1e999}}', says="no valid JSON"
+    ),
+    "half a letter in the result": HostileAnswer(
+        200, run("SUCCEEDED", result={"text": "\ud83e"}), says="no valid JSON"
     ),
     "a refusal of a megabyte": HostileAnswer(
         400, PASSWORD.encode() * (MEGABYTE // len(PASSWORD)), error="ClusterRejected", says="400"
@@ -101,6 +104,7 @@ ANSWERS: dict[str, HostileAnswer] = {
     ),
     "no state": HostileAnswer(200, b"{}", error=NO_ANSWER),
     "a state of a megabyte": HostileAnswer(200, run("x" * MEGABYTE), error=NO_ANSWER),
+    "a state in other letters": HostileAnswer(200, run("\ud83e"), error=NO_ANSWER),
     "a state that is an object": HostileAnswer(200, run({"S": "SUCCEEDED"}), error=NO_ANSWER),
     "an unknown state": HostileAnswer(200, run(EXPRESSION), error=NO_ANSWER),
 }
