@@ -170,7 +170,7 @@ class RunningFlow(Platform):
                 client.delete_function(FunctionName=name, Qualifier=version)
 
     @contextmanager
-    def retrying(self, **retry: float) -> Iterator[None]:
+    def retrying(self, **retry: float | str) -> Iterator[None]:
         """Have the states of new executions retry in another way, by the fields of a retrier.
 
         Retriers that never retry stay so.
@@ -207,7 +207,7 @@ class RunningFlow(Platform):
             )
 
 
-def with_retry(value: Any, retry: Mapping[str, float]) -> Any:
+def with_retry(value: Any, retry: Mapping[str, float | str]) -> Any:
     """Return a definition whose retriers have other fields."""
     if isinstance(value, list):
         return [with_retry(each, retry) for each in value]
