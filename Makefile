@@ -27,7 +27,7 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-ops package up down status demo send watch dead-letters \
   redrive discard reconcile report env bootstrap release plan \
-  apply smoke release-commit promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-platform test-end-to-end test-faults test-hostile bench lint format lock new-flow docs clean
+  apply smoke release-commit promote rollback drift sign-in plan-comment destroy test test-unit test-contract test-platform test-end-to-end test-faults test-hostile test-long bench lint format lock new-flow docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  \033[1m%-20s\033[0m %s\n' "$$t" "$$d"; done
@@ -173,6 +173,10 @@ test-faults: setup package ## Break every part while leads flow: nothing may be 
 
 test-hostile: setup package ## Try thousands of hostile requests, events and messages on every function
 	@HOSTILE_FACTOR=10 HOSTILE_LEAST=5000 $(PYTEST) -n 2 --dist loadgroup --kind=hostile
+
+takes.test-long := FLOW
+test-long: setup package ## Run the long tests, which 'make test' leaves out: make test-long [FLOW=name]
+	@$(PYTEST) -n 2 --dist loadgroup -m long $(call option,--flow,FLOW) tests
 
 takes.bench := PART LEADS
 bench: ## Measure, and write benchmarks/README.md: make bench [PART=packaging]

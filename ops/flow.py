@@ -148,6 +148,14 @@ class Workflow:
         return tuple(trigger for trigger in self.triggers if trigger.kind == EVENT_RULE)
 
     @property
+    def has_events(self) -> bool:
+        """Whether it starts with events, rather than with calls whose callers wait for the answer.
+
+        Executions of an Express state machine that an API calls are not named after an event.
+        """
+        return bool(self.rules) or self.express_log_group is None
+
+    @property
     def undelivered_queue_urls(self) -> tuple[str, ...]:
         """URLs of the queues of the events that a trigger of the workflow could not deliver."""
         return tuple(url for one, url in _kept(self.triggers) if one.kind != STREAM)

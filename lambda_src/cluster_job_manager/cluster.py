@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -31,6 +32,10 @@ TIMEOUTS = (3.0, 10.0)
 LOOPBACK = ("127.0.0.1", "localhost")
 UNKNOWN = "UNKNOWN"
 BYTES_OF_GB = 1024**3
+#: A longer answer is read no further.
+LARGEST_ANSWER = 8 * 1024**2
+#: The longest name of a state.
+LONGEST_STATE = 40
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,27 @@ class Use:
     total: Space
     used: Space
     sampled_at: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response of a cluster, whose body is cut after `LARGEST_ANSWER` bytes.
+
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    body
+        What was read of the body.
+    """
+
+    status: int
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text, without a guess at its encoding, which is slow."""
+        return self.body.decode("utf-8", "replace")
 
 
 class Cluster:
@@ -106,7 +132,10 @@ class Cluster:
             "timeLimitSeconds": job["timeLimitSeconds"],
             "payload": job["payload"],
         }
-        return self._json(self._call("PUT", _path(key), json=body))
+        run = self._json(self._call("PUT", _path(key), json=body))
+        if not _is_number(run.get("acceptedAt")):
+            raise ClusterUnavailable(f"the cluster {self.place.name} did not say when it accepted")
+        return run
 
     def status(self, key: str) -> dict[str, Any]:
         """Return the state of a run, without secrets in its error output.
@@ -116,10 +145,13 @@ class Cluster:
         ClusterRejected, ClusterUnavailable
             For a permanent and a transient error.
         """
-        response = self._call("GET", _path(key), accepted=(404,))
-        if response.status_code == 404:
+        answer = self._call("GET", _path(key), accepted=(404,))
+        if answer.status == 404:
             return {"state": UNKNOWN}
-        run = self._json(response)
+        run = self._json(answer)
+        state = run.get("state")
+        if not isinstance(state, str) or not state.isascii() or len(state) > LONGEST_STATE:
+            raise ClusterUnavailable(f"the cluster {self.place.name} named no state of the run")
         return {**run, "error": masked(str(run.get("error") or ""))}
 
     def cancel(self, key: str) -> None:
@@ -142,42 +174,52 @@ class Cluster:
         """
         return read_metrics(self._call("GET", "/metrics").text)
 
-    def _call(
-        self, method: str, path: str, accepted: tuple[int, ...] = (), **more: Any
-    ) -> requests.Response:
-        response = self._once(method, path, **more)
-        if response.status_code == 401 and self._token.refresh():
+    def _call(self, method: str, path: str, accepted: tuple[int, ...] = (), **more: Any) -> Answer:
+        answer = self._once(method, path, **more)
+        if answer.status == 401 and self._token.refresh():
             # The token was replaced after it was read.
-            response = self._once(method, path, **more)
-        status = response.status_code
+            answer = self._once(method, path, **more)
+        status = answer.status
         if is_retryable(status):
             raise ClusterUnavailable(f"the cluster {self.place.name} returned {status}")
         if status >= 300 and status not in accepted:
-            reason = masked(truncate(response.text))
+            reason = masked(truncate(answer.text))
             raise ClusterRejected(f"the cluster {self.place.name} returned {status}: {reason}")
-        return response
+        return answer
 
-    def _once(self, method: str, path: str, **more: Any) -> requests.Response:
+    def _once(self, method: str, path: str, **more: Any) -> Answer:
         headers = {"Authorization": f"Bearer {self._token.text().strip()}"}
         try:
-            return self._session.request(
+            with self._session.request(
                 method,
                 f"{self.place.url.rstrip('/')}{path}",
                 headers=headers,
                 timeout=TIMEOUTS,
                 allow_redirects=False,
+                stream=True,
                 **more,
-            )
+            ) as response:
+                return Answer(response.status_code, _start(response, LARGEST_ANSWER + 1))
         except NO_RESPONSE as error:
             kind = type(error).__name__
             raise ClusterUnavailable(
                 f"the cluster {self.place.name} did not respond: {kind}"
             ) from None
+        except (requests.RequestException, ValueError) as error:
+            # Even a redirect that is not followed has to be an address.
+            kind = type(error).__name__
+            raise ClusterRejected(
+                f"the cluster {self.place.name} broke the rules of HTTP: {kind}"
+            ) from None
 
-    def _json(self, response: requests.Response) -> dict[str, Any]:
+    def _json(self, answer: Answer) -> dict[str, Any]:
+        if len(answer.body) > LARGEST_ANSWER:
+            raise ClusterRejected(
+                f"the cluster {self.place.name} returned more than {LARGEST_ANSWER:,} bytes"
+            )
         try:
-            value = response.json()
-        except ValueError:
+            value = json.loads(answer.body, parse_constant=_refused)
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             # A proxy may answer for a cluster that is down.
@@ -191,7 +233,7 @@ def read_metrics(text: str) -> Use:
     Raises
     ------
     ClusterUnavailable
-        When a metric is missing.
+        When a metric is missing, or is no number.
     """
     values = {}
     for line in text.splitlines():
@@ -200,10 +242,10 @@ def read_metrics(text: str) -> Use:
             values[name] = value.split(" ")[0]
     try:
         cpu, memory = (
-            [float(values[f"cluster_{kind}_{part}"]) for part in ("total", "used")]
+            [_finite(values[f"cluster_{kind}_{part}"]) for part in ("total", "used")]
             for kind in ("cpu_cores", "memory_bytes")
         )
-        sampled_at = float(values["cluster_sample_time_seconds"])
+        sampled_at = _finite(values["cluster_sample_time_seconds"])
     except (KeyError, ValueError):
         raise ClusterUnavailable("the metrics of the cluster are not complete") from None
     total, used = (
@@ -256,3 +298,30 @@ def _token() -> Secret:
 
 def _path(key: str) -> str:
     return f"/v1/jobs/{quote(key, safe='')}"
+
+
+def _start(response: requests.Response, most: int) -> bytes:
+    """Return the first bytes of a response."""
+    parts, size = [], 0
+    for part in response.iter_content(64 * 1024):
+        parts.append(part)
+        size += len(part)
+        if size >= most:
+            break
+    return b"".join(parts)[:most]
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _is_number(value: object) -> bool:
+    # DynamoDB keeps the time, and its numbers are smaller than Python's.
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15
+
+
+def _refused(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")

@@ -247,9 +247,20 @@ def reconcile(
     context = Context.reachable(environment)
     outputs = context.terraform.outputs()
     reports: dict[str, reconciling.Report] = {}
-    for chosen in Workflow.chosen(outputs, flow):
+    workflows = Workflow.chosen(outputs, flow)
+    if flow and not any(each.has_events for each in workflows):
+        raise OperationError(
+            f"{flow} has no events to reconcile: its callers wait for the answers.",
+            f"Type 'make report' to see its executions, or 'make dead-letters FLOW={flow}' to see "
+            "the requests that failed.",
+        )
+    for chosen in workflows:
         if not flow and not as_json:
             terminal.heading(chosen.name)
+        if not chosen.has_events:
+            if not as_json:
+                console.print("No events: its callers wait for the answers.")
+            continue
         with terminal.working(f"Reconcile {chosen.name}") as current:
             report = reports[chosen.name] = reconciling.Reconciliation(
                 context.aws.client,

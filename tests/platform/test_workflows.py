@@ -37,7 +37,13 @@ def steps(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def test_there_is_a_workflow_for_each_task() -> None:
-    assert [file.stem for file in WORKFLOWS] == ["drift", "main", "promote", "pull-request"]
+    assert [file.stem for file in WORKFLOWS] == [
+        "drift",
+        "main",
+        "nightly",
+        "promote",
+        "pull-request",
+    ]
 
 
 @pytest.mark.parametrize("file", [*WORKFLOWS, *ACTIONS], ids=lambda f: f"{f.parent.name}-{f.stem}")
@@ -114,3 +120,13 @@ def test_a_pull_request_gets_no_role_that_changes_anything() -> None:
 
     assert "deploy" not in text
     assert "pull_request_target" not in text
+
+
+def test_every_night_runs_the_tests_that_others_leave_out() -> None:
+    """A long test that no command runs proves nothing."""
+    night = FOLDER / "workflows" / "nightly.yml"
+    commands = {step["run"] for step in steps(night) if "run" in step}
+
+    assert commands == {"make test-long", "make test-hostile"}
+    # PyYAML reads the name "on" as a boolean.
+    assert "schedule" in dict(read(night))[True]  # type: ignore[index]

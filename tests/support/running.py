@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -182,11 +182,17 @@ class RunningFlow(Platform):
                 client.delete_function(FunctionName=name, Qualifier=version)
 
     @contextmanager
-    def retrying(self, **retry: float) -> Iterator[None]:
+    def retrying(self, **retry: float | str) -> Iterator[None]:
         """Have the states of new executions retry in another way, by the fields of a retrier.
 
         Retriers that never retry stay so.
         """
+        with self.redefined(lambda definition: with_retry(definition, retry)):
+            yield
+
+    @contextmanager
+    def redefined(self, change: Callable[[dict[str, Any]], Any]) -> Iterator[None]:
+        """Have new executions run another definition, which is made of the deployed one."""
         client = self.aws.client("stepfunctions")
         machine = self.flow.state_machine_arn
         own_alias = self.output["workflows"][MAIN]["alias_arn"]
@@ -199,7 +205,7 @@ class RunningFlow(Platform):
             )
 
         client.update_state_machine(
-            stateMachineArn=machine, definition=json.dumps(with_retry(json.loads(before), retry))
+            stateMachineArn=machine, definition=json.dumps(change(json.loads(before)))
         )
         version = client.publish_state_machine_version(stateMachineArn=machine)
         route([{"stateMachineVersionArn": version["stateMachineVersionArn"], "weight": 100}])
@@ -213,7 +219,7 @@ class RunningFlow(Platform):
             )
 
 
-def with_retry(value: Any, retry: Mapping[str, float]) -> Any:
+def with_retry(value: Any, retry: Mapping[str, float | str]) -> Any:
     """Return a definition whose retriers have other fields."""
     if isinstance(value, list):
         return [with_retry(each, retry) for each in value]

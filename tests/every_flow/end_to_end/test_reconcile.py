@@ -13,7 +13,7 @@ from ops.executions.events import MAX_BYTES
 from ops.executions.executions import Executions
 from ops.recovery import dead_letters
 from tests.support.expectations import Events
-from tests.support.platform import Run
+from tests.support.platform import Run, wait_for
 from tests.support.running import RunningFlow
 
 
@@ -56,32 +56,20 @@ def reconciled(running: RunningFlow, since: str) -> tuple[Run, dict[str, Any]]:
 
 
 def undelivered(running: RunningFlow, detail: Mapping[str, Any]) -> str:
-    """Publish an event that no rule delivers, and queue it as EventBridge does.
-
-    The emulator drops such an event; it does not act on a rule's dead-letter queue.
-    """
-    bus_events, rule = running.aws.client("events"), running.flow.rules[0].name
-    bus = running.flow.event_bus_name
-    bus_events.disable_rule(Name=rule, EventBusName=bus)
-    try:
+    """Publish an event that its rule may not deliver; return its id once it is a dead letter."""
+    rule, bus = running.flow.rules[0], running.flow.event_bus_name
+    url = rule.undelivered_queue_url
+    assert url
+    targets = running.aws.client("events").list_targets_by_rule(Rule=rule.name, EventBusName=bus)
+    [target] = targets["Targets"]
+    with running.role_without(target["RoleArn"].rpartition("/")[2], "StartExecution"):
         [event] = running.publish(detail)
-    finally:
-        bus_events.enable_rule(Name=rule, EventBusName=bus)
-    body = {
-        "id": event,
-        "source": running.example["source"],
-        "detail-type": running.example["detail-type"],
-        "resources": running.example.get("resources", []),
-        "detail": detail,
-    }
-    running.aws.client("sqs").send_message(
-        QueueUrl=running.flow.undelivered_queue_urls[0],
-        MessageBody=json.dumps(body),
-        MessageAttributes={
-            "ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"},
-            "ERROR_MESSAGE": {"DataType": "String", "StringValue": "no right"},
-        },
-    )
+
+        def is_queued() -> bool:
+            letters = dead_letters.look(running.aws.client("sqs"), dead_letters.UNDELIVERED, url)
+            return event in [letter.event["id"] for letter in letters if letter.event]
+
+        wait_for(is_queued, f"event {event} among the dead letters of {rule.name}", 30)
     return event
 
 

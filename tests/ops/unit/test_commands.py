@@ -139,6 +139,27 @@ def test_what_any_flow_lost_is_told(environment: Environment) -> None:
     assert "1 lost" in second
 
 
+def test_a_flow_whose_callers_wait_has_no_events_to_reconcile(environment: Environment) -> None:
+    express = {**workflow(), "triggers": {}, "type": "EXPRESS", "log_group_name": "log"}
+    environment.outputs["flows"]["prices"] = output(express)
+
+    every, one = environment.run("reconcile"), environment.run("reconcile", "--flow", "prices")
+
+    assert every.exit_code == 0
+    assert "No events: its callers wait for the answers." in every.output
+    assert every.output.count("accepted") == 2
+    assert isinstance(one.exception, OperationError)
+    assert str(one.exception).startswith("prices has no events to reconcile")
+    assert "prices" not in json.loads(environment.run("reconcile", "--json").output)
+
+
+def test_an_express_workflow_that_a_rule_starts_has_events() -> None:
+    express = {**workflow(), "type": "EXPRESS", "log_group_name": "log"}
+    outputs = {"event_bus_name": "bus", "flows": {"prices": output(express)}}
+
+    assert Workflow.from_outputs(outputs, "prices").has_events
+
+
 def test_a_machine_reads_the_reports_by_flow_or_that_of_one(environment: Environment) -> None:
     environment.accepted(OTHER)
 

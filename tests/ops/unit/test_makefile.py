@@ -159,3 +159,12 @@ def test_one_flow_is_tested_without_linting_all_of_them() -> None:
     assert "ruff" not in one
     assert "--flow" not in every
     assert "ruff check" in every
+
+
+def test_every_long_test_is_run_by_one_command() -> None:
+    """Long tests are in folders of several kinds."""
+    every, one = make("test-long").stdout, make("test-long", "FLOW=orders").stdout
+
+    assert "-m long  tests" in every
+    assert "--kind" not in every
+    assert "-m long --flow 'orders' tests" in one

@@ -88,6 +88,13 @@ class Publishing(RunningFlow):
         execution: Execution = wait_for(over, f"the end of {arn}", 90)
         return execution
 
+    def put_secrets(self) -> None:
+        """Put the values of the tests' own targets into the secrets."""
+        for name, value in {**TOKENS, "webhook": SECRET}.items():
+            self.aws.client("secretsmanager").put_secret_value(
+                SecretId=f"flowbridge-local-article-publishing-{name}", SecretString=value
+            )
+
     def outcome(self, execution: Execution) -> dict[str, str]:
         """Return what an execution that succeeded says of each target."""
         targets = (execution.answer or {})["targets"]
@@ -104,10 +111,7 @@ def running_publishing(folder: Path) -> Iterator[Publishing]:
             for command in ("up", "bootstrap", "release", "apply"):
                 done = publishing.make(command)
                 assert done.code == 0, done.text
-            for name, value in {**TOKENS, "webhook": SECRET}.items():
-                publishing.aws.client("secretsmanager").put_secret_value(
-                    SecretId=f"flowbridge-local-article-publishing-{name}", SecretString=value
-                )
+            publishing.put_secrets()
             yield publishing
         finally:
             down = publishing.make("down")

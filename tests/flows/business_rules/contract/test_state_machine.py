@@ -144,6 +144,16 @@ def test_no_answer_goes_out_without_its_audit(machine: StateMachine, state: str)
 
     assert (ended.execution.status, ended.execution.error) == ("FAILED", "AuditFailed")
     assert ended.calls["CatchErrors"][0]["failedState"] == state
+    assert len(ended.calls[state]) == 2
+
+
+@pytest.mark.parametrize("state", ["AuditRequest", "FindAnswer", "AuditResponse"])
+def test_a_failure_of_dynamodb_is_retried_once(machine: StateMachine, state: str) -> None:
+    ended = run(machine, {state: ["InternalServerError"]}, times="2")
+
+    assert ended.execution.status == "SUCCEEDED"
+    first, second = ended.calls[state]
+    assert first["asked"]["Key"] == second["asked"]["Key"]
 
 
 def test_the_examples_are_what_they_say() -> None:

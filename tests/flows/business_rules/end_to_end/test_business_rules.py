@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -13,12 +15,15 @@ from ops.flows import business_rules as hooks
 from ops.local.signed import Keys
 from ops.recovery import dead_letters
 from tests.flows.business_rules.support.rules import (
+    FLOW,
     HIGH,
     MACHINE,
     MED,
     RULES,
     Rules,
+    named,
     request,
+    unique,
 )
 from tests.support.fault_proxy import FaultProxy
 from tests.support.platform import Platform, wait_for
@@ -164,6 +169,62 @@ def test_an_audit_that_fails_stops_the_answer_and_is_queued(rules: Rules) -> Non
     letter = wait_for(found, "the request in its queue", 30)
     assert letter.error == "AuditFailed"
     assert rules.premium(new) == "360"
+
+
+def test_the_report_shows_the_executions_of_the_log(rules: Rules, tmp_path: Path) -> None:
+    """Step Functions lists no execution of an Express state machine."""
+    good, bad = named(f"Good{unique()}"), named(f"Bad{unique()}")
+    assert rules.ask(good)[0] == 200
+    status, refusal = rules.ask({**good, "request": bad["request"]})
+    assert status == 409
+    answered = rules.audit(good)["response"]["answered_by"]
+
+    def are_logged() -> bool:
+        over = {one.name for one in rules.executions.newest(50) if one.is_over}
+        return {answered, refusal["execution"]} <= over
+
+    wait_for(are_logged, "both executions in the log", 30)
+    masked, personal = tmp_path / "masked.html", tmp_path / "personal.html"
+    for file, more in ((masked, []), (personal, ["PERSONAL=yes"])):
+        run = rules.make("report", "SINCE=10m", f"OUT={file}", *more)
+        assert run.code == 0, run.text
+        assert re.search(r"[1-9]\d* executions", run.text)
+
+    assert shown(masked, answered) == (
+        "SUCCEEDED",
+        "",
+        ["AuditRequest", "IsRepeated", "ExecuteRules", "AuditResponse", "HasAnswer", "Answered"],
+    )
+    assert shown(masked, refusal["execution"]) == (
+        "FAILED",
+        "RequestIdTaken",
+        ["AuditRequest", "CatchErrors", "RequestFailed"],
+    )
+    names = [one["request"]["driver"]["name"] for one in (good, bad)]
+    assert [name for name in names if name in masked.read_text("utf-8")] == []
+    assert [name for name in names if name in personal.read_text("utf-8")] == names
+
+
+def shown(report: Path, execution: str) -> tuple[str, str, list[str]]:
+    """Return an execution's status, error and states in a report."""
+    before, found, after = report.read_text("utf-8").partition(f"<code>{execution}</code>")
+    assert found, f"{execution} is not in the report"
+    entry, _, _ = after.partition("<code>")
+    status: str = re.findall(r'<summary><span class="([A-Z_]+)">', before)[-1]
+    error = re.match(r'<span class="FAILED">(\w*)</span>', entry)
+    assert error
+    return status, error[1], re.findall(r"<b>([A-Z]\w+)</b>", entry)
+
+
+def test_reconcile_says_that_there_are_no_events(rules: Rules) -> None:
+    one = rules.make("reconcile", f"FLOW={FLOW}")
+    every = rules.make("reconcile", "SINCE=1m")
+
+    assert one.code != 0
+    assert f"{FLOW} has no events to reconcile: its callers wait for the answers." in one.text
+    assert "make report" in one.text
+    _, _, section = every.text.partition(FLOW)
+    assert section.strip().startswith("No events: its callers wait for the answers.")
 
 
 def test_callers_need_a_signature_and_the_right(rules: Rules) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from ops.settings import LOCAL
 from tests.flows.cluster_job_manager.support.jobs import (
     CPU,
     FLOW,
-    NAME,
+    TABLE,
     ClusterJobs,
     most_at_once,
     new_job,
@@ -23,6 +24,8 @@ from tests.flows.cluster_job_manager.support.jobs import (
 from tests.support.platform import Platform, wait_for
 
 LONG = {"runSeconds": 600}
+#: Seconds without a heartbeat, in place of the hour of the settings.
+HEARTBEAT = 4
 
 
 @pytest.fixture(scope="module")
@@ -167,15 +170,17 @@ def test_a_job_over_its_time_is_cancelled(jobs: ClusterJobs) -> None:
 
 def test_a_lost_record_is_written_again(jobs: ClusterJobs) -> None:
     """An execution without a record gets no heartbeat, and makes its request again."""
-    with jobs.without_schedule(), jobs.configured({"ScheduleJobs": {"HEARTBEAT_SECONDS": "3"}}):
+
+    def with_short_heartbeat(definition: dict[str, Any]) -> dict[str, Any]:
+        definition["States"]["JobQueueRequest"]["HeartbeatSeconds"] = HEARTBEAT
+        return definition
+
+    beats = {"ScheduleJobs": {"HEARTBEAT_SECONDS": str(HEARTBEAT)}}
+    with jobs.without_schedule(), jobs.redefined(with_short_heartbeat), jobs.configured(beats):
         job, event = jobs.request()
         record = jobs.wait_for_status(job, "QUEUED")
         client = jobs.aws.client("dynamodb")
-        client.delete_item(TableName=f"{NAME}-jobs", Key={"jobId": {"S": job}})
-        # Step Functions does this when heartbeats are missing, an hour later.
-        jobs.aws.client("stepfunctions").send_task_failure(
-            taskToken=record["token"], error="States.HeartbeatTimeout", cause="no heartbeat"
-        )
+        client.delete_item(TableName=TABLE, Key={"jobId": {"S": job}})
         again = jobs.wait_for_status(job, "QUEUED")
         assert again["token"] != record["token"]
         assert again["rank"] == record["rank"]
@@ -185,7 +190,12 @@ def test_a_lost_record_is_written_again(jobs: ClusterJobs) -> None:
             return bool(jobs.record(job)["status"] == "SUCCEEDED")
 
         wait_for(is_over, "the end of the job")
-    assert jobs.result(event).status == "SUCCEEDED"
+    ended = jobs.result(event)
+    assert ended.status == "SUCCEEDED"
+    history = jobs.aws.client("stepfunctions").get_execution_history(executionArn=ended.arn)
+    kinds = ("taskTimedOutEventDetails", "taskFailedEventDetails")
+    errors = [one[kind]["error"] for one in history["events"] for kind in kinds if kind in one]
+    assert set(errors) == {"States.HeartbeatTimeout"}
 
 
 def test_jobs_start_by_priority_and_never_exceed_the_cluster(jobs: ClusterJobs) -> None:

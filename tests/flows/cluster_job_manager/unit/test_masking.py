@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from cluster_job_manager.masking import LENGTH, masked
+from cluster_job_manager.masking import LENGTH, SEARCHED, masked
 
 SECRET = "S3cret-value.9"
 
@@ -50,3 +52,30 @@ def test_the_end_of_a_long_output_is_kept() -> None:
 
     assert len(found) == LENGTH + 1
     assert found.endswith("the reason")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["password=", "x", "eyJ-", "://a:", "token ", "-----BEGIN ", "secretkey", "é\0", "bearer "],
+)
+def test_a_million_characters_are_masked_in_a_moment(line: str) -> None:
+    text = line * (1_000_000 // len(line)) + "\npassword=S3cret the reason"
+
+    began = time.process_time()
+    found = masked(text)
+
+    assert time.process_time() - began < 2
+    assert "S3cret" not in found
+    assert found.endswith("the reason") or line == "-----BEGIN "
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        f"password={'S' * SEARCHED}",
+        f"-----BEGIN PRIVATE KEY-----\n{'SSSS ' * SEARCHED}\n-----END PRIVATE KEY-----",
+    ],
+    ids=["a word", "a key"],
+)
+def test_a_secret_longer_than_what_is_searched_leaves_no_rest(secret: str) -> None:
+    assert masked(f"{secret}\nthe reason").replace("***", "") in ("…the reason", "…\nthe reason")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from ops.executions.events import Event
+from ops.executions.events import Event, read
+from ops.local.demo import EXAMPLES
 from tests.flows.crm_registration.support.new_leads import new_lead, written
 from tests.flows.crm_registration.support.registration import Registration
 from tests.support.platform import free_port, wait_for
@@ -47,14 +48,16 @@ def test_the_same_event_twice_leaves_one_row(platform: Registration) -> None:
 
 def test_a_detail_type_of_the_settings_starts_a_registration(platform: Registration) -> None:
     """The published example of an event has the detail-type ``string``."""
-    lead = new_lead()
+    text = (EXAMPLES / "crm_registration" / "published_event.json").read_text("utf-8")
+    [event] = read(text)
+    assert isinstance(event, Event)
+    assert event.detail_type == "string"
 
-    execution, _ = platform.ended(
-        *platform.send(Event(1, "kranio.event.crm", "string", json.dumps(lead)))
-    )
+    execution, _ = platform.ended(*platform.send(event))
 
     assert execution.status == "SUCCEEDED"
-    assert len(platform.rows(written(lead["rut"]))["CLIENTS"]) == 1
+    rut = json.loads(event.detail)["rut"]
+    assert len(platform.rows(written(rut))["CLIENTS"]) == 1
 
 
 def test_other_events_start_nothing(platform: Registration) -> None:

@@ -11,6 +11,8 @@ import pytest
 from statelint.linter import Linter
 
 from ops.terraform.docs import definition
+from ops.terraform.tables import read_blocks, variable_rows
+from ops.terraform.templates import FLOWS
 from tests.support.state_machine import Ended, StateMachine, running_state_machine
 
 FLOW = "incident_notification"
@@ -91,6 +93,20 @@ def test_the_definition_is_valid() -> None:
         assert machine["States"]["WaitForReply"].pop(name).startswith("{%")
 
     assert Linter.validate(machine) == []
+
+
+def test_a_contact_has_40_seconds_to_reply_by_default() -> None:
+    """From the settings to CheckIncident, and with the incident to the state that waits."""
+    folder = FLOWS / FLOW
+    rows = variable_rows("settings", read_blocks(folder, "variable")["settings"])
+    [default] = [row.default for row in rows if row.name == "settings.wait_seconds"]
+    functions = read_blocks(folder, "module")["workflow"]["task_functions"]
+    environment = functions["CheckIncident"]["environment"]
+    wait = json.loads(definition(FLOW))["States"]["WaitForReply"]
+
+    assert default == "40"
+    assert "WAIT_SECONDS = tostring(var.settings.wait_seconds)" in environment
+    assert wait["HeartbeatSeconds"] == "{% $incident.wait_seconds %}"
 
 
 def test_every_task_repeats_and_every_step_is_caught() -> None:

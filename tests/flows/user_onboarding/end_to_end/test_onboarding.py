@@ -8,9 +8,10 @@ import uuid
 import pytest
 import requests
 
-from ops.executions.events import Event
+from ops.executions.events import Event, read
 from ops.flows import DeployedFlow
 from ops.flows.user_onboarding import inspect
+from ops.local.demo import EXAMPLES
 from ops.settings import LOCAL
 from tests.flows.user_onboarding.support.onboarding import (
     FLOW,
@@ -56,14 +57,16 @@ def test_who_signs_up_is_onboarded(onboarding: Onboarding) -> None:
 
 
 def test_an_event_with_a_user_id_only_onboards_a_user(onboarding: Onboarding) -> None:
-    user = uuid.uuid4().hex
-    event = Event(1, "myapp.signup", "UserSignup", json.dumps({"user_id": user}))
+    """The published example of an event."""
+    [event] = read((EXAMPLES / FLOW / "published_event.json").read_text("utf-8"))
+    assert isinstance(event, Event)
+    assert event.source == "myapp.signup"
 
     execution, states = onboarding.ended(*onboarding.send(event))
 
     assert (execution.status, list(states)) == ("SUCCEEDED", STEPS)
-    record = onboarding.record({"tenantId": "acme", "userId": user}) or {}
-    assert record["email"] == {"S": f"{user}@example.com"}
+    record = onboarding.record({"tenantId": "acme", "userId": "12345"}) or {}
+    assert record["email"] == {"S": "12345@example.com"}
 
 
 @pytest.mark.parametrize("tenant", ["nobody", "acme/../globex"])
