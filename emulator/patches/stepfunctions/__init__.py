@@ -46,6 +46,8 @@
 - ``rights-of-tokens``: answering a token needs the right on every resource. AWS asks for the right
   on its state machine or activity.
 - ``failing-callbacks``: a task waits on when the function fails that got its token.
+- ``payload-limits``: data of any size passes, and ``States.ALL`` handles every error.
+- ``history-limit``: a history grows without a limit.
 - ``versions``: an alias starts the state machine's newest definition, whatever its weights, and
   executions cannot be listed by version.
 """
@@ -62,6 +64,7 @@ from emulator.patches.stepfunctions import (
     integrations,
     interpreter,
     kinds,
+    limits,
     observation,
     redrive,
     roles,
@@ -129,6 +132,11 @@ GAPS = {
     "tokens": "Each attempt has its own token, and only the first answer to it counts.",
     "rights-of-tokens": "The right to answer a token names its state machine.",
     "failing-callbacks": "The failure of the call that gets a task token fails the task.",
+    "payload-limits": (
+        "Data of more than 256 KiB is ``States.DataLimitExceeded``, which ``States.ALL`` does not "
+        "handle, nor ``States.Runtime``."
+    ),
+    "history-limit": "The 25,000th event of a Standard execution is its end.",
     "versions": (
         "An alias starts both of its versions, in the ratio of their weights; ``ListExecutions`` "
         "takes a version."
@@ -151,3 +159,5 @@ def apply(settings: Settings) -> None:
     history.apply()
     observation.apply()
     versions.apply()
+    # The outermost: ending an execution writes another event.
+    limits.apply()

@@ -587,6 +587,70 @@ def map_readers(server: Any) -> bool:
     )
 
 
+def payload_limits(server: Any) -> bool:
+    """Data has 256 KiB at most, in bytes; only the error's own name handles what is larger."""
+    most = 262_144
+    client, passes = server.client("stepfunctions"), machine(server, {"Pass": PASS})
+    inputs = (json.dumps("x" * (most - 1)), json.dumps("é" * (most // 2), ensure_ascii=False))
+    started = [
+        code_of(client.start_execution, stateMachineArn=passes, input=text) for text in inputs
+    ]
+    if started != ["ValidationException"] * 2:
+        return False
+    arn = start(server, passes, "x" * (most - 2))
+    pad = [
+        {"Pad": {**PASS, "Output": f"{{% $pad('', {size}, 'x') %}}"}} for size in (most - 2, most)
+    ]
+    padded = [run(server, states).get("error") for states in pad]
+    name = server.function(f"return 'x' * {most}")
+
+    def caught(error: str) -> Any:
+        catch = [{"ErrorEquals": [error], "Next": "Caught"}]
+        call = task("lambda:invoke", {"FunctionName": name}, Output="small", Catch=catch)
+        return run(server, {"Call": call, "Caught": PASS})
+
+    by_all, by_name = caught("States.ALL"), caught("States.DataLimitExceeded")
+    return bool(
+        ended(server, arn)["status"] == "SUCCEEDED"
+        and padded == [None, "States.DataLimitExceeded"]
+        and by_all.get("error") == "States.DataLimitExceeded"
+        and by_name["status"] == "SUCCEEDED"
+    )
+
+
+def history_limit(server: Any) -> bool:
+    """The 25,000th event of an execution is its end, and then it cannot be redriven."""
+    client = server.client("stepfunctions")
+
+    def counted(loops: int) -> Any:
+        again = {"Variable": "$.n", "NumericLessThan": loops, "Next": "Add"}
+        states = {
+            "Add": {
+                "Type": "Pass",
+                "Parameters": {"n.$": "States.MathAdd($.n, 1)"},
+                "Next": "Again",
+            },
+            "Again": {"Type": "Choice", "Choices": [again], "Default": "Done"},
+            "Done": {"Type": "Succeed"},
+        }
+        arn = start(server, machine(server, states, QueryLanguage="JSONPath"), {"n": 0})
+        return ended(server, arn, 60)
+
+    # Each loop writes four events; the start, Done and the end write four too.
+    failed = counted(6250)
+    last = client.get_execution_history(
+        executionArn=failed["executionArn"], reverseOrder=True, maxResults=1
+    )["events"][0]
+    return bool(
+        failed.get("error") == "States.Runtime"
+        and "history events (25000)" in failed["cause"]
+        and last["id"] == 25_000
+        and code_of(client.redrive_execution, executionArn=failed["executionArn"])
+        == "ExecutionNotRedrivable"
+        and counted(6249)["status"] == "SUCCEEDED"
+    )
+
+
 CHECKS: tuple[Callable[[Any], bool], ...] = (
     time_limits,
     express_limit,
@@ -610,4 +674,6 @@ CHECKS: tuple[Callable[[Any], bool], ...] = (
     failing_callbacks,
     rights_of_tokens,
     tokens,
+    payload_limits,
+    history_limit,
 )
