@@ -48,6 +48,7 @@
 - ``failing-callbacks``: a task waits on when the function fails that got its token.
 - ``payload-limits``: data of any size passes, and ``States.ALL`` handles every error.
 - ``history-limit``: a history grows without a limit.
+- ``texts-of-values``: intrinsic functions and JSONata write values as Python does.
 - ``versions``: an alias starts the state machine's newest definition, whatever its weights, and
   executions cannot be listed by version.
 """
@@ -63,6 +64,7 @@ from emulator.patches.stepfunctions import (
     history,
     integrations,
     interpreter,
+    intrinsics,
     kinds,
     limits,
     observation,
@@ -137,6 +139,10 @@ GAPS = {
         "handle, nor ``States.Runtime``."
     ),
     "history-limit": "The 25,000th event of a Standard execution is its end.",
+    "texts-of-values": (
+        "Intrinsic functions and JSONata write values as JSON; wrong arguments fail with "
+        "``States.IntrinsicFailure``."
+    ),
     "versions": (
         "An alias starts both of its versions, in the ratio of their weights; ``ListExecutions`` "
         "takes a version."
@@ -147,6 +153,7 @@ GAPS = {
 def apply(settings: Settings) -> None:
     """Close the gaps."""
     definitions.apply()
+    intrinsics.apply()
     interpreter.apply(settings.express_seconds)
     executions.apply()
     kinds.apply()

@@ -651,6 +651,26 @@ def history_limit(server: Any) -> bool:
     )
 
 
+def texts_of_values(server: Any) -> bool:
+    """Values in texts are JSON, in both languages; a wrong argument is an error by name."""
+    expression = "States.Format('{} {} {} {}', $.null, $.true, $.list, $.number)"
+    format_, add = (
+        {"Type": "Pass", "Parameters": {"text.$": text}, "End": True}
+        for text in (expression, "States.MathAdd($.true, 1)")
+    )
+    given = {"null": None, "true": True, "list": ["é", None], "number": 1.5}
+    path = {"QueryLanguage": "JSONPath"}
+    formatted = run(server, {"Format": format_}, given, **path)
+    wrong = run(server, {"Add": add}, given, **path)
+    written = run(server, {"Write": {**PASS, "Output": "{% $string($states.input) %}"}}, given)
+    compact = json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+    return bool(
+        json.loads(formatted.get("output") or "{}") == {"text": 'null true ["é",null] 1.5'}
+        and wrong.get("error") == "States.IntrinsicFailure"
+        and json.loads(written["output"]) == compact
+    )
+
+
 CHECKS: tuple[Callable[[Any], bool], ...] = (
     time_limits,
     express_limit,
@@ -676,4 +696,5 @@ CHECKS: tuple[Callable[[Any], bool], ...] = (
     tokens,
     payload_limits,
     history_limit,
+    texts_of_values,
 )
