@@ -14,6 +14,7 @@
 - ``jobs``: ``.sync`` of Athena, Glue, DataBrew and Batch is unknown.
 - ``call-api``: ``apigateway:invoke`` is unknown.
 - ``call-http``: ``http:invoke`` is unknown.
+- ``connections``: a connection's secret, parameters and access tokens are unknown to tasks.
 - ``branch-history``: histories leave out the states in branches and ``previousEventId``.
 - ``redrive``: ``RedriveExecution`` is unknown.
 - ``execution-metrics``: executions are not counted.
@@ -57,6 +58,7 @@ from __future__ import annotations
 
 from emulator.patches.stepfunctions import (
     branches,
+    connections,
     deadlines,
     definitions,
     distributed_map,
@@ -89,6 +91,10 @@ GAPS = {
     "jobs": "``.sync`` waits for jobs of Athena, Glue, DataBrew and Batch, and stops them.",
     "call-api": "``apigateway:invoke`` calls a method, signed with the role or not.",
     "call-http": "``http:invoke`` calls an address with the credentials of a connection.",
+    "connections": (
+        "``http:invoke`` adds the connection's parameters and access token, with the rights on its "
+        "secret."
+    ),
     "branch-history": "A history links each event to the one before it in its branch.",
     "redrive": "``RedriveExecution`` continues a failed execution.",
     "execution-metrics": "CloudWatch counts executions that start, fail, time out and succeed.",
@@ -160,6 +166,7 @@ def apply(settings: Settings) -> None:
     deadlines.apply()
     branches.apply()
     distributed_map.apply()
+    connections.apply()
     roles.apply()
     integrations.apply(settings.endpoint)
     redrive.apply()

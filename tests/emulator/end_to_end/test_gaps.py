@@ -35,6 +35,7 @@ from ops.local.gaps import gaps_of
 from tests.emulator.end_to_end import (
     apis,
     batch,
+    connections,
     event_sources,
     executions,
     queries,
@@ -1257,6 +1258,7 @@ def call_http(server: Server) -> bool:
     rights: list[dict[str, Any]] = [
         {"Action": "states:InvokeHTTPEndpoint", "Resource": "*"},
         {"Action": "events:RetrieveConnectionCredentials", "Resource": connection},
+        {"Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]},
     ]
 
     def call(path: str, *statements: dict[str, Any]) -> Any:
@@ -1275,7 +1277,7 @@ def call_http(server: Server) -> bool:
         return server.run(server.machine(states, *statements))
 
     done = call("/_ministack/health", *rights)
-    refused, missing = call("/_ministack/health", rights[1]), call("/_ministack/no", *rights)
+    refused, missing = call("/_ministack/health", *rights[1:]), call("/_ministack/no", *rights)
     answer = json.loads(done.get("output") or "{}")
     return (answer.get("StatusCode"), refused.get("error"), missing.get("error", "")[:24]) == (
         200,
@@ -1406,6 +1408,7 @@ CHECKS: dict[str, Callable[[Server], bool]] = {
         versions,
         *apis.CHECKS,
         *batch.CHECKS,
+        *connections.CHECKS,
         *event_sources.CHECKS,
         *executions.CHECKS,
         *streams.CHECKS,
