@@ -120,7 +120,7 @@ GAPS = {
     "express-answers": (
         "Express executions have ``express`` ARNs and billing details; a failed one has no output."
     ),
-    "express-log": "An Express state machine logs its executions, by their ARNs.",
+    "express-log": "An Express state machine logs its executions by their ARNs, while they run.",
     "idempotent-starts": "A running execution's name with the same input returns that execution.",
     "nested-failures": (
         "A failed child is ``States.TaskFailed`` with the child's description; it stops "

@@ -22,7 +22,7 @@ class Service(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer with the token, or with what the request has."""
         text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        status, answer = 200, {}
+        answer: dict[str, str | None]
         if self.path == "/token":
             Service.tokens += 1
             is_known = "client_id=me" in text and "client_secret=secret" in text

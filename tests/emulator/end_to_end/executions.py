@@ -194,7 +194,7 @@ def aborted(server: Any, arn: str) -> bool:
 
 
 def retry_delays(server: Any) -> bool:
-    """A retry waits ``MaxDelaySeconds`` at most."""
+    """A retry waits ``MaxDelaySeconds`` at most, and jitter makes the delays different."""
     retry = {
         "ErrorEquals": ["States.ALL"],
         "IntervalSeconds": 0.1,
@@ -202,8 +202,29 @@ def retry_delays(server: Any) -> bool:
         "MaxDelaySeconds": 0.2,
         "MaxAttempts": 2,
     }
-    state = task("aws-sdk:sqs:getQueueUrl", {"QueueName": "missing"}, Retry=[retry])
-    return bool(run(server, {"Task": state})["status"] == "FAILED")
+    asked = {"QueueName": "missing"}
+    state = task("aws-sdk:sqs:getQueueUrl", asked, Retry=[retry])
+    if run(server, {"Task": state})["status"] != "FAILED":
+        return False
+    jitter = {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": 0.5,
+        "MaxAttempts": 1,
+        "JitterStrategy": "FULL",
+    }
+    arn = machine(server, {"Task": task("aws-sdk:sqs:getQueueUrl", asked, Retry=[jitter])})
+    delays = [delay_of_retry(server, arn) for arn in [start(server, arn) for _ in range(10)]]
+    # Ten delays are this near to each other, or all this long, less than once in 100,000 times.
+    return max(delays) - min(delays) > 0.1 and min(delays) < 0.4
+
+
+def delay_of_retry(server: Any, arn: str) -> float:
+    """Return how long an execution waited between a task's first failure and its retry."""
+    ended(server, arn)
+    history = server.client("stepfunctions").get_execution_history(executionArn=arn)["events"]
+    [failed, *_] = (event["timestamp"] for event in history if event["type"] == "TaskFailed")
+    [_, again] = (event["timestamp"] for event in history if event["type"] == "TaskScheduled")
+    return float((again - failed).total_seconds())
 
 
 def fast_executions(server: Any) -> bool:
@@ -274,7 +295,7 @@ def express_answers(server: Any) -> bool:
 
 
 def express_log(server: Any) -> bool:
-    """The log of an Express state machine has its executions, by their ARNs."""
+    """The log of an Express state machine has its executions, by their ARNs, while they run."""
     logs, group = server.client("logs"), new("/aws/vendedlogs/states/express")
     logs.create_log_group(logGroupName=group)
     [described] = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
@@ -283,7 +304,9 @@ def express_log(server: Any) -> bool:
         "includeExecutionData": True,
         "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": described["arn"]}}],
     }
-    arn = machine(server, {"Fail": FAIL}, "EXPRESS", loggingConfiguration=settings)
+    # Shorter than an Express execution may run here.
+    states = {"Wait": {"Type": "Wait", "Seconds": 1, "Next": "Fail"}, "Fail": FAIL}
+    arn = machine(server, states, "EXPRESS", loggingConfiguration=settings)
     execution = start(server, arn, {"n": 1})
     if ":express:" not in execution:
         return False
@@ -292,11 +315,13 @@ def express_log(server: Any) -> bool:
         events = logs.filter_log_events(logGroupName=group)["events"]
         return [json.loads(event["message"]) for event in events]
 
-    found = eventually(lines)
+    begun = eventually(lambda: len(lines()) > 1 and lines())
+    found = eventually(lambda: len(lines()) > len(begun) + 2 and lines())
     return bool(
         {line["execution_arn"] for line in found} == {execution}
-        and [line["type"] for line in found]
-        == ["ExecutionStarted", "FailStateEntered", "ExecutionFailed"]
+        and [line["type"] for line in begun] == ["ExecutionStarted", "WaitStateEntered"]
+        and [line["type"] for line in found[2:]]
+        == ["WaitStateExited", "FailStateEntered", "ExecutionFailed"]
         and json.loads(found[0]["details"]["input"]) == {"n": 1}
     )
 
