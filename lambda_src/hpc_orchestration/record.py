@@ -1,4 +1,4 @@
-"""The record of a batch: how far it is, and who waits for it.
+"""The record of a batch: how far it is, and who waits for it; and that of a run's execution.
 
 The task token is here and nowhere else: parameters of a job are visible in ``DescribeJobs``, in the
 job's events and in logs.
@@ -37,6 +37,10 @@ class Record:
         answer = self.dynamodb.get_item(TableName=self.table, Key=self._key, ConsistentRead=True)
         return {name: value["S"] for name, value in answer.get("Item", {}).items()}
 
+    def create(self, **fields: str) -> bool:
+        """Write the record unless it exists; return whether that was done."""
+        return self._update(fields, {}, "attribute_not_exists(runId)")
+
     def write(self, when: Mapping[str, str] | None = None, **fields: str) -> bool:
         """Change some fields of the record; return whether that was done.
 
@@ -47,18 +51,20 @@ class Record:
         fields
             The new fields.
         """
-        asked: dict[str, Any] = {}
-        if when:
-            asked["ConditionExpression"] = " AND ".join(f"#{name} = :was_{name}" for name in when)
+        known = when or {}
+        return self._update(fields, known, " AND ".join(f"#{name} = :was_{name}" for name in known))
+
+    def _update(self, fields: Mapping[str, str], known: Mapping[str, str], condition: str) -> bool:
+        asked: dict[str, Any] = {"ConditionExpression": condition} if condition else {}
         try:
             self.dynamodb.update_item(
                 TableName=self.table,
                 Key=self._key,
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in fields),
-                ExpressionAttributeNames={f"#{name}": name for name in {*fields, *(when or {})}},
+                ExpressionAttributeNames={f"#{name}": name for name in {*fields, *known}},
                 ExpressionAttributeValues={
                     **{f":{name}": {"S": text} for name, text in fields.items()},
-                    **{f":was_{name}": {"S": text} for name, text in (when or {}).items()},
+                    **{f":was_{name}": {"S": text} for name, text in known.items()},
                 },
                 **asked,
             )

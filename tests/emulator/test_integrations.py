@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from emulator.patches.stepfunctions import endpoints, services
+from emulator.patches.stepfunctions import connections, endpoints, services
 from emulator.patches.stepfunctions.integrations import INTEGRATIONS, Job, followed, function_arn
 from emulator.patches.stepfunctions.roles import Caller, Credentials
 
@@ -211,13 +211,75 @@ def test_a_request_is_written_as_step_functions_writes_it() -> None:
     ]
 
 
-def test_a_connection_adds_its_credentials() -> None:
-    key = {"ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": "secret"}}
-    user = {"BasicAuthParameters": {"Username": "u", "Password": "p"}}
+CONNECTION = "arn:aws:events:r:1:connection/c/id"
 
-    assert endpoints.authorization(key) == {"x-key": "secret"}
-    assert endpoints.authorization(user) == {"Authorization": "Basic dTpw"}
-    assert endpoints.authorization({}) == {}
+
+def connection(**known: Any) -> connections.Connection:
+    """Return a connection, whose credentials are the number of the token."""
+    record = {"ConnectionState": "AUTHORIZED", "AuthorizationType": "BASIC", **known}
+
+    def headers(found: Any, key: Any, is_new: bool) -> dict[str, str]:
+        assert (found, key) == (record, ("1", "r", "c"))
+        if "broken" in record:
+            raise OSError("unreachable")
+        return {"Authorization": "new" if is_new else "old"}
+
+    events = SimpleNamespace(
+        _connections={"c": record},
+        _connection_auth_headers=headers,
+        _connection_params_map=lambda found: {one["Key"]: one["Value"] for one in found or ()},
+    )
+    return connections.Connection(events, CONNECTION, StateError)
+
+
+def test_a_connection_has_a_secret() -> None:
+    rights = dict(connections.rights(CONNECTION))
+
+    assert rights["events:RetrieveConnectionCredentials"] == CONNECTION
+    assert rights["secretsmanager:GetSecretValue"].startswith(
+        "arn:aws:secretsmanager:r:1:secret:events!connection/c/"
+    )
+
+
+def test_only_an_expired_token_is_renewed() -> None:
+    basic, oauth = connection(), connection(AuthorizationType="OAUTH_CLIENT_CREDENTIALS")
+
+    assert basic.credentials() == {"Authorization": "old"}
+    assert [one.renewed(status) for one in (basic, oauth) for status in (401, 403)] == [
+        None,
+        None,
+        {"Authorization": "new"},
+        None,
+    ]
+
+
+@pytest.mark.parametrize("known", [{"ConnectionState": "DEAUTHORIZED"}, {"broken": True}])
+def test_a_connection_that_cannot_authorize_fails_the_task(known: Any) -> None:
+    with pytest.raises(StateError, match="InvalidConnectionState"):
+        connection(**known).credentials()
+
+
+def test_the_parameters_of_a_connection_replace_those_of_a_task() -> None:
+    added = {
+        kind: [{"Key": "x-a", "Value": "theirs"}]
+        for kind in ("HeaderParameters", "QueryStringParameters", "BodyParameters")
+    }
+    plain = connection()
+    rich = connection(AuthParameters={"InvocationHttpParameters": added})
+
+    assert rich.headers({"X-A": "own", "b": "own"}) == {"x-a": "theirs", "b": "own"}
+    assert rich.query({"x-a": "own", "b": "own"}) == {"x-a": "theirs", "b": "own"}
+    assert [rich.body(own) for own in (None, {"b": 1})] == [
+        {"x-a": "theirs"},
+        {"b": 1, "x-a": "theirs"},
+    ]
+    assert (plain.headers({"a": "b"}), plain.query(None), plain.body("text")) == (
+        {"a": "b"},
+        {},
+        "text",
+    )
+    with pytest.raises(StateError, match=r"States\.Runtime"):
+        rich.body("text")
 
 
 @pytest.mark.parametrize("header", ["Authorization", "host", "X-Amz-Date", "X-Forwarded-For"])

@@ -15,6 +15,7 @@
 - ``jobs``: ``.sync`` of Athena, Glue, DataBrew and Batch is unknown.
 - ``call-api``: ``apigateway:invoke`` is unknown.
 - ``call-http``: ``http:invoke`` is unknown.
+- ``connections``: a connection's secret, parameters and access tokens are unknown to tasks.
 - ``branch-history``: histories leave out the states in branches and ``previousEventId``.
 - ``redrive``: ``RedriveExecution`` is unknown.
 - ``execution-metrics``: executions are not counted.
@@ -47,6 +48,9 @@
 - ``rights-of-tokens``: answering a token needs the right on every resource. AWS asks for the right
   on its state machine or activity.
 - ``failing-callbacks``: a task waits on when the function fails that got its token.
+- ``payload-limits``: data of any size passes, and ``States.ALL`` handles every error.
+- ``history-limit``: a history grows without a limit.
+- ``texts-of-values``: intrinsic functions and JSONata write values as Python does.
 - ``versions``: an alias starts the state machine's newest definition, whatever its weights, and
   executions cannot be listed by version.
 """
@@ -55,6 +59,7 @@ from __future__ import annotations
 
 from emulator.patches.stepfunctions import (
     branches,
+    connections,
     deadlines,
     definitions,
     distributed_map,
@@ -62,7 +67,9 @@ from emulator.patches.stepfunctions import (
     history,
     integrations,
     interpreter,
+    intrinsics,
     kinds,
+    limits,
     observation,
     redrive,
     roles,
@@ -86,6 +93,10 @@ GAPS = {
     "jobs": "``.sync`` waits for jobs of Athena, Glue, DataBrew and Batch, and stops them.",
     "call-api": "``apigateway:invoke`` calls a method, signed with the role or not.",
     "call-http": "``http:invoke`` calls an address with the credentials of a connection.",
+    "connections": (
+        "``http:invoke`` adds the connection's parameters and access token, with the rights on its "
+        "secret."
+    ),
     "branch-history": "A history links each event to the one before it in its branch.",
     "redrive": "``RedriveExecution`` continues a failed execution.",
     "execution-metrics": "CloudWatch counts executions that start, fail, time out and succeed.",
@@ -111,7 +122,7 @@ GAPS = {
     "express-answers": (
         "Express executions have ``express`` ARNs and billing details; a failed one has no output."
     ),
-    "express-log": "An Express state machine logs its executions, by their ARNs.",
+    "express-log": "An Express state machine logs its executions by their ARNs, while they run.",
     "idempotent-starts": "A running execution's name with the same input returns that execution.",
     "nested-failures": (
         "A failed child is ``States.TaskFailed`` with the child's description; it stops "
@@ -131,6 +142,15 @@ GAPS = {
     "tokens": "Each attempt has its own token, and only the first answer to it counts.",
     "rights-of-tokens": "The right to answer a token names its state machine.",
     "failing-callbacks": "The failure of the call that gets a task token fails the task.",
+    "payload-limits": (
+        "Data of more than 256 KiB is ``States.DataLimitExceeded``, which ``States.ALL`` does not "
+        "handle, nor ``States.Runtime``."
+    ),
+    "history-limit": "The 25,000th event of a Standard execution is its end.",
+    "texts-of-values": (
+        "Intrinsic functions and JSONata write values as JSON; wrong arguments fail with "
+        "``States.IntrinsicFailure``."
+    ),
     "versions": (
         "An alias starts both of its versions, in the ratio of their weights; ``ListExecutions`` "
         "takes a version."
@@ -141,15 +161,19 @@ GAPS = {
 def apply(settings: Settings) -> None:
     """Close the gaps."""
     definitions.apply()
+    intrinsics.apply()
     interpreter.apply(settings.express_seconds)
     executions.apply()
     kinds.apply()
     deadlines.apply()
     branches.apply()
     distributed_map.apply()
+    connections.apply()
     roles.apply()
     integrations.apply(settings.endpoint)
     redrive.apply()
     history.apply()
     observation.apply()
     versions.apply()
+    # The outermost: ending an execution writes another event.
+    limits.apply()

@@ -13,7 +13,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
-from emulator.patches.stepfunctions import scopes
+from emulator.patches.stepfunctions import limits, scopes
 from emulator.patches.stepfunctions.scopes import Stopped
 
 JsonObject = dict[str, Any]
@@ -201,6 +201,7 @@ def finished(
     machines: Any, state: JsonObject, value: Any, context: JsonObject, result: Any
 ) -> tuple[Any, str | None]:
     """Return the output of a state whose result is known, and the next state."""
+    limits.check(machines, result, context["State"]["Name"])
     if machines._state_query_language(state, context) == "JSONata":
         output = machines._apply_jsonata_output(
             state, value, context, result=result, default=result

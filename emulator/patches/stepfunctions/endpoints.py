@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/step-functions/latest/dg/call-https-apis.html
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from urllib.request import Request, urlopen
 
 from emulator import policies
 from emulator.patches.apigateway import callers
+from emulator.patches.stepfunctions import connections
 from emulator.patches.stepfunctions.roles import Caller
 
 Failure = Callable[[str, str], Exception]
@@ -25,6 +25,7 @@ JsonObject = dict[str, Any]
 
 API_SECONDS = 29
 HTTP_SECONDS = 60
+CONNECTION = re.compile(r"^arn:[^:]+:events:[^:]+:[0-9]+:connection/[^/:]+")
 #: Headers that a task may not set.
 FORBIDDEN = re.compile(
     r"^(authorization|connection|content-md5|date|expect|host|max-forwards|"
@@ -85,26 +86,34 @@ def http(who: Caller, failure: Failure, asked: Mapping[str, Any]) -> JsonObject:
     from ministack.services import eventbridge
 
     method, url = str(asked["Method"]), str(asked["ApiEndpoint"])
-    connection = str((asked.get("Authentication") or {}).get("ConnectionArn", ""))
+    arn = str((asked.get("Authentication") or {}).get("ConnectionArn", ""))
+    if not CONNECTION.match(arn):
+        raise failure("States.Runtime", f"'{arn}' is not the ARN of a connection.")
     keys = {"states:HTTPEndpoint": url, "states:HTTPMethod": method}
-    needed: tuple[tuple[str, str, JsonObject], ...] = (
+    needed: list[tuple[str, str, JsonObject]] = [
         ("states:InvokeHTTPEndpoint", who.machine, keys),
-        ("events:RetrieveConnectionCredentials", connection, {}),
-    )
+        *((action, resource, {}) for action, resource in connections.rights(arn)),
+    ]
     for action, resource, conditions in needed:
         if cause := policies.role_refusal(who.credentials.role, action, resource, conditions):
             raise failure("States.TaskFailed", cause)
-    known = eventbridge._connections.get(connection.split("/")[1]) or {}
+    connection = connections.Connection(eventbridge, arn, failure)
     headers = {
         "User-Agent": f"Amazon|StepFunctions|HttpInvoke|{who.region}",
         "Range": "bytes=0-262144",
         "Content-Type": "application/json;charset=UTF-8",
-        **texts(asked.get("Headers")),
-        **authorization(known.get("AuthParameters") or {}),
+        **connection.headers(texts(asked.get("Headers"))),
     }
-    body = content(asked.get("RequestBody"))
+    body = content(connection.body(asked.get("RequestBody")))
+    url += query({"QueryParameters": connection.query(asked.get("QueryParameters"))})
+
+    def call(credentials: Mapping[str, str]) -> tuple[int, dict[str, str], Any]:
+        return send(method, url, {**headers, **credentials}, body, HTTP_SECONDS)
+
     try:
-        status, got, answer = send(method, url + query(asked), headers, body, HTTP_SECONDS)
+        status, got, answer = call(connection.credentials())
+        if renewed := connection.renewed(status):
+            status, got, answer = call(renewed)
     except TimeoutError:
         raise failure("States.Timeout", f"{url} did not answer within {HTTP_SECONDS} s") from None
     except OSError as error:
@@ -113,16 +122,6 @@ def http(who: Caller, failure: Failure, asked: Mapping[str, Any]) -> JsonObject:
     if status >= HTTPStatus.MULTIPLE_CHOICES:
         raise failure(f"States.Http.StatusCode.{status}", json.dumps(found))
     return found
-
-
-def authorization(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers that a connection adds, by an API key or a user and password."""
-    if key := parameters.get("ApiKeyAuthParameters"):
-        return {str(key["ApiKeyName"]): str(key["ApiKeyValue"])}
-    if user := parameters.get("BasicAuthParameters"):
-        pair = f"{user['Username']}:{user['Password']}".encode()
-        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-    return {}
 
 
 def signed(

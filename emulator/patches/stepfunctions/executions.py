@@ -206,7 +206,8 @@ def started_by(machines: Any, begin: Callable[[JsonObject], Answer], arguments: 
 
 def error_of(machines: Any, code: str, message: str) -> Exception:
     """Return an error of Step Functions as the error of a task."""
-    error: Exception = machines._ExecutionError(f"StepFunctions.{code}Exception", message)
+    name = code.removesuffix("Exception")
+    error: Exception = machines._ExecutionError(f"StepFunctions.{name}Exception", message)
     return error
 
 

@@ -1,13 +1,14 @@
 """Metrics of executions, and the log of a state machine.
 
 MiniStack records neither. The lines have the form of
-https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html and are written when the execution
-ends.
+https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html. Those of an Express execution,
+which has no other history, are written as its events happen; those of a Standard one at its end.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +42,7 @@ DELIVERY = (
     "PutResourcePolicy",
     "UpdateLogDelivery",
 )
+_writing = threading.Lock()
 NOT_AUTHORIZED = "The state machine IAM Role is not authorized to access the Log Destination"
 
 
@@ -96,7 +98,7 @@ def counted(
 def observed(
     add: Callable[..., JsonObject], machines: Any, record: Callable[..., None], logs: Any
 ) -> Callable[..., JsonObject]:
-    """Return MiniStack's writing of an event, which counts and logs an execution that ended."""
+    """Return MiniStack's writing of an event, which logs it and counts executions that ended."""
 
     def add_event(execution: JsonObject, kind: str, details: Any = None) -> JsonObject:
         event = add(execution, kind, details)
@@ -105,8 +107,10 @@ def observed(
             dimensions = {"StateMachineArn": execution["stateMachineArn"]}
             record("AWS/States", ENDS[kind], 1.0, "Count", dimensions)
             record("AWS/States", "ExecutionTime", end - begin, "Milliseconds", dimensions)
+        if kind in ENDS or ":express:" in execution["executionArn"]:
             machine = machines.get(execution["stateMachineArn"]) or {}
-            write(execution, machine.get("loggingConfiguration") or {}, logs, round(end))
+            now = round(milliseconds(event["timestamp"]))
+            write(execution, machine.get("loggingConfiguration") or {}, logs, now)
         return event
 
     return add_event
@@ -123,19 +127,27 @@ def write(execution: JsonObject, settings: JsonObject, logs: Any, now: int) -> N
     group = next((group for group in groups if group in logs._log_groups), None)
     if endings is None or group is None:
         return
-    first = execution.get(LOGGED, 0)
-    execution[LOGGED] = len(execution["events"])
-    lines = [
-        {"timestamp": round(milliseconds(event["timestamp"])), "message": line}
-        for event, line in log_lines(execution, first, settings.get("includeExecutionData", False))
-        if event["type"].endswith(endings)
-    ]
     day = datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%d-%H")
     stream = f"states/{execution['stateMachineArn'].rpartition(':')[2]}/{day}"
-    if stream not in logs._log_groups[group]["streams"]:
-        logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
-    events = [{**line, "ingestionTime": now} for line in lines]
-    logs._append_log_events(logs._log_groups[group]["streams"][stream], events)
+    # Branches write at the same time.
+    with _writing:
+        first = execution.get(LOGGED, 0)
+        execution[LOGGED] = len(execution["events"])
+        has_data = settings.get("includeExecutionData", False)
+        events = [
+            {
+                "timestamp": round(milliseconds(event["timestamp"])),
+                "ingestionTime": now,
+                "message": line,
+            }
+            for event, line in log_lines(execution, first, has_data)
+            if event["type"].endswith(endings)
+        ]
+        if not events:
+            return
+        if stream not in logs._log_groups[group]["streams"]:
+            logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
+        logs._append_log_events(logs._log_groups[group]["streams"][stream], events)
     logs._fanout_to_subscription_filters(group, stream, events)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from emulator.patches.stepfunctions import interpreter, scopes
 from emulator.patches.stepfunctions.executions import refusal
 from emulator.patches.stepfunctions.kinds import refusal_of_express
+from emulator.patches.stepfunctions.limits import HISTORY_EVENTS
 
 Answer = tuple[int, dict[str, str], Any]
 Handle = Callable[..., Awaitable[Answer]]
@@ -66,6 +67,9 @@ def with_redrive(handle: Handle, machines: Any) -> Handle:
             return refusal(machines, "ExecutionDoesNotExist", f"Execution {arn} not found")
         if execution["status"] not in UNSUCCESSFUL:
             message = f"Execution is {execution['status']} and cannot be redriven"
+            return refusal(machines, "ExecutionNotRedrivable", message)
+        if len(execution["events"]) >= HISTORY_EVENTS - 1:
+            message = "The history of the execution has too many events for a redrive"
             return refusal(machines, "ExecutionNotRedrivable", message)
         at = machines.now_iso()
         states = interpreter.definition_of(machines, execution)["States"]

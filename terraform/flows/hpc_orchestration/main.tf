@@ -47,7 +47,7 @@ module "workflow" {
   }
 
   # Errors that the events cause.
-  business_errors = ["InvalidRun", "EntriesFailed"]
+  business_errors = ["InvalidRun", "RunExists", "EntriesFailed"]
 
   failed = {
     name        = "failed-runs"
@@ -57,7 +57,18 @@ module "workflow" {
   task_functions = {
     ReceiveRun = {
       module      = "receive_run"
-      description = "Takes the run out of the event, checks it and adds the defaults."
+      description = "Takes the run out of the event, checks it, adds the defaults, and claims it for the execution."
+      environment = { TABLE = local.table }
+      statements = {
+        ClaimRun = {
+          actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+          resources = [module.batches.arn]
+        }
+        FindOwner = {
+          actions   = ["states:DescribeExecution"]
+          resources = ["arn:${local.partition}:states:${local.place}:execution:${module.workflow.name}:*"]
+        }
+      }
     }
     Collect = {
       module      = "submit_collect"

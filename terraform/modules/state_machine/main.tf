@@ -128,7 +128,7 @@ locals {
       for right in try(local.integrations[name].also, []) : "${name}:${right.purpose}" => {
         actions = right.actions
         resources = distinct([
-          for arn in arns : replace(replace(replace(right.arn, "{partition}", local.partition), "{place}", local.place), "{name}", try(regex(right.name, arn)[0], ""))
+          for arn in arns : replace(replace(replace(replace(right.arn, "{partition}", local.partition), "{place}", local.place), "{machine}", var.name), "{name}", try(regex(right.name, arn)[0], ""))
           # A target of another kind has no such name.
           if !can(right.name) || can(regex(right.name, arn))
         ])

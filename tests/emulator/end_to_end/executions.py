@@ -194,7 +194,7 @@ def aborted(server: Any, arn: str) -> bool:
 
 
 def retry_delays(server: Any) -> bool:
-    """A retry waits ``MaxDelaySeconds`` at most."""
+    """A retry waits ``MaxDelaySeconds`` at most, and jitter makes the delays different."""
     retry = {
         "ErrorEquals": ["States.ALL"],
         "IntervalSeconds": 0.1,
@@ -202,8 +202,29 @@ def retry_delays(server: Any) -> bool:
         "MaxDelaySeconds": 0.2,
         "MaxAttempts": 2,
     }
-    state = task("aws-sdk:sqs:getQueueUrl", {"QueueName": "missing"}, Retry=[retry])
-    return bool(run(server, {"Task": state})["status"] == "FAILED")
+    asked = {"QueueName": "missing"}
+    state = task("aws-sdk:sqs:getQueueUrl", asked, Retry=[retry])
+    if run(server, {"Task": state})["status"] != "FAILED":
+        return False
+    jitter = {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": 0.5,
+        "MaxAttempts": 1,
+        "JitterStrategy": "FULL",
+    }
+    arn = machine(server, {"Task": task("aws-sdk:sqs:getQueueUrl", asked, Retry=[jitter])})
+    delays = [delay_of_retry(server, arn) for arn in [start(server, arn) for _ in range(10)]]
+    # Ten delays are this near to each other, or all this long, less than once in 100,000 times.
+    return max(delays) - min(delays) > 0.1 and min(delays) < 0.4
+
+
+def delay_of_retry(server: Any, arn: str) -> float:
+    """Return how long an execution waited between a task's first failure and its retry."""
+    ended(server, arn)
+    history = server.client("stepfunctions").get_execution_history(executionArn=arn)["events"]
+    [failed, *_] = (event["timestamp"] for event in history if event["type"] == "TaskFailed")
+    [_, again] = (event["timestamp"] for event in history if event["type"] == "TaskScheduled")
+    return float((again - failed).total_seconds())
 
 
 def fast_executions(server: Any) -> bool:
@@ -274,7 +295,7 @@ def express_answers(server: Any) -> bool:
 
 
 def express_log(server: Any) -> bool:
-    """The log of an Express state machine has its executions, by their ARNs."""
+    """The log of an Express state machine has its executions, by their ARNs, while they run."""
     logs, group = server.client("logs"), new("/aws/vendedlogs/states/express")
     logs.create_log_group(logGroupName=group)
     [described] = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
@@ -283,7 +304,9 @@ def express_log(server: Any) -> bool:
         "includeExecutionData": True,
         "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": described["arn"]}}],
     }
-    arn = machine(server, {"Fail": FAIL}, "EXPRESS", loggingConfiguration=settings)
+    # Shorter than an Express execution may run here.
+    states = {"Wait": {"Type": "Wait", "Seconds": 1, "Next": "Fail"}, "Fail": FAIL}
+    arn = machine(server, states, "EXPRESS", loggingConfiguration=settings)
     execution = start(server, arn, {"n": 1})
     if ":express:" not in execution:
         return False
@@ -292,11 +315,13 @@ def express_log(server: Any) -> bool:
         events = logs.filter_log_events(logGroupName=group)["events"]
         return [json.loads(event["message"]) for event in events]
 
-    found = eventually(lines)
+    begun = eventually(lambda: len(lines()) > 1 and lines())
+    found = eventually(lambda: len(lines()) > len(begun) + 2 and lines())
     return bool(
         {line["execution_arn"] for line in found} == {execution}
-        and [line["type"] for line in found]
-        == ["ExecutionStarted", "FailStateEntered", "ExecutionFailed"]
+        and [line["type"] for line in begun] == ["ExecutionStarted", "WaitStateEntered"]
+        and [line["type"] for line in found[2:]]
+        == ["WaitStateExited", "FailStateEntered", "ExecutionFailed"]
         and json.loads(found[0]["details"]["input"]) == {"n": 1}
     )
 
@@ -587,6 +612,90 @@ def map_readers(server: Any) -> bool:
     )
 
 
+def payload_limits(server: Any) -> bool:
+    """Data has 256 KiB at most, in bytes; only the error's own name handles what is larger."""
+    most = 262_144
+    client, passes = server.client("stepfunctions"), machine(server, {"Pass": PASS})
+    inputs = (json.dumps("x" * (most - 1)), json.dumps("é" * (most // 2), ensure_ascii=False))
+    started = [
+        code_of(client.start_execution, stateMachineArn=passes, input=text) for text in inputs
+    ]
+    if started != ["ValidationException"] * 2:
+        return False
+    arn = start(server, passes, "x" * (most - 2))
+    pad = [
+        {"Pad": {**PASS, "Output": f"{{% $pad('', {size}, 'x') %}}"}} for size in (most - 2, most)
+    ]
+    padded = [run(server, states).get("error") for states in pad]
+    name = server.function(f"return 'x' * {most}")
+
+    def caught(error: str) -> Any:
+        catch = [{"ErrorEquals": [error], "Next": "Caught"}]
+        call = task("lambda:invoke", {"FunctionName": name}, Output="small", Catch=catch)
+        return run(server, {"Call": call, "Caught": PASS})
+
+    by_all, by_name = caught("States.ALL"), caught("States.DataLimitExceeded")
+    return bool(
+        ended(server, arn)["status"] == "SUCCEEDED"
+        and padded == [None, "States.DataLimitExceeded"]
+        and by_all.get("error") == "States.DataLimitExceeded"
+        and by_name["status"] == "SUCCEEDED"
+    )
+
+
+def history_limit(server: Any) -> bool:
+    """The 25,000th event of an execution is its end, and then it cannot be redriven."""
+    client = server.client("stepfunctions")
+
+    def counted(loops: int) -> Any:
+        again = {"Variable": "$.n", "NumericLessThan": loops, "Next": "Add"}
+        states = {
+            "Add": {
+                "Type": "Pass",
+                "Parameters": {"n.$": "States.MathAdd($.n, 1)"},
+                "Next": "Again",
+            },
+            "Again": {"Type": "Choice", "Choices": [again], "Default": "Done"},
+            "Done": {"Type": "Succeed"},
+        }
+        arn = start(server, machine(server, states, QueryLanguage="JSONPath"), {"n": 0})
+        return ended(server, arn, 60)
+
+    # Each loop writes four events; the start, Done and the end write four too.
+    failed = counted(6250)
+    last = client.get_execution_history(
+        executionArn=failed["executionArn"], reverseOrder=True, maxResults=1
+    )["events"][0]
+    return bool(
+        failed.get("error") == "States.Runtime"
+        and "history events (25000)" in failed["cause"]
+        and last["id"] == 25_000
+        and code_of(client.redrive_execution, executionArn=failed["executionArn"])
+        == "ExecutionNotRedrivable"
+        and counted(6249)["status"] == "SUCCEEDED"
+    )
+
+
+def texts_of_values(server: Any) -> bool:
+    """Values in texts are JSON, in both languages; a wrong argument is an error by name."""
+    expression = "States.Format('{} {} {} {}', $.null, $.true, $.list, $.number)"
+    format_, add = (
+        {"Type": "Pass", "Parameters": {"text.$": text}, "End": True}
+        for text in (expression, "States.MathAdd($.true, 1)")
+    )
+    given = {"null": None, "true": True, "list": ["é", None], "number": 1.5}
+    path = {"QueryLanguage": "JSONPath"}
+    formatted = run(server, {"Format": format_}, given, **path)
+    wrong = run(server, {"Add": add}, given, **path)
+    written = run(server, {"Write": {**PASS, "Output": "{% $string($states.input) %}"}}, given)
+    compact = json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+    return bool(
+        json.loads(formatted.get("output") or "{}") == {"text": 'null true ["é",null] 1.5'}
+        and wrong.get("error") == "States.IntrinsicFailure"
+        and json.loads(written["output"]) == compact
+    )
+
+
 CHECKS: tuple[Callable[[Any], bool], ...] = (
     time_limits,
     express_limit,
@@ -610,4 +719,7 @@ CHECKS: tuple[Callable[[Any], bool], ...] = (
     failing_callbacks,
     rights_of_tokens,
     tokens,
+    payload_limits,
+    history_limit,
+    texts_of_values,
 )

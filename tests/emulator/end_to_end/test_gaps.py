@@ -37,6 +37,7 @@ from ops.local.gaps import gaps_of
 from tests.emulator.end_to_end import (
     apis,
     batch,
+    connections,
     event_sources,
     executions,
     queries,
@@ -1452,6 +1453,51 @@ def jobs(server: Server) -> bool:
     return bool(
         query["Status"].get("State") == "SUCCEEDED"
         and unfollowed["error"] == "Athena.AmazonAthenaException"
+        and follows_glue_jobs(server)
+    )
+
+
+def follows_glue_jobs(server: Server) -> bool:
+    """A run of a Glue job ends its task, and is stopped with its execution."""
+    glue, s3, bucket = server.client("glue"), server.client("s3"), new("scripts")
+    machines = server.client("stepfunctions")
+    s3.create_bucket(Bucket=bucket)
+
+    def machine(script: str, *statements: dict[str, Any]) -> tuple[str, str]:
+        name = new("job")
+        s3.put_object(Bucket=bucket, Key=f"{name}.py", Body=script.encode())
+        glue.create_job(
+            Name=name,
+            Role=server.role("glue"),
+            Command={"Name": "pythonshell", "ScriptLocation": f"s3://{bucket}/{name}.py"},
+        )
+        task = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::glue:startJobRun.sync",
+            "Arguments": {"JobName": name},
+            "End": True,
+        }
+        return name, server.machine({"Job": task}, *statements)
+
+    rights = [{"Action": f"glue:{action}"} for action in ("StartJobRun", "GetJobRun")]
+    stop = {"Action": "glue:BatchStopJobRun"}
+    done = server.run(machine("print(1)", *rights)[1])
+    failed = server.run(machine("raise SystemExit(3)", *rights)[1])
+    unfollowed = server.run(machine("print(1)", rights[0])[1])
+    waits, waiting = machine("import time; time.sleep(10)", *rights, stop)
+    execution = machines.start_execution(stateMachineArn=waiting)["executionArn"]
+
+    def state_of(job: str) -> Any:
+        return [run["JobRunState"] for run in glue.get_job_runs(JobName=job)["JobRuns"]]
+
+    eventually(lambda: state_of(waits) == ["RUNNING"])
+    machines.stop_execution(executionArn=execution)
+    return bool(
+        json.loads(done["output"])["JobRunState"] == "SUCCEEDED"
+        and failed["error"] == "States.TaskFailed"
+        and json.loads(failed["cause"])["JobRunState"] == "FAILED"
+        and unfollowed["error"] == "Glue.AccessDeniedException"
+        and eventually(lambda: state_of(waits) == ["STOPPED"])
     )
 
 
@@ -1504,6 +1550,7 @@ def call_http(server: Server) -> bool:
     rights: list[dict[str, Any]] = [
         {"Action": "states:InvokeHTTPEndpoint", "Resource": "*"},
         {"Action": "events:RetrieveConnectionCredentials", "Resource": connection},
+        {"Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]},
     ]
 
     def call(path: str, *statements: dict[str, Any]) -> Any:
@@ -1522,7 +1569,7 @@ def call_http(server: Server) -> bool:
         return server.run(server.machine(states, *statements))
 
     done = call("/_ministack/health", *rights)
-    refused, missing = call("/_ministack/health", rights[1]), call("/_ministack/no", *rights)
+    refused, missing = call("/_ministack/health", *rights[1:]), call("/_ministack/no", *rights)
     answer = json.loads(done.get("output") or "{}")
     return (answer.get("StatusCode"), refused.get("error"), missing.get("error", "")[:24]) == (
         200,
@@ -1660,6 +1707,7 @@ CHECKS: dict[str, Callable[[Server], bool]] = {
         versions,
         *apis.CHECKS,
         *batch.CHECKS,
+        *connections.CHECKS,
         *event_sources.CHECKS,
         *executions.CHECKS,
         *streams.CHECKS,

@@ -36,6 +36,8 @@ def rights(running: RunningFlow) -> Rights:
     token = flow.records(run["runId"])["e0"]["token"]
     asked = {"runId": "least-privilege", "batch": "waiting", "shards": 2, "token": token}
     collect = flow.function("Collect")
+    # It belongs to an execution that has ended, so its owner is found.
+    received = {"event": {"detail": run}, "execution": "least-privilege"}
 
     def whole() -> str | None:
         """Run one entry through everything."""
@@ -74,7 +76,7 @@ def rights(running: RunningFlow) -> Rights:
         (f"{MACHINE}-execution", "WriteJobLogs"): whole,
     }
     return Rights(
-        {"CatchErrors": FAILURE, "Collect": asked},
+        {"CatchErrors": FAILURE, "ReceiveRun": received, "Collect": asked},
         {
             **{(MACHINE, name): one for name, one in of_machine.items()},
             (MACHINE, "BatchSubmitJobSyncStop"): stopped,
@@ -109,6 +111,7 @@ EXPECTATIONS = Expectations(
         "AwsSdkS3PutObject": "each run has files of its own",
         "ReadAndWriteParts": "each run has files of its own",
         "ReadPartsAndWritePrices": "each run has files of its own",
+        "FindOwner": "each execution has a name of its own",
         "WriteJobLogs": "each container has a log stream of its own",
     },
     unasked={

@@ -19,6 +19,7 @@ MODULE = ROOT / "modules" / "state_machine"
 LAMBDA = "arn:aws:states:::lambda:invoke"
 FUNCTION = "arn:aws:lambda:us-east-1:111111111111:function:{}:live"
 PLACE = "us-east-1:111111111111"
+CONNECTION = f"arn:aws:events:{PLACE}:connection/shop/81210c42-8af1-456b-9c4a-6ff02fc664ac"
 #: The rule by which Step Functions learns of the end of nested executions.
 CHILDREN = f"arn:aws:events:{PLACE}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
 
@@ -102,6 +103,27 @@ GOOD: dict[str, tuple[dict[str, Any], dict[str, Any], set[tuple[str, str]]]] = {
             ("states:StopExecution", f"arn:aws:states:{PLACE}:execution:a:*"),
             *((f"events:{action}Rule", CHILDREN) for action in ("Describe", "Put")),
             ("events:PutTargets", CHILDREN),
+        },
+    ),
+    "calls-an-address": (
+        machine(
+            task(
+                "http:invoke",
+                ApiEndpoint="https://api.example.com/orders",
+                Authentication={"ConnectionArn": CONNECTION},
+            )
+        ),
+        {},
+        {
+            ("events:RetrieveConnectionCredentials", CONNECTION),
+            ("states:InvokeHTTPEndpoint", f"arn:aws:states:{PLACE}:stateMachine:calls-an-address"),
+            *(
+                (
+                    f"secretsmanager:{action}",
+                    f"arn:aws:secretsmanager:{PLACE}:secret:events!connection/shop/*",
+                )
+                for action in ("DescribeSecret", "GetSecretValue")
+            ),
         },
     ),
     "allowed-at-run-time": (

@@ -63,6 +63,16 @@ def test_a_failed_job_is_never_submitted_again_by_a_retry(machine: dict[str, Any
     assert not repeated & {"States.ALL", "States.TaskFailed", "States.Timeout"}
 
 
+def test_a_thousand_failed_batches_fit_into_the_result_of_the_map(machine: dict[str, Any]) -> None:
+    output = dict(states(machine))["BatchFailed"]["Output"]
+    [length] = re.findall(r"0, (\d+)\)+ %\}$", output["reason"])
+    one = {"entries": 1, "failed": True, "names": ["n" * 40], "reason": "r" * int(length)}
+
+    assert one.keys() == output.keys()
+    # Quotes of a reason are escaped.
+    assert len(json.dumps([one] * 1000)) * 1.1 < 262_144
+
+
 def test_every_fail_state_names_its_error() -> None:
     text = (FLOWS / FLOW / STATE_MACHINE).read_text()
     fails = text.split('"Type": "Fail",')[1:]

@@ -108,6 +108,33 @@ def test_one_failed_child_fails_its_branch_and_a_redrive_repeats_nothing_else(
     assert "shard was done before" in said
 
 
+def test_the_same_run_several_times_at_once_is_computed_once(runs: Runs) -> None:
+    run = new_run(2)
+
+    events = runs.publish(*[run] * 3)
+    ended = [runs.ended(event)[0] for event in events]
+    later, _ = runs.ended(runs.publish(run)[0])
+
+    assert {execution.status for execution in [*ended, later]} == {"SUCCEEDED"}
+    answers = [execution.answer or {} for execution in [*ended, later]]
+    [owner] = {answer["managedBy"] for answer in answers if "managedBy" in answer}
+    assert owner in {execution.arn for execution in ended}
+    assert [answer["failed"] for answer in answers if "managedBy" not in answer] == [[]]
+    # An array and a job that answers, for each batch.
+    assert len(runs.ended_jobs(run["runId"])) == 4
+
+
+def test_another_run_of_the_same_id_is_refused(runs: Runs) -> None:
+    run = new_run(1)
+    first, _ = runs.ended(runs.publish(run)[0])
+
+    execution, _ = runs.ended(runs.publish({**run, "paths": 300})[0])
+
+    assert (execution.status, execution.error) == ("FAILED", "RunExists")
+    assert first.arn in runs.failed_message(execution)["error"]["cause"]
+    assert len(runs.ended_jobs(run["runId"])) == 2
+
+
 def test_a_container_that_is_killed_fails_its_task_within_seconds(runs: Runs) -> None:
     assert runs.fails_its_task(terminated=True) < SOON
 

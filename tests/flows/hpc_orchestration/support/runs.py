@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpc_orchestration.claims import RUN
 from ops.executions.executions import Execution
 from tests.support.platform import wait_for
 from tests.support.running import RunningFlow
@@ -42,7 +43,7 @@ class Runs(RunningFlow):
         self.aws.client("dynamodb").put_item(TableName=TABLE, Item=item)
 
     def records(self, run: str) -> dict[str, dict[str, str]]:
-        """Return the records of a run, by batch."""
+        """Return the records of a run's batches, by batch."""
         pages = (
             self.aws.client("dynamodb")
             .get_paginator("query")
@@ -54,7 +55,9 @@ class Runs(RunningFlow):
         )
         items = [item for page in pages for item in page["Items"]]
         return {
-            item["batch"]["S"]: {name: value["S"] for name, value in item.items()} for item in items
+            item["batch"]["S"]: {name: value["S"] for name, value in item.items()}
+            for item in items
+            if item["batch"]["S"] != RUN
         }
 
     def jobs(self, run: str) -> list[JsonObject]:

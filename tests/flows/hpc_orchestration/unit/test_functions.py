@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from hpc_orchestration import collect, receive_run, simulate, submit_collect
-from hpc_orchestration.errors import InvalidRun
+from hpc_orchestration import claims, collect, receive_run, simulate, submit_collect
+from hpc_orchestration.errors import InvalidRun, RunExists
 from hpc_orchestration.files import Files
 from hpc_orchestration.record import DONE, Record
 from tests.support.functions import LambdaContext
@@ -27,13 +28,21 @@ OPTION = {
 
 
 def event(**detail: Any) -> dict[str, Any]:
-    return {"id": "1", "detail": {"runId": "r", "entries": [OPTION], **detail}}
+    found = {"id": "1", "detail": {"runId": "r", "entries": [OPTION], **detail}}
+    return {"event": found, "execution": "own"}
 
 
-def test_a_run_gets_the_defaults_of_what_it_leaves_out() -> None:
+def test_a_run_gets_the_defaults_of_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Item()
+    monkeypatch.setattr(receive_run, "client", lambda _: States())
+    monkeypatch.setattr(receive_run, "Record", lambda *_: record)
+    monkeypatch.setenv("TABLE", "t")
+
     run = receive_run.handler(event(shards=4), LambdaContext())
 
+    assert record.fields == {"digest": receive_run.digest(event_run(run)), "execution": "own"}
     assert run == {
+        "managedBy": "own",
         "runId": "r",
         "entries": [OPTION],
         "shards": 4,
@@ -58,6 +67,75 @@ def test_a_run_gets_the_defaults_of_what_it_leaves_out() -> None:
 def test_a_run_that_breaks_a_rule_is_refused_by_name(detail: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRun, match=message):
         receive_run.handler(event(**detail), LambdaContext())
+
+
+def event_run(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run without the execution that computes it."""
+    return {name: value for name, value in run.items() if name != "managedBy"}
+
+
+class Executions:
+    """Step Functions, with the status of the execution that owns a run."""
+
+    def __init__(self, status: str | None) -> None:
+        self.status = status
+        self.exceptions = SimpleNamespace(ExecutionDoesNotExist=KeyError)
+
+    def describe_execution(self, **_: str) -> dict[str, str]:
+        if self.status is None:
+            raise KeyError
+        return {"status": self.status}
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED"])
+def test_a_run_belongs_to_the_execution_that_began_it(status: str) -> None:
+    record, states = Item(), Executions(status)
+
+    assert [claims.claim(record, states, "d", name) for name in ("first", "second", "first")] == [
+        "first"
+    ] * 3
+    assert record.fields["execution"] == "first"
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED", None])
+def test_the_run_of_a_failed_execution_is_taken_over(status: str | None) -> None:
+    record = Item(digest="d", execution="first")
+
+    assert claims.claim(record, Executions(status), "d", "second") == "second"
+    assert record.fields["execution"] == "second"
+
+
+def test_a_redriven_event_takes_over_from_an_execution_that_is_about_to_end() -> None:
+    record, states = Item(digest="d", execution="first"), Executions("RUNNING")
+
+    assert claims.claim(record, states, "d", "second", ["first"]) == "second"
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED", "FAILED"])
+def test_another_run_of_the_same_id_is_refused_by_the_name_of_its_execution(status: str) -> None:
+    record = Item(digest="d", execution="first")
+
+    with pytest.raises(RunExists, match="that of first"):
+        claims.claim(record, Executions(status), "other", "second", ["first"])
+    assert record.fields == {"digest": "d", "execution": "first"}
+
+
+def test_one_of_two_executions_takes_a_run_over() -> None:
+    class Late(Item):
+        """A record that another execution changes after the first look at it."""
+
+        def read(self) -> dict[str, str]:
+            found = super().read()
+            self.fields["execution"] = "third"
+            return found
+
+    class States(Executions):
+        def describe_execution(self, **asked: str) -> dict[str, str]:
+            return {"status": "FAILED" if asked["executionArn"] == "first" else "RUNNING"}
+
+    record = Late(digest="d", execution="first")
+
+    assert claims.claim(record, States(None), "d", "second") == "third"
 
 
 class Bucket:
@@ -89,6 +167,12 @@ class Item(Record):
 
     def read(self) -> dict[str, str]:
         return dict(self.fields)
+
+    def create(self, **fields: str) -> bool:
+        if self.fields:
+            return False
+        self.fields.update(fields)
+        return True
 
     def write(self, when: Mapping[str, str] | None = None, **fields: str) -> bool:
         if when and not when.items() <= self.fields.items():
