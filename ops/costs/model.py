@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 JsonObject = dict[str, Any]
@@ -31,28 +32,65 @@ INTEGRATIONS = {
     "aws-sdk:s3:listObjectsV2": "object_write",
     "aws-sdk:s3:deleteObject": "object_write",
     "aws-sdk:sesv2:sendEmail": "mail",
-    "batch:container": "container_minute",
-    "athena:startQueryExecution.sync": "query",
-    "aws-sdk:glue:startCrawler": "crawl",
-    "aws-sdk:glue:getCrawler": "catalog_call",
-    "aws-sdk:glue:listCrawlers": "catalog_call",
+    "aws-sdk:glue:createPartition": "catalog_call",
+    "aws-sdk:glue:createTable": "catalog_call",
+    "aws-sdk:glue:getTable": "catalog_call",
+    "aws-sdk:glue:updatePartition": "catalog_call",
+    "aws-sdk:glue:updateTable": "catalog_call",
     "sns:publish": "notice",
 }
 
+#: Calls without a price, each with the reason.
+WITHOUT_PRICE = {
+    "aws-sdk:glue:getCrawler": "Reads a crawler, of which Glue bills the runs alone.",
+    "aws-sdk:glue:listCrawlers": "Reads crawlers, of which Glue bills the runs alone.",
+}
 
-#: Calls without a price: the services bill what the calls manage, not the calls, or less than a
-#: millionth of a dollar each.
-WITHOUT_PRICE = frozenset(
-    {
-        "aws-sdk:appflow:describeFlow",
-        "aws-sdk:glue:createPartition",
-        "aws-sdk:glue:createTable",
-        "aws-sdk:glue:getTable",
-        "aws-sdk:glue:updatePartition",
-        "aws-sdk:glue:updateTable",
-        "databrew:startJobRun.sync",
-    }
-)
+
+@dataclass(frozen=True)
+class Work:
+    """Work that a call starts, or that the event before it reports.
+
+    Parameters
+    ----------
+    name
+        The item's name in tables.
+    unit
+        Its entry in the price file.
+    estimates
+        The estimates that multiply to the units of one call; one unit without any.
+    """
+
+    name: str
+    unit: str
+    estimates: tuple[str, ...] = ()
+
+    def item(self, calls: float, estimates: Mapping[str, float]) -> Item:
+        """Return the billed units of so many calls."""
+        size = prod(estimates[name] for name in self.estimates)
+        return Item(self.name, self.unit, calls * size, is_counted=not self.estimates)
+
+
+#: Calls that are billed by the work that they start.
+WORK = {
+    "athena:startQueryExecution.sync": [Work("queries of Athena", "scanned_gb", ("query_gb",))],
+    "aws-sdk:glue:startCrawler": [
+        Work("runs of crawlers", "crawler_dpu_hour", ("crawler_dpus", "crawler_hours"))
+    ],
+    "batch:container": [Work("containers", "container_minute", ("container_minutes",))],
+    "databrew:startJobRun.sync": [
+        Work(
+            "runs of DataBrew",
+            "databrew_node_hour",
+            ("databrew_runs", "databrew_nodes", "databrew_hours"),
+        )
+    ],
+    # An execution describes the flow of AppFlow whose run its event reports.
+    "aws-sdk:appflow:describeFlow": [
+        Work("runs of AppFlow", "appflow_run"),
+        Work("data of AppFlow", "appflow_gb", ("appflow_gb",)),
+    ],
+}
 
 
 @dataclass(frozen=True)
@@ -176,9 +214,11 @@ def event_items(
         ),
         Item("API calls", "api_call", calls),
         Item("events on the bus", "bus_event", doors),
+        *_integrations(usage["integrations"]),
         *(
-            Item(f"{unit.replace('_', ' ')}s", unit, number)
-            for unit, number in _integrations(usage["integrations"])
+            work.item(number, estimates)
+            for name, number in usage["integrations"].items()
+            for work in WORK.get(name, ())
         ),
         *(
             Item(name, "logged_gb", size / GIGABYTE, is_counted)
@@ -210,14 +250,17 @@ def event_items(
     return [item for item in items if item.number]
 
 
-def _integrations(calls: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+def _integrations(calls: Mapping[str, float]) -> Iterator[Item]:
     units: dict[str, float] = {}
     for name, number in calls.items():
-        if name in WITHOUT_PRICE:
+        if name in WITHOUT_PRICE or name in WORK:
             continue
         unit = INTEGRATIONS[name]
         units[unit] = units.get(unit, 0) + number
-    yield from units.items()
+    for unit, number in units.items():
+        # The calls of its own API are another item.
+        name = "calls of other APIs" if unit == "api_call" else f"{unit.replace('_', ' ')}s"
+        yield Item(name, unit, number)
 
 
 def traces(events: float, sampling: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from ops.costs.model import (
     INTEGRATIONS,
     MILLION,
     SECONDS,
+    WITHOUT_PRICE,
+    WORK,
     Item,
     Page,
     Setting,
@@ -29,6 +32,7 @@ from ops.settings import REPOSITORY
 from ops.terraform.environments import STAGES, Environment
 from tests.support.resources import Resource
 
+FLOWS = REPOSITORY / "terraform" / "flows"
 USAGE = {
     "transitions": 4,
     "invocations": 7,
@@ -70,7 +74,68 @@ def test_every_unit_has_a_price() -> None:
             setting = Setting.of(variables, flow)
             for item in event_items(usages()[flow], estimates(), setting, Page(1, 1)):
                 assert item.dollars(prices()) > 0, (stage, flow, item.name)
-    assert {*INTEGRATIONS.values()} <= {*prices()}
+    works = [work for started in WORK.values() for work in started]
+    assert {*INTEGRATIONS.values(), *(work.unit for work in works)} <= {*prices()}
+    assert {name for work in works for name in work.estimates} <= {*estimates()}
+
+
+def test_only_calls_that_start_no_work_have_no_price() -> None:
+    for call, reason in WITHOUT_PRICE.items():
+        assert re.search(r":(describe|get|list)[A-Z]\w*$", call), call
+        assert re.fullmatch(r"[A-Z].{20,}\.", reason), call
+    assert not {*WITHOUT_PRICE} & {*INTEGRATIONS, *WORK}
+    assert not {*INTEGRATIONS} & {*WORK}
+
+
+def test_every_run_that_a_state_machine_waits_for_is_billed_work() -> None:
+    """Nested executions are counted with it, and jobs of AWS Batch by their containers."""
+    for file in FLOWS.glob("*/*.asl.json.tftpl"):
+        for call in re.findall(r"arn:[^:]+:states:::([\w:-]+\.sync)\b", file.read_text()):
+            assert call in WORK or call.startswith(("states:", "batch:submitJob")), (file, call)
+
+
+def test_work_is_billed_by_its_estimated_size() -> None:
+    calls = {
+        "athena:startQueryExecution.sync": 1,
+        "aws-sdk:appflow:describeFlow": 1,
+        "aws-sdk:glue:startCrawler": 1,
+        "batch:container": 3,
+        "databrew:startJobRun.sync": 1,
+    }
+    found = {
+        i.name: i for i in event_items({**USAGE, "integrations": calls}, estimates(), SETTING, None)
+    }
+    costs = {
+        name: found[name].dollars(prices())
+        for works in WORK.values()
+        for name in (work.name for work in works)
+    }
+
+    assert costs == pytest.approx(
+        {
+            # 10 MB at 5 dollars a TB.
+            "queries of Athena": 0.00005,
+            # Two units for ten minutes at 0.44 dollars an hour.
+            "runs of crawlers": 0.1467,
+            "containers": 3 * 0.0002057,
+            # The source and the target job: five nodes for three minutes at 0.48 dollars an hour.
+            "runs of DataBrew": 2 * 0.12,
+            "runs of AppFlow": 0.001,
+            "data of AppFlow": 0.00002,
+        },
+        rel=0.001,
+    )
+    assert [name for name in costs if found[name].is_counted] == ["runs of AppFlow"]
+
+
+def test_jobs_of_databrew_have_the_nodes_of_the_estimate() -> None:
+    defaults = [
+        int(found[1])
+        for file in FLOWS.glob("*/variables.tf")
+        if (found := re.search(r"^ +nodes += optional\(number, (\d+)\)", file.read_text(), re.M))
+    ]
+
+    assert defaults == [estimates()["databrew_nodes"]]
 
 
 def test_prices_have_a_date_and_sources() -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 import tftest
 
+from ops.new_flow import flow_folders
 from ops.settings import REPOSITORY
 from ops.terraform.environments import Environment
 from tests.support.plans import plan_with
 from tests.support.plugins.terraform import MANIFEST, Found
 from tests.support.resources import Resource
 
+FLOWS = REPOSITORY / "terraform" / "flows"
 LIMIT = {"requests": 50, "seconds": 60}
 
 
@@ -62,10 +64,36 @@ def test_a_site_is_behind_its_firewall(planned: Found) -> None:
         assert ("web_acl_id" not in site.values) == bool(own)
 
 
+def variables_of(flow: str) -> str:
+    """Return the variables of a flow, as text."""
+    return (FLOWS / flow / "variables.tf").read_text(encoding="utf-8")
+
+
 def has_firewall(flow: str) -> bool:
     """Return whether a flow has a public API, which its settings can guard."""
-    variables = REPOSITORY / "terraform" / "flows" / flow / "variables.tf"
-    return bool(re.search(r"^ +firewall += optional\(", variables.read_text(), re.MULTILINE))
+    return bool(re.search(r"^ +firewall += optional\(", variables_of(flow), re.MULTILINE))
+
+
+def unguarded(flows: dict[str, Any]) -> list[str]:
+    """Return the flows whose settings have a public API without a firewall."""
+    found = []
+    for name, settings in flows.items():
+        has_door = re.search(r"^ +front_door += optional\(", variables_of(name), re.MULTILINE)
+        part = settings.get("front_door") if has_door else settings
+        # Without its front door, a flow has no public API.
+        if has_firewall(name) and part is not None and not part.get("firewall"):
+            found.append(name)
+    return found
+
+
+def test_every_public_api_of_prd_has_one() -> None:
+    public = [flow for flow in flow_folders(REPOSITORY) if has_firewall(flow)]
+
+    assert unguarded(Environment("prd").variables["flows"]) == []
+    # A flow that comes to prd needs one too.
+    assert len(public) >= 3
+    for flow in public:
+        assert unguarded({flow: {"front_door": {}}}) == [flow]
 
 
 def test_public_apis_can_have_one(terraform_of_dev: tftest.TerraformTest, tmp_path: Path) -> None:

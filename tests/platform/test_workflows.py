@@ -16,6 +16,8 @@ FOLDER = REPOSITORY / ".github"
 WORKFLOWS = sorted((FOLDER / "workflows").glob("*.yml"))
 ACTIONS = sorted((FOLDER / "actions").glob("*/action.yml"))
 TARGETS = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), flags=re.MULTILINE))
+#: The oldest major version of each action that may run.
+OLDEST = {"actions/checkout": 7, "actions/setup-python": 7, "hashicorp/setup-terraform": 4}
 ALLOWED = {"contents": "read", "id-token": "write", "pull-requests": "write"}
 
 
@@ -63,7 +65,9 @@ def test_every_action_is_pinned_by_its_commit(file: Path) -> None:
             assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"])
     for line in file.read_text().splitlines():
         if "@" in line:
-            assert re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), f"which version is {line}?"
+            pin = re.search(r"uses: (\S+)@[0-9a-f]{40} # v(\d+)\.\d+\.\d+$", line)
+            assert pin, f"which version is {line}?"
+            assert int(pin[2]) >= OLDEST[pin[1]], f"{pin[1]} is older than v{OLDEST[pin[1]]}"
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda f: f.stem)

@@ -185,7 +185,7 @@ WITHOUT_PROSE = re.compile(
     r"LICENSE|ops/style/words\.toml|examples/.*|benchmarks/(README\.md|plots/.*|results/.*)"
     r"|.*requirements(/\w+)*\.txt|.*/engines\.txt|.*\.(terraform\.lock\.hcl|pem|vtl)"
     r"|.*service_errors\.json"
-    r"|tests/platform/last_release\.json|ops/costs/resources\.json"
+    r"|tests/platform/(last_release|provider_6)\.json|ops/costs/resources\.json"
 )
 
 
