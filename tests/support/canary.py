@@ -92,6 +92,13 @@ class NotFoundError(ClientError):
         super().__init__({"Error": {"Code": "ResourceNotFoundException"}}, "Get")
 
 
+class WrongTypeError(ClientError):
+    """As AWS says that it does not list the executions of an Express state machine."""
+
+    def __init__(self) -> None:
+        super().__init__({"Error": {"Code": "StateMachineTypeNotSupported"}}, "ListExecutions")
+
+
 @dataclass
 class Versions:
     """The versions of a function or state machine, each the code of a release, and its alias."""
@@ -187,7 +194,9 @@ class Functions:
 class Machines:
     """Step Functions, as far as commands and the guard use it."""
 
-    exceptions = SimpleNamespace(ResourceNotFound=NotFoundError)
+    exceptions = SimpleNamespace(
+        ResourceNotFound=NotFoundError, StateMachineTypeNotSupported=WrongTypeError
+    )
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -212,6 +221,8 @@ class Machines:
     def list_executions(
         self, *, stateMachineArn: str, statusFilter: str, maxResults: int
     ) -> dict[str, Any]:
+        if self._cloud.is_express:
+            raise WrongTypeError
         asked = (*stateMachineArn.rpartition(f":{PREFIX}")[2].split(":"), statusFilter)
         found = [
             e for e in self._cloud.failures if (e["machine"], e["version"], e["status"]) == asked
@@ -246,6 +257,7 @@ class Cloud:
         #: Failed executions, newest first.
         self.failures: list[dict[str, Any]] = []
         self.guard_is_broken = False
+        self.is_express = False
         self.power = Power()
         self._own = {
             "lambda": Functions(self),

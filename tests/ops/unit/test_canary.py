@@ -218,6 +218,21 @@ def test_technical_errors_of_the_new_version_take_it_back(
     assert cloud.record() is None
 
 
+@pytest.mark.parametrize("errors", [{}, {("flow-store", "2"): 1}], ids=["works", "fails"])
+def test_express_state_machines_are_judged_by_their_functions(
+    cloud: Cloud, promotion: Callable[[], None], errors: dict[tuple[str, str], int]
+) -> None:
+    cloud.is_express, cloud.errors = True, errors
+
+    if errors:
+        with pytest.raises(OperationError, match=r"flow-store failed.*It was taken back"):
+            promotion()
+    else:
+        promotion()
+
+    assert whole(cloud) == (OLD if errors else NEW).digest
+
+
 def test_errors_of_the_stable_version_and_of_events_do_not_take_it_back(
     cloud: Cloud, promotion: Callable[[], None]
 ) -> None:
