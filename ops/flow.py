@@ -215,6 +215,16 @@ def _kept(triggers: Iterable[Trigger]) -> Iterator[tuple[Trigger, str]]:
             yield one, one.undelivered_queue_url
 
 
+def state_machines_of(outputs: Mapping[str, Any]) -> list[str]:
+    """Return the ARNs of all state machines: of workflows, children, and cancellations of jobs."""
+    found = []
+    for flow in outputs["flows"].values():
+        found += [workflow["state_machine_arn"] for workflow in flow.get("workflows", {}).values()]
+        for child in flow.get("children", {}).values():
+            found += [child["state_machine_arn"], child.get("cancel_arn")]
+    return [arn for arn in found if arn]
+
+
 def consumers_of(outputs: Mapping[str, Any], flow: str) -> tuple[Consumer, ...]:
     """Return a flow's consumers of queues."""
     found = outputs["flows"][flow].get("consumers", {}).values()

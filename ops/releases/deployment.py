@@ -8,7 +8,7 @@ from typing import Any
 
 from ops.aws.clients import Aws
 from ops.errors import OperationError
-from ops.flow import Workflow
+from ops.flow import Workflow, state_machines_of
 from ops.releases import code
 from ops.releases.artifacts import Artifacts, Release
 from ops.releases.canary import Canaries, Versions, ask_guard
@@ -153,12 +153,12 @@ class Deployment:
         functions = self.aws.client("lambda")
         machines = self.aws.client("stepfunctions")
         found = {}
-        for workflow in Workflow.chosen(outputs, ""):
+        for arn in state_machines_of(outputs):
             routes = machines.describe_state_machine_alias(
-                stateMachineAliasArn=f"{workflow.state_machine_arn}:{code.ALIAS}"
+                stateMachineAliasArn=f"{arn}:{code.ALIAS}"
             )["routingConfiguration"]
             main = max(routes, key=lambda route: route["weight"])["stateMachineVersionArn"]
-            found[workflow.state_machine_arn.rpartition(":")[2]] = main.rpartition(":")[2]
+            found[arn.rpartition(":")[2]] = main.rpartition(":")[2]
         return Versions(
             functions={
                 name: functions.get_alias(FunctionName=name, Name=code.ALIAS)["FunctionVersion"]

@@ -26,15 +26,16 @@ from ops.terraform.runner import Terraform
 
 PREFIX = "flowbridge-prd-"
 FUNCTIONS = ("flow-receive", "flow-store")
-MACHINE = "flow"
+#: A workflow, its child, and the one that cancels the jobs of the child.
+MACHINES = ("flow", "flow-call", "flow-call-cancel")
 GUARD = "canary-guard"
-MACHINES = "arn:aws:states:us-east-1:333333333333:stateMachine"
+ARN = "arn:aws:states:us-east-1:333333333333:stateMachine"
 PATTERN = "{ $.errorType = * }"
 #: The environment variables of the guard.
 VARIABLES = {
     "NAME_PREFIX": PREFIX,
     "PARAMETER_PREFIX": "/flowbridge/prd/",
-    "STATE_MACHINES": MACHINES,
+    "STATE_MACHINES": ARN,
 }
 #: How the names of calls begin that change something.
 CHANGES = ("put", "update", "publish", "delete", "invoke")
@@ -89,6 +90,13 @@ class NotFoundError(ClientError):
 
     def __init__(self) -> None:
         super().__init__({"Error": {"Code": "ResourceNotFoundException"}}, "Get")
+
+
+class WrongTypeError(ClientError):
+    """As AWS says that it does not list the executions of an Express state machine."""
+
+    def __init__(self) -> None:
+        super().__init__({"Error": {"Code": "StateMachineTypeNotSupported"}}, "ListExecutions")
 
 
 @dataclass
@@ -186,7 +194,9 @@ class Functions:
 class Machines:
     """Step Functions, as far as commands and the guard use it."""
 
-    exceptions = SimpleNamespace(ResourceNotFound=NotFoundError)
+    exceptions = SimpleNamespace(
+        ResourceNotFound=NotFoundError, StateMachineTypeNotSupported=WrongTypeError
+    )
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -196,14 +206,14 @@ class Machines:
         return {
             "routingConfiguration": [
                 {"stateMachineVersionArn": f"{base}:{version}", "weight": weight}
-                for version, weight in self._cloud.machine.weights.items()
+                for version, weight in self._of(base).weights.items()
             ]
         }
 
     def update_state_machine_alias(
         self, *, stateMachineAliasArn: str, routingConfiguration: Any
     ) -> None:
-        self._cloud.machine.weights = {
+        self._of(stateMachineAliasArn.rpartition(":")[0]).weights = {
             route["stateMachineVersionArn"].rpartition(":")[2]: route["weight"]
             for route in routingConfiguration
         }
@@ -211,11 +221,11 @@ class Machines:
     def list_executions(
         self, *, stateMachineArn: str, statusFilter: str, maxResults: int
     ) -> dict[str, Any]:
-        version = stateMachineArn.rpartition(":")[2]
+        if self._cloud.is_express:
+            raise WrongTypeError
+        asked = (*stateMachineArn.rpartition(f":{PREFIX}")[2].split(":"), statusFilter)
         found = [
-            e
-            for e in self._cloud.failures
-            if (e["version"], e["status"]) == (version, statusFilter)
+            e for e in self._cloud.failures if (e["machine"], e["version"], e["status"]) == asked
         ]
         return {"executions": found[:maxResults]}
 
@@ -223,9 +233,12 @@ class Machines:
         [found] = [e for e in self._cloud.failures if e["executionArn"] == executionArn]
         return {"error": found["error"]}
 
+    def _of(self, arn: str) -> Versions:
+        return self._cloud.machines[arn.removeprefix(f"{ARN}:{PREFIX}")]
+
 
 class Cloud:
-    """The environment prd: two functions and a state machine of a flow.
+    """The environment prd: two functions and three state machines of a flow.
 
     Parameters
     ----------
@@ -238,12 +251,13 @@ class Cloud:
     def __init__(self, clients: Callable[[str], Any], patch: Callable[..., None]) -> None:
         self.functions = {name: Versions() for name in FUNCTIONS}
         self.guard = Versions()
-        self.machine = Versions()
+        self.machines = {name: Versions() for name in MACHINES}
         #: Errors in logs, by function and version.
         self.errors: dict[tuple[str, str], int] = {}
         #: Failed executions, newest first.
         self.failures: list[dict[str, Any]] = []
         self.guard_is_broken = False
+        self.is_express = False
         self.power = Power()
         self._own = {
             "lambda": Functions(self),
@@ -300,7 +314,8 @@ class Cloud:
 
     def live(self) -> set[str]:
         """Return the code that callers of functions and state machines may get."""
-        return set().union(self.machine.live(), *(f.live() for f in self.functions.values()))
+        found = (*self.functions.values(), *self.machines.values())
+        return set().union(*(versions.live() for versions in found))
 
     def _filter_log_events(
         self, *, logGroupName: str, logStreamNamePrefix: str, startTime: int, filterPattern: str
@@ -322,6 +337,7 @@ class SteppedTerraform:
         self._plans: dict[str, tuple[str, Mapping[str, Any]]] = {}
 
     def outputs(self) -> dict[str, Any]:
+        machine, child, cancel = MACHINES
         return {
             "event_bus_name": "bus",
             "canary_guard": {"name": f"{PREFIX}{GUARD}", "package": "canary_guard"},
@@ -329,8 +345,14 @@ class SteppedTerraform:
                 "flow": {
                     "workflows": {
                         "main": {
-                            "state_machine_arn": f"{MACHINES}:{PREFIX}{MACHINE}",
+                            "state_machine_arn": f"{ARN}:{PREFIX}{machine}",
                             "failed_queue_url": "queue",
+                        }
+                    },
+                    "children": {
+                        "call": {
+                            "state_machine_arn": f"{ARN}:{PREFIX}{child}",
+                            "cancel_arn": f"{ARN}:{PREFIX}{cancel}",
                         }
                     },
                     "functions": {
@@ -379,8 +401,10 @@ class SteppedTerraform:
         # The guard has no canary of its own.
         own = self.releases[release].packages["canary_guard"].sha256_base64
         yield partial(route, cloud.guard, own, None, 1.0)
-        old = stable["state_machines"][f"{PREFIX}{MACHINE}"] if stable else None
-        yield partial(route, cloud.machine, code, old, 100)
+        for name, machine in cloud.machines.items():
+            # As the root module does: one without a stable version gets all calls at once.
+            old = stable["state_machines"].get(f"{PREFIX}{name}") if stable else None
+            yield partial(route, machine, code, old, 100)
         yield lambda: cloud.client("ssm").put_parameter(
             Name="/flowbridge/prd/release", Value=release, Type="String", Overwrite=True
         )

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from ops.errors import OperationError
+from ops.flow import state_machines_of
 from ops.releases import canary, deploy
 from ops.releases.deploy import apply, promote, rollback
 from ops.releases.deployment import Deployment
@@ -21,7 +22,7 @@ from ops.releases.github import SESSION_SECONDS
 from ops.releases.provenance import here
 from ops.settings import REPOSITORY
 from ops.terraform.runner import BOOTSTRAP, ROOT
-from tests.support.canary import FUNCTIONS, Cloud, Killed
+from tests.support.canary import FUNCTIONS, MACHINES, Cloud, Killed
 from tests.support.releases import release_of
 
 OLD = release_of(one=b"old", canary_guard=b"guard")
@@ -87,7 +88,7 @@ def test_a_canary_becomes_the_release_and_settles(
 
     def look(deployment: Deployment) -> None:
         seen.append([dict(f.weights) for f in cloud.functions.values()])
-        seen.append(dict(cloud.machine.weights))
+        seen.append([dict(m.weights) for m in cloud.machines.values()])
         record = cloud.record()
         assert record is not None
         seen.append(record)
@@ -95,12 +96,12 @@ def test_a_canary_becomes_the_release_and_settles(
     monkeypatch.setattr(deploy, "_watch", lambda target, _: look(target))
     promotion()
 
-    functions, machine, record = seen
+    functions, machines, record = seen
     assert functions == [{"1": 0.9, "2": 0.1}] * len(FUNCTIONS)
-    assert machine == {"1": 90.0, "2": 10.0}
+    assert machines == [{"1": 90.0, "2": 10.0}] * len(MACHINES)
     assert (record.state, record.release, record.before) == ("trying", NEW.digest, OLD.digest)
     assert record.functions == {name: ["1", 0] for name in FUNCTIONS}
-    assert record.state_machines == {"flow": "1"}
+    assert record.state_machines == dict.fromkeys(MACHINES, "1")
     assert whole(cloud) == NEW.digest
     after = cloud.record()
     assert after is not None
@@ -118,7 +119,7 @@ def changes_of(cloud: Cloud, promotion: Callable[[], None]) -> int:
 
 
 #: At each change of a promotion; the first test below says when there are more.
-MOMENTS = range(18)
+MOMENTS = range(22)
 
 
 def test_every_change_of_a_promotion_is_one_of_the_moments(
@@ -195,14 +196,16 @@ def test_a_killed_rollback_ends_on_the_stable_release(
         ({("flow-store", "2"): 1}, [], "Version 2 of flowbridge-prd-flow-store failed"),
         ({}, [("2", "FAILED", "States.Runtime")], r"ended with States\.Runtime"),
         ({}, [("2", "TIMED_OUT", "")], "ended with TIMED_OUT"),
+        ({}, [("2", "FAILED", "States.Runtime", "flow-call")], r"flow-call:2 ended with States"),
+        ({}, [("2", "FAILED", "States.Runtime", "flow-call-cancel")], "flow-call-cancel:2 ended"),
     ],
-    ids=["function", "definition", "timeout"],
+    ids=["function", "definition", "timeout", "child", "cancel"],
 )
 def test_technical_errors_of_the_new_version_take_it_back(
     cloud: Cloud,
     promotion: Callable[[], None],
     errors: Any,
-    failures: list[tuple[str, str, str]],
+    failures: list[tuple[str, ...]],
     told: str,
 ) -> None:
     cloud.errors = errors
@@ -213,6 +216,21 @@ def test_technical_errors_of_the_new_version_take_it_back(
 
     assert whole(cloud) == OLD.digest
     assert cloud.record() is None
+
+
+@pytest.mark.parametrize("errors", [{}, {("flow-store", "2"): 1}], ids=["works", "fails"])
+def test_express_state_machines_are_judged_by_their_functions(
+    cloud: Cloud, promotion: Callable[[], None], errors: dict[tuple[str, str], int]
+) -> None:
+    cloud.is_express, cloud.errors = True, errors
+
+    if errors:
+        with pytest.raises(OperationError, match=r"flow-store failed.*It was taken back"):
+            promotion()
+    else:
+        promotion()
+
+    assert whole(cloud) == (OLD if errors else NEW).digest
 
 
 def test_errors_of_the_stable_version_and_of_events_do_not_take_it_back(
@@ -233,9 +251,10 @@ def test_errors_of_the_stable_version_and_of_events_do_not_take_it_back(
     assert whole(cloud) == NEW.digest
 
 
-def execution(version: str, status: str, error: str) -> dict[str, Any]:
+def execution(version: str, status: str, error: str, machine: str = "flow") -> dict[str, Any]:
     """Return a failed execution that started after the canary."""
     return {
+        "machine": machine,
         "version": version,
         "status": status,
         "error": error,
@@ -445,6 +464,62 @@ def test_a_canary_of_no_minutes_is_refused_before_anything_changes(
 
     assert whole(cloud) == OLD.digest
     assert cloud.record() is None
+
+
+#: The block of a module in Terraform's files: its name, the module, and what follows.
+MODULE = re.compile(
+    r'^module "(\w+)" \{\n  source += "[./]+(?:/modules)?/(\w+)"\n(.*?)^\}', re.M | re.S
+)
+#: Modules that make state machines.
+MAKERS = ("workflow", "async_call", "state_machine")
+
+
+def test_every_state_machine_takes_its_canary_by_its_name() -> None:
+    found = [
+        (file.relative_to(ROOT), settings)
+        for file in [*ROOT.glob("flows/*/*.tf"), *ROOT.glob("modules/*/*.tf")]
+        for _, module, settings in MODULE.findall(file.read_text())
+        if module == "state_machine"
+    ]
+    assert len(found) > 3
+    for place, settings in found:
+        [name] = re.findall(r"^  name += (.+)$", settings, re.M)
+        canaries = re.findall(r"^  canary += (.+)$", settings, re.M)
+        assert canaries == [f"lookup(var.platform.machine_canaries, {name}, null)"], place
+
+
+def test_every_state_machine_of_a_flow_is_in_its_output() -> None:
+    """A promotion reads there which state machines it tries."""
+    found = 0
+    for flow in sorted(ROOT.glob("flows/*/")):
+        output = (flow / "outputs.tf").read_text()
+        for file in flow.glob("*.tf"):
+            for name, module, _ in MODULE.findall(file.read_text()):
+                if module in MAKERS:
+                    found += 1
+                    place = "state_machine_arn = module" if module == "state_machine" else "module"
+                    named = re.sub(" +", " ", output)
+                    assert f"{place}.{name}." in named, f"{flow.name} leaves out {name}"
+    assert found > 13
+
+
+def test_the_state_machines_of_flows_are_those_of_workflows_and_children() -> None:
+    flows = {
+        "one": {
+            "workflows": {"main": {"state_machine_arn": "main"}, "old": {"state_machine_arn": "o"}},
+            "children": {
+                "call": {"state_machine_arn": "call", "cancel_arn": "cancel"},
+                "jobs": {"state_machine_arn": "jobs", "cancel_arn": None},
+            },
+        },
+        # As releases of before give them.
+        "two": {"workflows": {"main": {"state_machine_arn": "two"}}},
+        "three": {},
+    }
+
+    found = state_machines_of({"flows": flows})
+
+    assert found == ["main", "o", "call", "cancel", "jobs", "two"]
 
 
 def test_the_pipelines_session_outlasts_the_longest_canary() -> None:
