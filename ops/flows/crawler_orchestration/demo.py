@@ -59,7 +59,7 @@ def created(deployed: DeployedFlow, **years: int) -> dict[str, dict[str, int]]:
     """
     machine = deployed.output["children"]["create_dataset"]["state_machine_arn"]
     executions = Executions(deployed.client("stepfunctions"), machine)
-    execution, _ = follow(executions, published(deployed, DATA_SETS, **years), {"WriteDataSet"})
+    execution, _ = follow(executions, published(deployed, DATA_SETS, **years))
     if execution.status != "SUCCEEDED" or execution.answer is None:
         raise OperationError(
             f"create_dataset ended as {execution.status}: {execution.error}.", look_into(execution)

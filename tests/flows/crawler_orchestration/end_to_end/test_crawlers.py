@@ -191,15 +191,16 @@ def test_a_crawl_that_began_before_is_joined_and_followed_by_one(crawlers: Crawl
     assert datetime.fromisoformat(one["startedAt"]).timestamp() >= under_way
 
 
-@pytest.mark.usefixtures("crawled", "broken")
+@pytest.mark.usefixtures("crawled")
 def test_the_failure_of_an_older_crawl_does_not_matter(crawlers: Crawlers) -> None:
-    crawlers.crawling(SMALL)
-    time.sleep(0.5)
-    crawlers.aws.client("s3").delete_object(
-        Bucket=crawlers.data, Key=f"data/{SMALL}/broken.json.gz"
-    )
+    # Its crawl takes longest.
+    name, began = crawlers.crawler(data_sets.LOCATIONS_BY_DAY), now()
+    crawlers.crawling(data_sets.LOCATIONS_BY_DAY)
+    arn = crawlers.start_child("run_crawler", {"crawler_name": name})
+    wait_for(lambda: crawlers.joins_since(began), f"the request joins the crawl of {name}", 30)
+    crawlers.aws.client("glue").stop_crawler(Name=name)
 
-    execution = crawlers.run_child("run_crawler", {"crawler_name": crawlers.crawler(SMALL)})
+    execution = crawlers.ended_child("run_crawler", arn)
 
     assert execution.status == "SUCCEEDED", execution.cause
     assert (execution.answer or {})["LastCrawl"]["Status"] == "SUCCEEDED"

@@ -54,12 +54,30 @@ class Crawlers(RunningFlow):
         arn = self.output["children"][key]["state_machine_arn"]
         return Executions(self.aws.client("stepfunctions"), arn)
 
-    def run_child(self, key: str, given: Any) -> Execution:
-        """Start one of the other state machines by hand, and return its ended execution."""
-        arn = self.aws.client("stepfunctions").start_execution(
+    def start_child(self, key: str, given: Any) -> str:
+        """Start one of the other state machines by hand, and return the execution's ARN."""
+        arn: str = self.aws.client("stepfunctions").start_execution(
             stateMachineArn=self.output["children"][key]["alias_arn"], input=json.dumps(given)
         )["executionArn"]
+        return arn
+
+    def ended_child(self, key: str, arn: str) -> Execution:
+        """Return an execution of another state machine once it has ended."""
         return self._over(self.child(key), arn)
+
+    def run_child(self, key: str, given: Any) -> Execution:
+        """Start one of the other state machines by hand, and return its ended execution."""
+        return self.ended_child(key, self.start_child(key, given))
+
+    def joins_since(self, began: float) -> bool:
+        """Return whether a call since a moment waits for a crawl."""
+        calls = self.child("crawl")
+        return any(
+            run.name == "WaitForJob"
+            for one in calls.newest(5)
+            if one.started.timestamp() >= began
+            for run in calls.history(one.arn)
+        )
 
     def by_hand(self, given: Any) -> Execution:
         """Start run_crawlers_with_tags by hand, and return its ended execution."""
