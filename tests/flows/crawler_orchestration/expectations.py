@@ -16,7 +16,7 @@ from tests.flows.crawler_orchestration.support.crawlers import (
     SMALL,
     Crawlers,
 )
-from tests.support.expectations import FAILURE, Expectations, Rights, Settings, Try
+from tests.support.expectations import FAILURE, Events, Expectations, Rights, Settings, Try
 from tests.support.platform import wait_for
 from tests.support.running import RunningFlow
 
@@ -57,6 +57,11 @@ def rights(running: RunningFlow) -> Rights:
     tries[f"{CREATE}-events", "StartExecution"] = lambda: delivered(flow)
     some = {"dataSet": SMALL, "firstYear": 2016, "lastYear": 2016}
     return Rights({"WriteDataSet": some, "CatchErrors": FAILURE}, tries, lambda: forget(flow, sent))
+
+
+def good(running: RunningFlow) -> dict[str, dict[str, str]]:
+    """Return a request of every crawler, by a value that no other event has."""
+    return {"tags": {"bucket": crawlers(running).data}}
 
 
 def delivered(flow: Crawlers) -> str | None:
@@ -112,6 +117,7 @@ EXPECTATIONS = Expectations(
     },
     unasked={"WriteCrawlerLog": "a crawl leaves no log in the emulator"},
     rights=rights,
+    events=Events(good=good),
     settings=Settings(
         wrong={
             "data_sets": {"Daily Users": {"is_partitioned": True}},
