@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from crawler_orchestration.data_sets import USERS_BY_DAY
 from ops.executions.events import SYNTHETIC, Event
 from ops.executions.executions import Execution
 from ops.recovery import dead_letters
@@ -59,9 +60,15 @@ def rights(running: RunningFlow) -> Rights:
     return Rights({"WriteDataSet": some, "CatchErrors": FAILURE}, tries, lambda: forget(flow, sent))
 
 
-def good(running: RunningFlow) -> dict[str, dict[str, str]]:
-    """Return a request of every crawler, by a value that no other event has."""
-    return {"tags": {"bucket": crawlers(running).data}}
+def good(_: RunningFlow) -> dict[str, dict[str, str]]:
+    """Return a request by a value that no other event has."""
+    return {"tags": {"folder": f"data/{USERS_BY_DAY}"}}
+
+
+def sent_by_example(running: RunningFlow) -> Execution:
+    """Request every crawler, and return the execution when it has ended."""
+    [event] = running.publish(running.example["detail"])
+    return running.ended(event)[0]
 
 
 def delivered(flow: Crawlers) -> str | None:
@@ -118,6 +125,7 @@ EXPECTATIONS = Expectations(
     unasked={"WriteCrawlerLog": "a crawl leaves no log in the emulator"},
     rights=rights,
     events=Events(good=good),
+    send=sent_by_example,
     settings=Settings(
         wrong={
             "data_sets": {"Daily Users": {"is_partitioned": True}},
