@@ -26,13 +26,13 @@ EXPONENT_FROM = 1e21
 
 def apply() -> None:
     """Replace MiniStack's functions, and one of the library that evaluates JSONata."""
-    from jsonata.functions import Functions
-    from jsonata.utils import Utils
+    from jsonata.functions import Functions  # type: ignore[import-untyped]
+    from jsonata.utils import Utils  # type: ignore[import-untyped]
     from ministack.services import stepfunctions as machines
 
     machines._exec_intrinsic = with_functions(machines, machines._exec_intrinsic)
     write = partial(jsonata_text, Functions._string, Utils.NULL_VALUE)
-    Functions._string = staticmethod(write)  # type: ignore[method-assign]
+    Functions._string = staticmethod(write)
 
 
 def with_functions(machines: Any, execute: Execute) -> Execute:

@@ -72,4 +72,10 @@ variable "settings" {
     condition     = var.settings.page_size >= 1 && var.settings.page_size <= 1000 && var.settings.poll_seconds >= 1
     error_message = "call_recording_archival.page_size is 1 to 1000, and poll_seconds is 1 or more."
   }
+
+  validation {
+    # A look makes nine events, and a history has 25,000 of them.
+    condition     = var.platform.emulator != null || var.settings.poll_seconds >= 40
+    error_message = "call_recording_archival.poll_seconds is too small: an execution has room for the pages and 22 hours of looks, one in 40 seconds. Raise it."
+  }
 }

@@ -39,4 +39,10 @@ variable "settings" {
     condition     = var.settings.poll_seconds >= 1 && var.settings.deadline_minutes >= 1 && var.settings.deadline_minutes <= 600
     error_message = "cross_account_workflow.poll_seconds is 1 or more, and deadline_minutes 1 to 600: the state machine ends soon after."
   }
+
+  validation {
+    # A look makes nine events, and a history has 25,000 of them.
+    condition     = var.platform.emulator != null || var.settings.deadline_minutes * 60 <= 2400 * var.settings.poll_seconds
+    error_message = "cross_account_workflow.poll_seconds is too small for deadline_minutes: an execution has room for 2,400 looks. Raise it."
+  }
 }

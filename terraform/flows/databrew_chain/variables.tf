@@ -39,4 +39,10 @@ variable "settings" {
     condition     = var.settings.job_minutes >= 1 && var.settings.job_minutes <= 180 && var.settings.busy_seconds >= 1 && var.settings.deadline_minutes >= 1 && var.settings.deadline_minutes <= 600
     error_message = "databrew_chain: job_minutes is 1 to 180, busy_seconds 1 or more, deadline_minutes 1 to 600."
   }
+
+  validation {
+    # An attempt makes nine events, and a history has 25,000 of them.
+    condition     = var.platform.emulator != null || var.settings.deadline_minutes * 60 <= 2400 * var.settings.busy_seconds
+    error_message = "databrew_chain.busy_seconds is too small for deadline_minutes: an execution has room for 2,400 attempts. Raise it."
+  }
 }
