@@ -11,6 +11,7 @@ locals {
       module.business_rules,
       module.call_recording_archival,
       module.cluster_job_manager,
+      module.crawler_orchestration,
       module.crm_registration,
       module.cross_account_workflow,
       module.databrew_chain,
@@ -72,6 +73,14 @@ module "call_recording_archival" {
 module "cluster_job_manager" {
   source   = "./flows/cluster_job_manager"
   for_each = { for name, settings in var.flows : name => settings if name == "cluster_job_manager" }
+
+  platform = local.platforms[each.key]
+  settings = each.value
+}
+
+module "crawler_orchestration" {
+  source   = "./flows/crawler_orchestration"
+  for_each = { for name, settings in var.flows : name => settings if name == "crawler_orchestration" }
 
   platform = local.platforms[each.key]
   settings = each.value

@@ -81,6 +81,8 @@ flows = {
   }
 
   athena_unload = { schedule = "cron(0 3 * * ? *)" }
+
+  crawler_orchestration = { schedule = "cron(0 4 * * ? *)", deletion_protection = false }
 }
 
 network = {

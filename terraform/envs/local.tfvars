@@ -119,6 +119,14 @@ flows = {
     poll_seconds        = 1
     deletion_protection = false
   }
+
+  # Pages of two, so that a request lists more than one.
+  crawler_orchestration = {
+    schedule            = "cron(0 4 * * ? *)"
+    page_size           = 2
+    poll_seconds        = 1
+    deletion_protection = false
+  }
 }
 
 database = {
