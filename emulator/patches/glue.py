@@ -105,7 +105,8 @@ def starting(glue: Any) -> Callable[[JsonObject], Answer]:
                 f"Crawler with name {crawler['Name']} has already started",
             )
         crawl_id = str(uuid4())
-        crawler |= {"State": "RUNNING", "CrawlElapsedTime": 0, "_crawl": crawl_id}
+        crawler |= {"State": "RUNNING", "CrawlElapsedTime": 0}
+        crawler |= {"_crawl": crawl_id, "_began": time.time()}
         context = contextvars.copy_context()
         work = threading.Thread(
             target=context.run, args=(run, glue, crawler, crawl_id), daemon=True
@@ -128,7 +129,7 @@ def stopping(glue: Any) -> Callable[[JsonObject], Answer]:
             return refused(glue, "CrawlerStoppingException", "The crawler is stopping.")
         if crawler["State"] != "RUNNING":
             return refused(glue, "CrawlerNotRunningException", "The crawler is not running.")
-        end(crawler, time.time(), "CANCELLED")
+        end(crawler, crawler["_began"], "CANCELLED")
         empty: Answer = glue.json_response({})
         return empty
 
