@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import tftest
 
+from emulator.alarms import evaluated
+from emulator.filter_patterns import compile_json
 from ops.settings import REPOSITORY
 from ops.terraform.definition import all_states
 from ops.terraform.runner import ROOT
@@ -60,7 +62,7 @@ WATCHED = {
             "InvocationThrottleCount",
         },
     ),
-    "aws_api_gateway_rest_api": ("ApiName", "name", {"5XXError", "4XXError", "Latency"}),
+    "aws_api_gateway_rest_api": ("ApiName", "name", {"5XXError", "Latency"}),
     "aws_sns_topic": (
         "TopicName",
         "name",
@@ -153,6 +155,38 @@ def test_an_api_with_keys_raises_an_alarm_before_it_refuses_calls(found: list[Re
         alarm = announced[plan.values["name"]]
         assert (alarm["statistic"], alarm["period"]) == ("Sum", 60)
         assert alarm["threshold"] == pytest.approx(0.8 * 60 * throttle["rate_limit"])
+
+
+def test_an_api_raises_an_alarm_for_refusals_that_are_no_business_errors(
+    found: list[Resource],
+) -> None:
+    patterns = {
+        line.values["metric_transformation"][0]["name"]: compile_json(line.values["pattern"])
+        for line in some_of_type(found, "aws_cloudwatch_log_metric_filter")
+    }
+    alarms = {
+        a.values["alarm_name"]: a.values for a in of_type(found, "aws_cloudwatch_metric_alarm")
+    }
+
+    for api in some_of_type(found, "aws_api_gateway_rest_api"):
+        alarm = alarms[f"{api.values['name']}-client-errors"]
+        metrics = {
+            query["id"]: query["metric"][0]["metric_name"]
+            for query in alarm["metric_query"]
+            if query.get("metric")
+        }
+        [expression] = [q["expression"] for q in alarm["metric_query"] if q.get("expression")]
+        is_rejected = patterns[metrics.pop("rejected")]
+
+        assert metrics == {"refused": "4XXError", "calls": "Count"}
+        for status in ("400", "409", "413", "415", "422"):
+            assert is_rejected(json.dumps({"status": status}))
+        for status in ("200", "401", "403", "404", "429", "500"):
+            assert not is_rejected(json.dumps({"status": status}))
+        for rejected, share in ((150, 0), (50, 50), (None, 75)):
+            calls = {"calls": 200, "refused": 150, "rejected": rejected}
+            assert evaluated(expression, calls) == share
+        assert 10 <= alarm["threshold"] <= 50
 
 
 def counted(found: list[Resource], dimension: str, name: str) -> set[str]:

@@ -50,6 +50,8 @@ locals {
 
   # The share of its limit above which an alarm fires.
   near_limit_percent = 80
+
+  alarm_names = [for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.client_errors]) : alarm.alarm_name]
 }
 
 resource "aws_api_gateway_rest_api" "this" {
@@ -206,15 +208,6 @@ resource "aws_cloudwatch_metric_alarm" "this" {
       periods   = 1
       text      = "answered with 5XX. Its access log ${aws_cloudwatch_log_group.access.name} says which path."
     }
-    client-errors = {
-      # The average of this metric is the share of the calls.
-      metric    = "4XXError"
-      statistic = "Average"
-      threshold = var.alarm.client_error_share
-      period    = 300
-      periods   = 3
-      text      = "has refused more than ${var.alarm.client_error_share * 100} % of its calls for 15 minutes: 403 is the key, 429 the limits of the usage plan, 400 the body. Its access log ${aws_cloudwatch_log_group.access.name} counts them."
-    }
     latency = {
       metric    = "Latency"
       statistic = "p95"
@@ -250,4 +243,73 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
   tags                = var.tags
+}
+
+# --- refused calls ---------------------------------------------------------------------------
+
+# A refusal of what a call says, such as 409, is an error of its sender: a workflow that sent it fails
+# with a business error. Other refusals are technical: the key, the signature, the limits, the path.
+# They are not counted in the access log, from which API Gateway leaves out many a 429.
+resource "aws_cloudwatch_log_metric_filter" "rejected" {
+  name           = "rejected-contents"
+  log_group_name = aws_cloudwatch_log_group.access.name
+  pattern        = "{ ${join(" || ", [for status in [400, 409, 413, 415, 422] : "$.status = \"${status}\""])} }"
+
+  metric_transformation {
+    namespace = "Flowbridge"
+    name      = "${var.name}-rejected-contents"
+    value     = "1"
+    unit      = "Count"
+  }
+}
+
+moved {
+  from = aws_cloudwatch_metric_alarm.this["client-errors"]
+  to   = aws_cloudwatch_metric_alarm.client_errors
+}
+
+resource "aws_cloudwatch_metric_alarm" "client_errors" {
+  alarm_name          = "${var.name}-client-errors"
+  alarm_description   = "The API ${var.name} has refused more than ${var.alarm.client_error_share * 100} % of its calls for 15 minutes, without those whose content it rejected: 401 and 403 are the key or the signature, 429 the limits. Its access log ${aws_cloudwatch_log_group.access.name} shows them."
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = var.alarm.client_error_share * 100
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+  tags                = var.tags
+
+  metric_query {
+    id          = "share"
+    label       = "Refused calls in percent"
+    expression  = "100 * (refused - FILL(rejected, 0)) / calls"
+    return_data = true
+  }
+
+  metric_query {
+    id = "rejected"
+
+    metric {
+      namespace   = "Flowbridge"
+      metric_name = aws_cloudwatch_log_metric_filter.rejected.metric_transformation[0].name
+      stat        = "Sum"
+      period      = 300
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = { refused = "4XXError", calls = "Count" }
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = "AWS/ApiGateway"
+        metric_name = metric_query.value
+        dimensions  = { ApiName = var.name, Stage = var.stage }
+        stat        = "Sum"
+        period      = 300
+      }
+    }
+  }
 }

@@ -59,7 +59,7 @@ output "name" {
 
 output "alarm_names" {
   description = "Names of the API's alarms."
-  value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+  value       = local.alarm_names
 }
 
 output "summary" {
@@ -69,6 +69,6 @@ output "summary" {
     stage              = aws_api_gateway_stage.this.stage_name
     url                = local.url
     api_key_secret_arn = one([for secret in aws_secretsmanager_secret.api_key : secret.arn])
-    alarm_names        = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+    alarm_names        = local.alarm_names
   }
 }

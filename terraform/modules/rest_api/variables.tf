@@ -107,7 +107,7 @@ variable "logs" {
 }
 
 variable "alarm" {
-  description = "Raise an alarm when more than this share of the calls is refused with 4XX, or the 95th percentile of the latency is above this, for 15 minutes; each 5XX raises one at once."
+  description = "Raise an alarm when more than this share of the calls is refused for another reason than its content, or the 95th percentile of the latency is above this, for 15 minutes; each 5XX raises one at once."
   type = object({
     client_error_share = optional(number, 0.1)
     latency_seconds    = optional(number, 10)
