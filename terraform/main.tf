@@ -178,7 +178,7 @@ module "platform" {
     event_bus            = { name = module.event_bus.name, arn = module.event_bus.arn }
     packages             = local.packages
     canaries             = { for function, version in var.stable_versions.functions : function => { stable_version = version, percent = var.canary.percent } }
-    machine_canaries     = { for machine, version in var.stable_versions.state_machines : machine => { stable_version = version, percent = var.canary.percent } }
+    machine_canaries     = { for machine, version in var.stable_versions.state_machines : machine => { stable_version = version, percent = coalesce(var.stable_versions.machine_percent, var.canary.percent) } }
     retry                = var.retry
     logs                 = var.logs
     role                 = local.roles.platform

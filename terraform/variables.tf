@@ -205,10 +205,12 @@ variable "stable_versions" {
     Versions that keep the other calls while a canary runs; 'make promote' gives them:
     functions: version of each function, by name.
     state_machines: version of each state machine, by name.
+    machine_percent: percentage of the executions that start with new versions, if not that of canary.
   EOT
   type = object({
-    functions      = optional(map(string), {})
-    state_machines = optional(map(string), {})
+    functions       = optional(map(string), {})
+    state_machines  = optional(map(string), {})
+    machine_percent = optional(number)
   })
   default  = {}
   nullable = false

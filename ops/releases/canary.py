@@ -45,9 +45,13 @@ class Versions:
     functions: Mapping[str, str] = field(default_factory=dict)
     state_machines: Mapping[str, str] = field(default_factory=dict)
 
-    def variable(self) -> dict[str, Mapping[str, str]]:
+    def variable(self) -> dict[str, Any]:
         """Return the root module's variable ``stable_versions``."""
         return {"functions": self.functions, "state_machines": self.state_machines}
+
+    def kept(self) -> dict[str, Any]:
+        """Return the variable with which the state machines keep their stable versions alone."""
+        return {"state_machines": self.state_machines, "machine_percent": 0}
 
 
 @dataclass(frozen=True)

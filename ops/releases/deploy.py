@@ -201,11 +201,11 @@ def promote(
                     hold.change(**settling())
             except (OperationError, *AWS_ERRORS) as error:
                 refusal = as_operation_error(error)
-                raise _taken_back(target, packages, before, refusal, hold) from error
+                raise _taken_back(target, packages, before, refusal, hold, canary) from error
             except KeyboardInterrupt:
                 # A release that is not watched must not keep some of the calls.
                 interrupted = OperationError("It was interrupted.", "Promote it again.")
-                raise _taken_back(target, packages, before, interrupted, hold) from None
+                raise _taken_back(target, packages, before, interrupted, hold, canary) from None
     console.print(f"\n[green]✓[/green] '{target.name}' runs release {packages.short}")
 
 
@@ -221,6 +221,14 @@ class Canary:
     def variables(self) -> dict[str, Any]:
         """The root module's variables for it."""
         return {"stable_versions": self.stable.variable()} if self.percent else {}
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The root module's variables after it failed.
+
+        Terraform's files here define the state machines of the new release.
+        """
+        return {"stable_versions": self.stable.kept()} if self.percent else {}
 
     def __str__(self) -> str:
         return f", {self.percent:g} % of the calls to the new release" if self.percent else ""
@@ -402,9 +410,9 @@ def _warn(text: str) -> None:
     console.print(f"[yellow]![/yellow] {escape(text)}", soft_wrap=True)
 
 
-def _apply(deployment: Deployment, digest: str | None) -> None:
+def _apply(deployment: Deployment, digest: str | None, **variables: Any) -> None:
     with step(f"Apply Terraform to '{deployment.name}'") as current:
-        current.detail = deployment.terraform.apply(current.show, digest)
+        current.detail = deployment.terraform.apply(current.show, digest, **variables)
 
 
 def _apply_plan(deployment: Deployment, file: Path, note: str = "") -> None:
@@ -426,7 +434,9 @@ def _put_code_back(deployment: Deployment, wanted: Release) -> None:
         current.detail = _put_back(changed) if changed else "none"
 
 
-def _compare_code(deployment: Deployment, packages: Release, digest: str | None) -> None:
+def _compare_code(
+    deployment: Deployment, packages: Release, digest: str | None, **variables: Any
+) -> None:
     """Compare the code of every function with the release; repair it once if it differs.
 
     Raises
@@ -442,7 +452,7 @@ def _compare_code(deployment: Deployment, packages: Release, digest: str | None)
             changed = deployment.put_back_code(outputs, packages)
             current.detail = _put_back(changed)
     if foreign:
-        _apply(deployment, digest)
+        _apply(deployment, digest, **variables)
         with step(title):
             deployment.check_code(packages, outputs)
 
@@ -457,6 +467,7 @@ def _taken_back(
     before: str | None,
     error: OperationError,
     hold: Hold | None,
+    canary: Canary,
 ) -> OperationError:
     """Go back to the release before, and return the error that says so."""
     failed = f"Release {packages.short} failed in '{deployment.name}'. {error.problem}"
@@ -468,8 +479,8 @@ def _taken_back(
         _revert_at_once(deployment, hold, error.problem)
         back_to = deployment.artifacts.release(before)
         _put_code_back(deployment, back_to)
-        _apply(deployment, before)
-        _compare_code(deployment, back_to, before)
+        _apply(deployment, before, **canary.kept)
+        _compare_code(deployment, back_to, before, **canary.kept)
         smoke(deployment)
         if hold is not None:
             deployment.canaries.remove()

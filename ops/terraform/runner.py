@@ -151,13 +151,14 @@ class Terraform:
             link_with_flows(ROOT, self.root, self._used_flows)
         self._clear_up(progress)
 
-    def apply(self, progress: Progress, release: str | None = None) -> str:
+    def apply(self, progress: Progress, release: str | None = None, **variables: Any) -> str:
         """Apply, and return Terraform's summary of what changed.
 
-        Without a `release`, the functions run the packages that were built here last.
+        Without a `release`, the functions run the packages that were built here last. Other
+        `variables` of the root module go before those of the environment's file.
         """
         self.init(progress)
-        return self._apply(self.root, progress, self.arguments(release))
+        return self._apply(self.root, progress, [*self.arguments(release), *_given(variables)])
 
     def plan_destroy(
         self, progress: Progress, file: Path, release: str | None = None
@@ -175,8 +176,7 @@ class Terraform:
         secrets that the plan needs are restored first, because a plan can only adopt what exists.
         """
         self.init(progress)
-        arguments = self.arguments(release)
-        arguments += [f"-var={name}={json.dumps(value)}" for name, value in variables.items()]
+        arguments = [*self.arguments(release), *_given(variables)]
         with self._adopting(self.root, progress, arguments, restore=True) as (folder, _):
             return self._plan_as_json(folder, progress, arguments, file)
 
@@ -684,6 +684,11 @@ class Terraform:
         if not _is_root(folder):
             del environment["TF_DATA_DIR"]
         return environment
+
+
+def _given(variables: Mapping[str, Any]) -> list[str]:
+    """Return the arguments that give variables of the root module."""
+    return [f"-var={name}={json.dumps(value)}" for name, value in variables.items()]
 
 
 def _is_root(folder: Path) -> bool:

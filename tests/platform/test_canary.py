@@ -1,4 +1,4 @@
-"""A canary in prd on the emulator: its promotion is killed, an alarm fires, the guard acts.
+"""A canary in prd on the emulator: its functions fail, its promotion is killed, the guard acts.
 
 The tests build on each other, in their order. `tests/ops/unit/test_canary.py` kills a promotion at
 each of its changes.
@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,11 @@ JsonObject = dict[str, Any]
 
 PRD = STAGES[-1]
 FLOW = flow_with("smoke", PRD)
+#: The name of the flow's state machine, as the canary record has it.
+MACHINE = FLOW.replace("_", "-")
 MINUTES = "CANARY_MINUTES"
+#: The event on which the changed functions fail, and what its error is then.
+CRASHING, CRASH = {"id": "crashing", "detail": {}}, "RuntimeError"
 #: Promotes a release that prd's bucket has, as from an environment in which it was tested.
 PROMOTE = """
 import sys
@@ -89,6 +92,21 @@ class Prd:
         self.releases[title] = release.digest
         return release.digest
 
+    def define(self, attempts: int) -> None:
+        """Have the commands read other definitions, whose states retry so often."""
+        self.platform.more["TF_VAR_retry"] = json.dumps({"max_attempts": attempts})
+
+    def crash(self, function: str) -> None:
+        """Call a function until a new version fails as the old one does not."""
+        client, payload = self.deployment.aws.client("lambda"), json.dumps(CRASHING).encode()
+
+        def error() -> bool:
+            answer = client.invoke(FunctionName=function, Qualifier="live", Payload=payload)
+            found: str = json.load(answer["Payload"])["errorType"]
+            return found == CRASH
+
+        wait_for(error, f"a failure of {function}")
+
     @contextmanager
     def promoting(self, title: str, minutes: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
         """Start a promotion; yield its process and the file of its output."""
@@ -126,8 +144,8 @@ def prd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prd]:
         for run in (platform.make("up"), prd.make("bootstrap")):
             assert run.code == 0, run.text
         first = prd.release("first", lambda text: text)
-        prd.release("second", lambda text: text + "# Second.\n")
-        prd.release("third", lambda text: text + "# Third.\n")
+        prd.release("second", crashing)
+        prd.release("third", lambda text: crashing(text) + "# Third.\n")
         apply = prd.make("apply", f"RELEASE={first}", "CONFIRM=yes")
         assert apply.code == 0, apply.text
         smoke = prd.make("smoke")
@@ -139,71 +157,95 @@ def prd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prd]:
 
 
 def test_a_canary_is_judged_by_the_guard_and_settles(prd: Prd) -> None:
+    deployment, [before] = prd.deployment, routes(prd.deployment)
+    prd.define(21)
     text = prd.promote("second")
     drift = prd.make("drift")
 
     assert "10 % of the calls to the new release" in text
     assert "Smoke test passed" in text
-    assert record_of(prd.deployment).state == "settling"
-    assert prd.deployment.release() == prd.releases["second"]
+    assert record_of(deployment).state == "settling"
+    assert record_of(deployment).content["state_machines"][MACHINE] == before
+    assert deployment.release() == prd.releases["second"]
+    assert routes(deployment) == {newest(deployment): 100}
+    assert newest(deployment) != before
     assert drift.code == 0, drift.text
 
 
-def test_the_guard_reverts_a_promotion_that_was_killed(prd: Prd) -> None:
+def test_an_alarm_in_the_hour_after_a_promotion_reverts_it(prd: Prd) -> None:
     deployment = prd.deployment
+    function = deployment.terraform.outputs()["flows"][FLOW]["functions"]["ReceiveLead"]["name"]
+    record, version = record_of(deployment), live(deployment, function)
+
+    prd.crash(function)
+    # Its line in the log raises the alarm, and the alarm calls the guard.
+    wait_for(lambda: record_of(deployment).state == "reverted", "the alarm", 120)
+    reverted, stable = routes(deployment), live(deployment, function)
+    prd.define(22)
+    apply = prd.make("apply", "CONFIRM=yes")
+    clean = prd.make("drift")
+
+    assert reverted == {record.content["state_machines"][MACHINE]: 100}
+    assert stable != version
+    assert apply.code == 0, apply.text
+    assert clean.code == 0, clean.text
+    assert deployment.release() == prd.releases["first"]
+    assert deployment.canaries.read() is None
+
+
+def test_a_new_version_that_fails_is_taken_back(prd: Prd) -> None:
+    deployment, [before] = prd.deployment, routes(prd.deployment)
+    prd.define(23)
+    function = deployment.terraform.outputs()["flows"][FLOW]["functions"]["ReceiveLead"]["name"]
+    with prd.promoting("third", "30") as (promotion, output):
+        wait_for(lambda: "… Watch the new release" in output.read_text(), "the canary", 500)
+        assert shares(deployment) == {10}
+        prd.crash(function)
+        code = promotion.wait(timeout=300)
+
+    assert code != 0
+    assert f"of {function} failed" in output.read_text()
+    assert "It was taken back" in output.read_text()
+    assert shares(deployment) == set()
+    # Terraform's files here are still those of the new release.
+    assert routes(deployment) == {before: 100}
+    assert newest(deployment) != before
+    assert deployment.release() == prd.releases["first"]
+    assert deployment.canaries.read() is None
+
+
+def test_the_guard_reverts_a_promotion_that_was_killed(prd: Prd) -> None:
+    deployment, [before] = prd.deployment, routes(prd.deployment)
+    prd.define(21)
     with prd.promoting("third", "30") as (promotion, output):
         wait_for(lambda: "… Watch the new release" in output.read_text(), "the canary", 500)
         promotion.kill()
         promotion.wait()
-    assert routed(deployment) == {90, 10}
+    tried, new, tried_shares = routes(deployment), newest(deployment), shares(deployment)
     refused = prd.make("apply", "CONFIRM=yes")
 
     # As if three minutes had passed.
     record = record_of(deployment)
     put_record(deployment, {**record.content, "heartbeat": "2026-01-01T00:00:00+00:00"})
     wait_for(lambda: record_of(deployment).state == "reverted", "the guard's clock", 120)
-    reverted = routed(deployment)
+    reverted, reverted_shares = routes(deployment), shares(deployment)
     drift = prd.make("drift")
+    prd.define(22)
     rollback = prd.make("rollback", "CONFIRM=yes")
     clean = prd.make("drift")
 
+    assert tried == {before: 90, new: 10}
+    assert tried_shares == {10}
     assert refused.code != 0
     assert "'prd' is being changed" in refused.text
-    assert reverted == {100}
+    assert reverted == {before: 100}
+    assert reverted_shares == set()
     assert "a canary is reverted" in drift.text
     assert rollback.code == 0, rollback.text
     assert clean.code == 0, clean.text
     assert deployment.canaries.read() is None
-    assert deployment.release() == prd.releases["second"]
-
-
-def test_an_alarm_in_the_hour_after_a_promotion_reverts_it(prd: Prd) -> None:
-    prd.promote("third")
-    deployment = prd.deployment
-    outputs = deployment.terraform.outputs()
-    function = outputs["flows"][FLOW]["functions"]["ReceiveLead"]
-    version = deployment.stable_versions(outputs).functions[function["name"]]
-
-    # As the runtime writes an exception of the handler.
-    logs, stream = deployment.aws.client("logs"), f"{datetime.now(UTC):%Y/%m/%d}/[{version}]made-up"
-    logs.create_log_stream(logGroupName=function["log_group_name"], logStreamName=stream)
-    line = json.dumps({"level": "ERROR", "errorType": "RuntimeError", "errorMessage": "broken"})
-    logs.put_log_events(
-        logGroupName=function["log_group_name"],
-        logStreamName=stream,
-        logEvents=[{"timestamp": int(time.time() * 1000), "message": line}],
-    )
-    # The line raises the alarm, and the alarm calls the guard.
-    wait_for(lambda: record_of(deployment).state == "reverted", "the alarm", 120)
-    stable = deployment.stable_versions(outputs).functions
-    apply = prd.make("apply", "CONFIRM=yes")
-    clean = prd.make("drift")
-
-    assert stable[function["name"]] != version
-    assert apply.code == 0, apply.text
-    assert clean.code == 0, clean.text
-    assert deployment.release() == prd.releases["second"]
-    assert deployment.canaries.read() is None
+    assert deployment.release() == prd.releases["first"]
+    assert routes(deployment) == {newest(deployment): 100}
 
 
 def test_the_guard_needs_each_of_its_rights(prd: Prd) -> None:
@@ -277,24 +319,54 @@ def test_the_guard_needs_each_of_its_rights(prd: Prd) -> None:
         deployment.canaries.remove()
 
 
-def routed(deployment: Deployment) -> set[int]:
-    """Return the weights of the versions of a state machine."""
-    outputs = deployment.terraform.outputs()
-    alias = f"{Workflow.from_outputs(outputs, FLOW).state_machine_arn}:live"
+def crashing(text: str) -> str:
+    """Return the text of the function's module, with a failure on one event."""
+    line = "    lead = read_detail("
+    assert text.count(line) == 1
+    crash = f"    if event['id'] == '{CRASHING['id']}':\n        raise {CRASH}('broken')\n"
+    return text.replace(line, crash + line)
+
+
+def routes(deployment: Deployment) -> dict[str, int]:
+    """Return the weight of each version that the alias of the state machine starts."""
+    alias = f"{machine_arn(deployment)}:live"
     client = deployment.aws.client("stepfunctions")
-    routes = client.describe_state_machine_alias(stateMachineAliasArn=alias)["routingConfiguration"]
-    weights = {int(route["weight"]) for route in routes}
-    # A release that changes no state machine has one version of it; its functions have two.
-    functions = [
-        deployment.aws.client("lambda").get_alias(FunctionName=name, Name="live")
-        for name in deployment.stable_versions(outputs).functions
-    ]
-    shares = [
-        int(100 * share)
-        for function in functions
-        for share in function.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}).values()
-    ]
-    return weights if not shares else {100 - shares[0], *shares}
+    found = client.describe_state_machine_alias(stateMachineAliasArn=alias)["routingConfiguration"]
+    return {route["stateMachineVersionArn"].rpartition(":")[2]: route["weight"] for route in found}
+
+
+def newest(deployment: Deployment) -> str:
+    """Return the newest version of the state machine."""
+    client = deployment.aws.client("stepfunctions")
+    found = client.list_state_machine_versions(stateMachineArn=machine_arn(deployment))
+    arns = [version["stateMachineVersionArn"] for version in found["stateMachineVersions"]]
+    return str(max(int(arn.rpartition(":")[2]) for arn in arns))
+
+
+def machine_arn(deployment: Deployment) -> str:
+    """Return the ARN of the state machine."""
+    account = f"{deployment.environment.region}:{deployment.environment.account_id}"
+    return f"arn:aws:states:{account}:stateMachine:{deployment.environment.prefix}-{MACHINE}"
+
+
+def shares(deployment: Deployment) -> set[int]:
+    """Return the percentages of calls that the functions' additional versions get."""
+    client = deployment.aws.client("lambda")
+    return {
+        round(100 * share)
+        for name in deployment.technical_errors(deployment.terraform.outputs())
+        for share in client.get_alias(FunctionName=name, Name="live")
+        .get("RoutingConfig", {})
+        .get("AdditionalVersionWeights", {})
+        .values()
+    }
+
+
+def live(deployment: Deployment, function: str) -> str:
+    """Return the version of a function that gets most calls."""
+    alias = deployment.aws.client("lambda").get_alias(FunctionName=function, Name="live")
+    version: str = alias["FunctionVersion"]
+    return version
 
 
 def record_of(deployment: Deployment) -> Record:

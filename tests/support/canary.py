@@ -334,6 +334,8 @@ class SteppedTerraform:
         self._cloud = cloud
         self._left: list[Callable[[], None]] = []
         self.releases: dict[str, Release] = {}
+        #: The release whose files define the state machines; None for the one that is applied.
+        self.files: str | None = None
         self._plans: dict[str, tuple[str, Mapping[str, Any]]] = {}
 
     def outputs(self) -> dict[str, Any]:
@@ -375,8 +377,8 @@ class SteppedTerraform:
         release, variables = self._plans[str(file)]
         return self._apply(release, variables.get("stable_versions"))
 
-    def apply(self, _: Any, release: str) -> str:
-        return self._apply(release, None)
+    def apply(self, _: Any, release: str, **variables: Any) -> str:
+        return self._apply(release, variables.get("stable_versions"))
 
     def go_on(self) -> None:
         """Finish the steps: Terraform outlives the command that started it."""
@@ -390,31 +392,34 @@ class SteppedTerraform:
             self._left.pop(0)()
         return "Apply complete!"
 
-    def _steps(
-        self, release: str, stable: Mapping[str, Any] | None
-    ) -> Iterator[Callable[[], None]]:
-        cloud = self._cloud
+    def _steps(self, release: str, given: Mapping[str, Any] | None) -> Iterator[Callable[[], None]]:
+        cloud, stable = self._cloud, given or {}
         code = self.releases[release].packages["one"].sha256_base64
         for name, function in cloud.functions.items():
-            old = stable["functions"][f"{PREFIX}{name}"] if stable else None
+            old = stable.get("functions", {}).get(f"{PREFIX}{name}")
             yield partial(route, function, code, old, 1.0)
         # The guard has no canary of its own.
         own = self.releases[release].packages["canary_guard"].sha256_base64
         yield partial(route, cloud.guard, own, None, 1.0)
+        code = self.releases[self.files or release].packages["one"].sha256_base64
         for name, machine in cloud.machines.items():
             # As the root module does: one without a stable version gets all calls at once.
-            old = stable["state_machines"].get(f"{PREFIX}{name}") if stable else None
-            yield partial(route, machine, code, old, 100)
+            old = stable.get("state_machines", {}).get(f"{PREFIX}{name}")
+            yield partial(route, machine, code, old, 100, stable.get("machine_percent", 10))
         yield lambda: cloud.client("ssm").put_parameter(
             Name="/flowbridge/prd/release", Value=release, Type="String", Overwrite=True
         )
 
 
-def route(versions: Versions, code: str, stable: str | None, whole: float) -> None:
+def route(
+    versions: Versions, code: str, stable: str | None, whole: float, percent: float = 10
+) -> None:
     """Publish code, and point the alias to it: alone, or next to the stable version."""
     newest = versions.publish(code)
     if stable in (None, newest):
         versions.weights = {newest: whole}
     else:
         assert stable is not None
-        versions.weights = {stable: whole * 0.9, newest: whole * 0.1}
+        share = percent / 100
+        weights = {stable: whole * (1 - share), newest: whole * share}
+        versions.weights = {version: weight for version, weight in weights.items() if weight}

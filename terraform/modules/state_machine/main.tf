@@ -210,11 +210,11 @@ resource "aws_sfn_state_machine" "this" {
 
 locals {
   newest = aws_sfn_state_machine.this.state_machine_version_arn
+  stable = var.canary == null ? local.newest : "${local.arn}:${var.canary.stable_version}"
+  share  = var.canary == null ? 100 : var.canary.percent
   # The weight of each version. A state machine that did not change has no second one.
-  routes = var.canary == null ? { (local.newest) = 100 } : merge(
-    { (local.newest) = var.canary.percent },
-    { "${local.arn}:${var.canary.stable_version}" = local.newest == "${local.arn}:${var.canary.stable_version}" ? 100 : 100 - var.canary.percent },
-  )
+  weights = merge({ (local.newest) = local.share }, { (local.stable) = local.newest == local.stable ? 100 : 100 - local.share })
+  routes  = { for version, weight in local.weights : version => weight if weight > 0 }
 }
 
 resource "aws_sfn_alias" "live" {

@@ -76,13 +76,13 @@ variable "alarm_on_failure" {
 }
 
 variable "canary" {
-  description = "While a release is tried: the version that most executions start with, and the percentage that start with the new one; null for the new one alone."
+  description = "While a release is tried: the version that most executions start with, and the percentage that start with the new one, 0 to keep it unused; null for the new one alone."
   type        = object({ stable_version = string, percent = number })
   default     = null
 
   validation {
-    condition     = var.canary == null ? true : contains(range(1, 51), var.canary.percent)
-    error_message = "A canary's percent is a whole number from 1 to 50."
+    condition     = var.canary == null ? true : contains(range(51), var.canary.percent)
+    error_message = "A canary's percent is a whole number up to 50."
   }
 }
 

@@ -218,6 +218,23 @@ def test_technical_errors_of_the_new_version_take_it_back(
     assert cloud.record() is None
 
 
+def test_definitions_are_taken_back_where_the_files_are_those_of_the_new_release(
+    cloud: Cloud, promotion: Callable[[], None]
+) -> None:
+    cloud.terraform.files = NEW.digest
+    cloud.failures = [execution("2", "FAILED", "States.Runtime", "flow-call")]
+
+    with pytest.raises(OperationError, match="It was taken back"):
+        promotion()
+
+    assert whole(cloud) == OLD.digest
+    assert [machine.weights for machine in cloud.machines.values()] == [{"1": 100}] * len(MACHINES)
+    # The next release finds the stable versions.
+    cloud.failures = []
+    promotion()
+    assert whole(cloud) == NEW.digest
+
+
 @pytest.mark.parametrize("errors", [{}, {("flow-store", "2"): 1}], ids=["works", "fails"])
 def test_express_state_machines_are_judged_by_their_functions(
     cloud: Cloud, promotion: Callable[[], None], errors: dict[tuple[str, str], int]

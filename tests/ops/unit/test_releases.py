@@ -65,7 +65,7 @@ class FakeTerraform:
 
     destroy = apply_plan
 
-    def apply(self, _: Any, release: str | None) -> str:
+    def apply(self, _: Any, release: str | None, **_variables: Any) -> str:
         self.applied.append(release or "")
         if release:
             self._account.run(release)
