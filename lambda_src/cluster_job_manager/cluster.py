@@ -233,7 +233,7 @@ def read_metrics(text: str) -> Use:
     Raises
     ------
     ClusterUnavailable
-        When a metric is missing, or is no number.
+        When a metric is missing, or is not a number.
     """
     values = {}
     for line in text.splitlines():
@@ -324,4 +324,4 @@ def _is_number(value: object) -> bool:
 
 
 def _refused(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

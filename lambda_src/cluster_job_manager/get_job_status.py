@@ -44,7 +44,7 @@ def passed_on(result: Any) -> Any:
     try:
         size = len(json.dumps(result, allow_nan=False, ensure_ascii=False).encode())
     except (ValueError, RecursionError):
-        return {"omitted": "The result is too deep, or is no valid JSON."}
+        return {"omitted": "The result is too deep, or is not valid JSON."}
     if size > RESULT_BYTES:
         return {"omitted": f"The result has {size:,} bytes. Read it from the cluster."}
     return result

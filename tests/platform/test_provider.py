@@ -11,7 +11,7 @@ import pytest
 from ops.settings import REPOSITORY
 from tests.support.provider_schema import BINDINGS, ONLY_IN_5, Use, bindings, missing, used
 
-#: What the files use, when it was last compared with the bindings.
+#: The types and arguments of the files at the last comparison with the bindings.
 COMPARED = Path(__file__).with_name("provider_6.json")
 FILES = sorted(
     file

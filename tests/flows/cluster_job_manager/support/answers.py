@@ -1,4 +1,4 @@
-"""What a hostile or broken cluster may answer to a question about a run."""
+"""Answers of a hostile or broken cluster to a question about a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class HostileAnswer:
     error
         The error of the job's execution; None if the job succeeds.
     says
-        What the cause of the failure holds, or the result of the job.
+        The text in the failure's cause, or in the job's result.
     """
 
     status: int
@@ -110,7 +110,7 @@ ANSWERS: dict[str, HostileAnswer] = {
 }
 #: Times of acceptance that no record can hold.
 TIMES: tuple[Any, ...] = (None, "now", EXPRESSION, True, -1, 10**400, [1], {"N": "1"})
-#: What a server may send instead of HTTP, and the error of the adapter.
+#: Bytes that a server may send instead of HTTP, and the error of the adapter.
 RAW: dict[str, tuple[bytes, str]] = {
     "a redirect to no address": (
         b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n",
