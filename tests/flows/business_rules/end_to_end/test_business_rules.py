@@ -128,7 +128,7 @@ def test_one_request_many_times_at_once_has_one_answer(rules: Rules) -> None:
 
 
 def asked_patiently(rules: Rules, new: dict[str, Any]) -> tuple[int, Any]:
-    """Return the answer to a request, which is sent again while the API throttles it."""
+    """Return the answer to a request, which is resent while the API throttles it."""
     while (answer := rules.ask(new))[0] == HTTPStatus.TOO_MANY_REQUESTS:
         time.sleep(0.5)
     return answer
