@@ -229,7 +229,7 @@ def test_a_table_raises_alarms_by_the_dimensions_that_its_metrics_have(
             for alarm in of_type(found, "aws_cloudwatch_metric_alarm")
             for query in alarm.values.get("metric_query", [])
             for metric in query["metric"]
-            if metric["dimensions"].get("TableName") == table.values["name"]
+            if (metric["dimensions"] or {}).get("TableName") == table.values["name"]
         }
 
         assert watched == {
