@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ from tests.support.terraform_calls import LOG_FILE, LOG_LEVEL
 #: Where the state lies in its bucket, as `terraform/envs/*.s3.tfbackend` say.
 STATE_KEY = "flowbridge.tfstate"
 COLORS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+#: Held while the trust policy of a role is read and changed.
+TRUST = threading.Lock()
 
 
 def free_port() -> int:
@@ -225,7 +228,6 @@ class Platform:
     def role_trusting(self, role: str, machine: str) -> Iterator[None]:
         """Have a role trust another state machine, by its ARN."""
         iam = self.aws.client("iam")
-        document = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
         more = {
             "Effect": "Allow",
             "Action": "sts:AssumeRole",
@@ -233,15 +235,18 @@ class Platform:
             "Condition": {"ArnEquals": {"aws:SourceArn": machine}},
         }
 
-        def put(statements: list[dict[str, Any]]) -> None:
-            policy = json.dumps({**document, "Statement": statements})
-            iam.update_assume_role_policy(RoleName=role, PolicyDocument=policy)
+        def change(alter: Callable[[list[Any]], list[Any]]) -> None:
+            # Tests of a role run side by side.
+            with TRUST:
+                document = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+                policy = json.dumps({**document, "Statement": alter(document["Statement"])})
+                iam.update_assume_role_policy(RoleName=role, PolicyDocument=policy)
 
-        put([*document["Statement"], more])
+        change(lambda statements: [*statements, more])
         try:
             yield
         finally:
-            put(document["Statement"])
+            change(lambda statements: [one for one in statements if one != more])
 
     @contextmanager
     def database_started_with(self, *options: str) -> Iterator[None]:

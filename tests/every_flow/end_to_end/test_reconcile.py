@@ -96,7 +96,7 @@ def test_nothing_is_lost_until_somebody_takes_it_away(running: RunningFlow, even
     since = now()
     # As large as Step Functions accepts, including the history that a redrive adds.
     large = {**events.bad(running), "more": ""}
-    large["more"] = "x" * (MAX_BYTES - 1000 - len(json.dumps(large)))
+    large["more"] = "x" * (MAX_BYTES - 1500 - len(json.dumps(large)))
     good, bad = running.publish(events.good(running), large)
     kept = undelivered(running, events.good(running))
     for event in (good, bad):
