@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from ops.executions.executions import Execution, Executions, StateRun
 from ops.flow import MAIN, Workflow
 from ops.local.demo import EXAMPLES
 from ops.recovery import dead_letters
+from ops.recovery.audit import Discarded, write_discarded
 from tests.support.platform import Platform, wait_for
 
 
@@ -108,9 +110,18 @@ class RunningFlow(Platform):
         return message
 
     def forget_failures(self) -> None:
-        """Empty the failed queue: other tests look among its first messages."""
+        """Empty the failed queue: other tests look among its first messages.
+
+        The decision is recorded as an operator's is, so that no reconciliation misses the events.
+        """
         sqs, url = self.aws.client("sqs"), self.flow.failed_queue_url
-        dead_letters.remove(sqs, dead_letters.FAILED, url, lambda _: True)
+        logs, group = self.aws.client("logs"), self.outputs["event_audit"]["log_group"]
+
+        def decided(letter: dead_letters.DeadLetter) -> bool:
+            event = (letter.event or {}).get("id") or letter.message_id
+            return write_discarded(logs, group, Discarded(event, datetime.now(UTC), "test", "test"))
+
+        dead_letters.remove(sqs, dead_letters.FAILED, url, decided)
 
     def task_alone(self, name: str, variables: Mapping[str, Any]) -> str | None:
         """Carry out one task of the state machine alone, as its role, and return its error."""
