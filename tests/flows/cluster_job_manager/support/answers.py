@@ -69,10 +69,10 @@ ANSWERS: dict[str, HostileAnswer] = {
     ),
     "a result of another type": HostileAnswer(200, run("SUCCEEDED", result=[1]), says="[1]"),
     "a result beyond every number": HostileAnswer(
-        200, b'{"state":"SUCCEEDED","result":{"n":1e999}}', says="no valid JSON"
+        200, b'{"state":"SUCCEEDED","result":{"n":1e999}}', says="not valid JSON"
     ),
     "half a letter in the result": HostileAnswer(
-        200, run("SUCCEEDED", result={"text": "\ud83e"}), says="no valid JSON"
+        200, run("SUCCEEDED", result={"text": "\ud83e"}), says="not valid JSON"
     ),
     "a refusal of a megabyte": HostileAnswer(
         400, PASSWORD.encode() * (MEGABYTE // len(PASSWORD)), error="ClusterRejected", says="400"
