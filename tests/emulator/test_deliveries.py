@@ -45,7 +45,7 @@ def delivered(
         go_on()
 
     def send(queue: str, message: dict[str, Any]) -> None:
-        assert (queue, message["MessageBody"]) == (QUEUE, '{"id": "1"}')
+        assert (queue, message["MessageBody"]) == (QUEUE, '{"id":"1"}')
         texts = message["MessageAttributes"].items()
         letters.append({name: value["StringValue"] for name, value in texts})
 

@@ -100,3 +100,5 @@ def test_an_execution_is_named_after_its_event() -> None:
     names = [data["name"].partition("_")[0] for data in started]
     assert names[0] == "event-1"
     assert str(UUID(names[1])) == names[1]
+    # AWS adds no spaces, which count for the limit of an input.
+    assert started[0]["input"] == '{"id":"event-1"}'

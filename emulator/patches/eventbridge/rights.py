@@ -8,6 +8,7 @@ lets EventBridge send it there
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -19,6 +20,8 @@ from emulator.patches.scheduler.calls import CallError, repeat
 from emulator.patches.stepfunctions.definitions import QUALIFIED
 
 JsonObject = dict[str, Any]
+
+log = logging.getLogger("emulator")
 
 SERVICE = "events.amazonaws.com"
 #: The actions of EventBridge on a target, by the target's service in its ARN.
@@ -71,8 +74,13 @@ def apply() -> None:
 
     def send(queue: str, message: JsonObject) -> None:
         found = sqs._queue_by_arn(queue)
-        if found is not None:
+        if found is None:
+            return
+        try:
             sqs._act_send_message({**message, "QueueUrl": found["url"]}, found["url"])
+        except sqs._Err as error:
+            # The sender of the event has its answer already.
+            log.error("%s takes no message of a rule: %s", queue, error)
 
     eventbridge._invoke_target = with_rights(
         eventbridge._invoke_target,
@@ -122,7 +130,7 @@ def with_rights(
             queue = (target.get("DeadLetterConfig") or {}).get("Arn", "")
             if queue and may_queue(queue, rule["Arn"]):
                 texts = attributes(problem, target, rule, attempts, is_late)
-                body = json.dumps(view.event_with_detail())
+                body = json.dumps(view.event_with_detail(), separators=(",", ":"))
                 send(queue, {"MessageBody": body, "MessageAttributes": texts})
 
         policy = target.get("RetryPolicy") or {}

@@ -17,7 +17,7 @@ def test_the_report_opens_by_itself_and_shows_a_state_s_input_masked(
     platform: Registration, tmp_path: Path, width: int
 ) -> None:
     event_id, bad = platform.publish(
-        {**LEAD, "rut": "4114114-1", "name": "<b>Report"}, {**LEAD, "rut": "no rut", "name": "Mary"}
+        {**LEAD, "rut": "4114114-1", "name": "<b>Quince"}, {**LEAD, "rut": "no rut", "name": "Mary"}
     )
     good, _ = platform.ended(event_id)
     failed, _ = platform.ended(bad)
@@ -45,7 +45,7 @@ def test_the_report_opens_by_itself_and_shows_a_state_s_input_masked(
         expect(page.locator("details", has_text=failed.name).first).to_contain_text("InvalidLead")
 
         assert "Mary" not in page.content()
-        assert page.locator("b", has_text="Report").count() == 0
+        assert page.locator("b", has_text="Quince").count() == 0
         assert violations(page) == []
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width
