@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,6 +24,7 @@ from tests.flows.business_rules.support.rules import (
     named,
     request,
     unique,
+    unthrottled,
 )
 from tests.support.fault_proxy import FaultProxy
 from tests.support.platform import Platform, wait_for
@@ -127,13 +125,6 @@ def test_one_request_many_times_at_once_has_one_answer(rules: Rules) -> None:
     assert audit["response"]["times_answered"] == "1"
 
 
-def asked_patiently(rules: Rules, new: dict[str, Any]) -> tuple[int, Any]:
-    """Return the answer to a request, which is resent while the API throttles it."""
-    while (answer := rules.ask(new))[0] == HTTPStatus.TOO_MANY_REQUESTS:
-        time.sleep(0.5)
-    return answer
-
-
 @pytest.mark.parametrize(("up", "down"), MANY)
 def test_every_request_has_two_items_also_when_the_engine_is_down(
     rules: Rules, up: int, down: int
@@ -144,10 +135,10 @@ def test_every_request_has_two_items_also_when_the_engine_is_down(
         ThreadPoolExecutor(CALLERS) as pool,
     ):
         good = [request() for _ in range(up)]
-        answers = list(pool.map(lambda new: asked_patiently(rules, new), good))
+        answers = list(pool.map(lambda new: unthrottled(lambda: rules.ask(new)), good))
         with proxy.refusing():
             bad = [request() for _ in range(down)]
-            refusals = list(pool.map(lambda new: asked_patiently(rules, new), bad))
+            refusals = list(pool.map(lambda new: unthrottled(lambda: rules.ask(new)), bad))
         audits = list(pool.map(rules.audit, [*good, *bad]))
         # The caller sends the same request once more, and it is decided now.
         later = rules.premium(bad[0])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 from emulator.stand_ins import rules_engine
@@ -27,6 +29,13 @@ FILES = EXAMPLES / FLOW
 RULES = (FILES / "rules.yaml").read_text(encoding="utf-8")
 HIGH: Mapping[str, Any] = json.loads((FILES / "high_risk.json").read_text(encoding="utf-8"))
 MED: Mapping[str, Any] = json.loads((FILES / "med_risk.json").read_text(encoding="utf-8"))
+
+
+def unthrottled(send: Callable[[], tuple[int, Any]]) -> tuple[int, Any]:
+    """Return the answer to a request, which is resent while the API throttles it."""
+    while (answer := send())[0] == HTTPStatus.TOO_MANY_REQUESTS:
+        time.sleep(0.5)
+    return answer
 
 
 @dataclass
