@@ -160,7 +160,7 @@ class Service:
         """Return a job."""
         job = self._jobs.get(identifier)
         if job is None:
-            refuse(HTTPStatus.NOT_FOUND, "there is no such job")
+            refuse(HTTPStatus.NOT_FOUND, "the job is unknown")
         if job.behaviour.refused_polls:
             job.behaviour.refused_polls -= 1
             refuse(HTTPStatus.SERVICE_UNAVAILABLE, "try again later")
@@ -246,7 +246,7 @@ class WithService:
             case "PUT", ["behaviour", marker]:
                 self._service.behave(marker, body)
                 return HTTPStatus.NO_CONTENT, None
-        refuse(HTTPStatus.NOT_FOUND, "there is no such path")
+        refuse(HTTPStatus.NOT_FOUND, "the path is unknown")
 
 
 def layer(app: App) -> App:

@@ -170,7 +170,7 @@ class Platforms:
             return Answer({"data": {"publishPost": {"post": posts[post["slug"]]}}})
         found = next((slug for slug, old in posts.items() if old["id"] == post["id"]), None)
         if found is None:
-            return graphql_error("NOT_FOUND", "There is no such post")
+            return graphql_error("NOT_FOUND", "The post is unknown")
         posts[found] = {**posts[found], **post}
         return Answer({"data": {"updatePost": {"post": posts[found]}}})
 

@@ -135,7 +135,7 @@ class Cluster:
         Raises
         ------
         RequestError
-            When the key has another run, or there is no space.
+            When the key has another run, or the cluster lacks the space.
         """
         now = self.clock()
         known = self.runs.get(key)

@@ -32,7 +32,7 @@ def handler(found: dict[str, Any], _context: object) -> dict[str, Any]:
     Raises
     ------
     InvalidIncident
-        When there is no item, or it breaks a rule; the message has the attribute and the rule.
+        When the item is missing or breaks a rule; the message has the attribute and the rule.
     """
     incident = attributes(found.get("item"))
     if not incident:

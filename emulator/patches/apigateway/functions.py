@@ -80,7 +80,7 @@ def with_rights_of_authorizers(
 ) -> Callable[..., Any]:
     """Return MiniStack's call of an authorizer's function, which needs a right.
 
-    MiniStack answers 500 when there is no such function, and here also without the right.
+    MiniStack answers 500 when the function is missing, and here also without the right.
     """
 
     async def invoke_permitted(

@@ -94,14 +94,14 @@ class Connection:
         Raises
         ------
         Exception
-            When there is no token.
+            When the token endpoint gives no token.
         """
         try:
             headers: dict[str, str] = self._events._connection_auth_headers(
                 self._known, self._key, is_new
             )
         except (OSError, ValueError) as error:
-            raise self._failure(INVALID, f"There is no access token: {error}") from None
+            raise self._failure(INVALID, f"The access token is missing: {error}") from None
         return headers
 
     def renewed(self, status: int) -> dict[str, str] | None:
